@@ -1,0 +1,14 @@
+"""What every service stands on. No business nouns live here, and it imports no service.
+
+Read in this order:
+
+- values to begin with: `clock`, `ids`, `values`;
+- a process: `settings`, `logs`, `metrics`, and its life in `process`;
+- its database: `database` (pool, transactions, outages), `schema` and `migrate` (tables, roles),
+  `leader` (one live writer, fenced by an epoch), `jobs` (recurring work), `pages` (lists);
+- its contract: `contract` (read from the descriptors), `reason`, `errors` and `status` (saying no),
+  `tokens` and `principal` (who calls), `access` and `validation`, all of which `interceptor` puts
+  around every call; `wire` translates common types, `channels` calls other services;
+- what it tells others: `journal`, served by `journal_face` (in `journal_wire`'s shapes), followed
+  with `follower`, and relayed to Redis by `relay`.
+"""

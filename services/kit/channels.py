@@ -1,0 +1,137 @@
+"""Calls to other services: with one's own token, a deadline, and retries only where safe."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+from collections.abc import Awaitable, Callable, Iterator
+from functools import cache
+from typing import Any
+
+import grpc
+from google.protobuf.descriptor import ServiceDescriptor
+
+from services.kit.clock import Clock
+from services.kit.contract import rpc_of
+from services.kit.interceptor import REQUEST_ID_KEY, current_request_id
+from services.kit.status import failure_of
+from services.kit.tokens import Keyring
+
+__all__ = ["Channels", "failure_of"]
+
+DEADLINE_SECONDS = 5.0
+MESSAGE_BYTES_MAX = 16 * 1024 * 1024
+_RETRY = {
+    "maxAttempts": 3,
+    "initialBackoff": "0.05s",
+    "maxBackoff": "0.5s",
+    "backoffMultiplier": 2,
+    "retryableStatusCodes": ["UNAVAILABLE"],
+}
+_OPTIONS = (
+    ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+    ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.http2.max_pings_without_data", 0),
+    # A peer that restarts is found again within a second, not after two minutes.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+)
+
+
+class Channels:
+    """Makes channels to other services on behalf of one."""
+
+    def __init__(self, keyring: Keyring, clock: Clock) -> None:
+        """Call with tokens of this keyring, which must hold a private key."""
+        self._keyring = keyring
+        self._clock = clock
+
+    def to(self, target: str, address: str, *, anonymous: bool = False) -> grpc.aio.Channel:
+        """Return a channel to the service named `target`; nothing connects before the first call.
+
+        A call that brings no `authorization` gets this process's service token, or none at all
+        on an `anonymous` channel. A unary call without a deadline gets one of 5 seconds. Calls
+        that the contract declares repeatable are repeated when the peer was not there.
+        """
+        token = (
+            None if anonymous else lambda: self._keyring.service_token(target, self._clock.now())
+        )
+        return grpc.aio.insecure_channel(
+            address,
+            options=(*_OPTIONS, ("grpc.service_config", service_config(target))),
+            interceptors=(_UnaryDressing(token), _StreamDressing(token)),
+        )
+
+
+def services_of(target: str) -> Iterator[ServiceDescriptor]:
+    """Yield the services of the contract's package `veritick.<target>.v1`."""
+    package = importlib.import_module(f"veritick.{target}.v1")
+    for module in pkgutil.iter_modules(package.__path__):
+        if module.name.endswith("_pb2"):
+            messages = importlib.import_module(f"{package.__name__}.{module.name}")
+            yield from messages.DESCRIPTOR.services_by_name.values()
+
+
+@cache
+def service_config(target: str) -> str:
+    """Return gRPC's configuration of retries for the calls to one service."""
+    safe = [
+        {"service": service.full_name, "method": method.name}
+        for package in (target, "journal")
+        for service in services_of(package)
+        for method in service.methods
+        if rpc_of(method).safe_to_repeat
+    ]
+    return json.dumps({"methodConfig": [{"name": safe, "retryPolicy": _RETRY}]})
+
+
+def _dressed(
+    details: grpc.aio.ClientCallDetails, token: Callable[[], str] | None, deadline: float | None
+) -> grpc.aio.ClientCallDetails:
+    metadata = grpc.aio.Metadata(*(details.metadata or ()))
+    if token is not None and metadata.get("authorization") is None:
+        metadata.add("authorization", f"Bearer {token()}")
+    if (request_id := current_request_id()) and metadata.get(REQUEST_ID_KEY) is None:
+        metadata.add(REQUEST_ID_KEY, request_id)
+    return grpc.aio.ClientCallDetails(
+        method=details.method,
+        timeout=details.timeout or deadline,
+        metadata=metadata,
+        credentials=details.credentials,
+        wait_for_ready=details.wait_for_ready,
+    )
+
+
+class _UnaryDressing(grpc.aio.UnaryUnaryClientInterceptor):
+    """Adds token, request id and deadline to unary calls."""
+
+    def __init__(self, token: Callable[[], str] | None) -> None:
+        self._token = token
+
+    async def intercept_unary_unary(
+        self,
+        continuation: Callable[[grpc.aio.ClientCallDetails, Any], Awaitable[Any]],
+        client_call_details: grpc.aio.ClientCallDetails,
+        request: Any,
+    ) -> Any:
+        details = _dressed(client_call_details, self._token, DEADLINE_SECONDS)
+        return await continuation(details, request)
+
+
+class _StreamDressing(grpc.aio.UnaryStreamClientInterceptor):
+    """Adds token and request id to streaming calls, which may last."""
+
+    def __init__(self, token: Callable[[], str] | None) -> None:
+        self._token = token
+
+    async def intercept_unary_stream(
+        self,
+        continuation: Callable[[grpc.aio.ClientCallDetails, Any], Awaitable[Any]],
+        client_call_details: grpc.aio.ClientCallDetails,
+        request: Any,
+    ) -> Any:
+        return await continuation(_dressed(client_call_details, self._token, None), request)

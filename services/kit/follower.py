@@ -1,0 +1,70 @@
+"""Following another service's journal: every event has its effect once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import grpc
+import structlog
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.kit.channels import failure_of
+from services.kit.database import Database, DatabaseUnavailable
+from services.kit.errors import Failure
+from veritick.journal.v1.journal_service_pb2 import JournalEntry, WatchJournalRequest
+from veritick.journal.v1.journal_service_pb2_grpc import JournalServiceStub
+
+Apply = Callable[[AsyncConnection, JournalEntry], Awaitable[None]]
+"""Applies one event in the transaction that also stores how far the journal was followed."""
+
+_PAUSE_SECONDS = 1.0
+_POSITION = text("SELECT position FROM follower_position WHERE journal = :journal")
+_ADVANCE = text(
+    "INSERT INTO follower_position (journal, position) VALUES (:journal, :position) "
+    "ON CONFLICT (journal) DO UPDATE SET position = excluded.position"
+)
+_log = structlog.stdlib.get_logger()
+
+
+class Follower:
+    """Applies the entries of one journal in order, each exactly once, across crashes."""
+
+    def __init__(
+        self, channel: grpc.aio.Channel, journal: str, database: Database, apply: Apply
+    ) -> None:
+        """Follow `journal`, served behind `channel`, with effects in `database`."""
+        self._stub = JournalServiceStub(channel)
+        self._journal = journal
+        self._database = database
+        self._apply = apply
+
+    async def run(self) -> None:
+        """Follow for ever; outages of either side only delay it."""
+        while True:
+            try:
+                await self._follow()
+            except (grpc.aio.AioRpcError, DatabaseUnavailable, Failure) as error:
+                reason = str(
+                    failure_of(error) if isinstance(error, grpc.aio.AioRpcError) else error
+                )
+                _log.warning("follower waits", journal=self._journal, reason=reason)
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _follow(self) -> None:
+        request = WatchJournalRequest(journal=self._journal, after_position=await self._position())
+        async for response in self._stub.WatchJournal(request):
+            await self._take(response.entries)
+
+    async def _take(self, entries: Sequence[JournalEntry]) -> None:
+        async with self._database.transaction() as connection:
+            for entry in entries:
+                await self._apply(connection, entry)
+            advance = {"journal": self._journal, "position": entries[-1].position}
+            await connection.execute(_ADVANCE, advance)
+
+    async def _position(self) -> int:
+        async with self._database.connection() as connection:
+            found = await connection.execute(_POSITION, {"journal": self._journal})
+            return int(found.scalar() or 0)

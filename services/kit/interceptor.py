@@ -1,0 +1,192 @@
+"""What happens around every call: one interceptor, in one readable order.
+
+request id → deadline → caller → access → field rules → the handler → errors → metrics
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, cast
+from uuid import uuid4
+
+import grpc
+import structlog
+from google.protobuf.message import Message
+from grpc_status import rpc_status
+
+from services.kit.access import check_access
+from services.kit.clock import Clock
+from services.kit.contract import Rpc, rpc_of, service_descriptor
+from services.kit.database import CommitUnknown, DatabaseUnavailable
+from services.kit.errors import Failure
+from services.kit.leader import LeadershipLost
+from services.kit.metrics import RPC_REFUSED, RPC_SECONDS
+from services.kit.principal import ANONYMOUS, Principal, set_caller
+from services.kit.reason import Reason
+from services.kit.status import status_of
+from services.kit.tokens import Keyring
+from services.kit.validation import validate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    # Generic only for the type checker.
+    Context = grpc.aio.ServicerContext[Any, Any]
+    Handler = grpc.RpcMethodHandler[Any, Any]
+
+REQUEST_ID_KEY = "x-request-id"
+_BEARER = "Bearer "
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{8,80}")
+_INFRASTRUCTURE = "/grpc."
+_UNARY_SECONDS_MAX = 30.0
+_log = structlog.stdlib.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What is known of an RPC before it is called."""
+
+    rpc: Rpc
+    handler: Handler
+
+
+class Interceptor(grpc.aio.ServerInterceptor):
+    """Wraps each handler once, at its first call."""
+
+    def __init__(self, service: str, keyring: Keyring, clock: Clock) -> None:
+        """Guard the calls to `service`, the name that tokens for it must carry."""
+        self._service = service
+        self._keyring = keyring
+        self._clock = clock
+        self._wrapped: dict[str, Handler] = {}
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler | None:
+        """Answer the guarded handler of a method; None for one that nobody serves."""
+        path = handler_call_details.method
+        wrapped = self._wrapped.get(path)
+        if wrapped is None:
+            handler = await continuation(handler_call_details)
+            # Health, reflection and channelz carry no options of ours.
+            if handler is None or path.startswith(_INFRASTRUCTURE):
+                return handler
+            wrapped = self._wrapped[path] = self._wrap(path, handler)
+        return wrapped
+
+    def _wrap(self, path: str, handler: Handler) -> Handler:
+        service, method = path.lstrip("/").split("/")
+        rpc = rpc_of(service_descriptor(service).methods_by_name[method])
+        call = _Call(rpc, handler)
+        if handler.response_streaming:
+            return grpc.unary_stream_rpc_method_handler(
+                self._streaming(call), handler.request_deserializer, handler.response_serializer
+            )
+        return grpc.unary_unary_rpc_method_handler(
+            self._unary(call), handler.request_deserializer, handler.response_serializer
+        )
+
+    def _unary(self, call: _Call) -> Callable[[Message, Context], Awaitable[Message]]:
+        behaviour: Any = call.handler.unary_unary
+        seconds = RPC_SECONDS.labels(call.rpc.path)
+
+        async def handle(request: Message, context: Context) -> Message:
+            started = perf_counter()
+            try:
+                self._admit(call.rpc, request, context)
+                async with asyncio.timeout(_UNARY_SECONDS_MAX):
+                    return cast("Message", await behaviour(request, context))
+            except Exception as error:  # noqa: BLE001  the one translator of errors
+                return await _refuse(call.rpc, error, context)
+            finally:
+                seconds.observe(perf_counter() - started)
+
+        return handle
+
+    def _streaming(self, call: _Call) -> Callable[[Message, Context], AsyncIterator[Message]]:
+        behaviour: Any = call.handler.unary_stream
+
+        async def handle(request: Message, context: Context) -> AsyncIterator[Message]:
+            try:
+                self._admit(call.rpc, request, context)
+                async for response in behaviour(request, context):
+                    yield response
+            except Exception as error:  # noqa: BLE001  the one translator of errors
+                await _refuse(call.rpc, error, context)
+
+        return handle
+
+    def _admit(self, rpc: Rpc, request: Message, context: Context) -> None:
+        metadata = dict(context.invocation_metadata() or ())
+        bind_request_id(metadata.get(REQUEST_ID_KEY))
+        principal = self._principal(metadata.get("authorization"))
+        check_access(rpc.access, principal)
+        set_caller(principal)
+        validate(request)
+
+    def _principal(self, authorization: str | bytes | None) -> Principal:
+        if authorization is None:
+            return ANONYMOUS
+        if not isinstance(authorization, str) or not authorization.startswith(_BEARER):
+            raise Failure(Reason.UNAUTHENTICATED, "The authorization must be a bearer token.")
+        token = authorization.removeprefix(_BEARER)
+        return self._keyring.verify(token, self._service, self._clock.now())
+
+
+def bind_request_id(given: str | bytes | None) -> str:
+    """Remember the request id for logs and onward calls: the given one if well-formed, or new."""
+    known = isinstance(given, str) and _REQUEST_ID.fullmatch(given)
+    request_id = str(given) if known else str(uuid4())
+    structlog.contextvars.bind_contextvars(request_id=request_id)
+    return request_id
+
+
+def current_request_id() -> str:
+    """Return the id of the request being handled, or an empty text outside of one."""
+    return str(structlog.contextvars.get_contextvars().get("request_id", ""))
+
+
+def as_failure(error: Exception) -> Failure:
+    """Return the failure that a caller is told for anything a handler raised."""
+    match error:
+        case Failure():
+            return error
+        case CommitUnknown():
+            return Failure(Reason.OUTCOME_UNKNOWN, "It is not known whether the change was made.")
+        case DatabaseUnavailable() | LeadershipLost():
+            retry = timedelta(seconds=1)
+            return Failure(Reason.UNAVAILABLE, "Not available right now.", retry_after=retry)
+        case TimeoutError():
+            return Failure(Reason.DEADLINE_EXCEEDED, "The time allowed ran out.")
+        case _:
+            metadata = {"request_id": current_request_id()}
+            return Failure(Reason.INTERNAL, "A fault of ours; it was recorded.", metadata=metadata)
+
+
+async def _refuse(rpc: Rpc, error: Exception, context: Context) -> Message:
+    if isinstance(error, grpc.aio.AbortError):
+        raise error
+    failure = as_failure(error)
+    RPC_REFUSED.labels(rpc.path, failure.reason.value).inc()
+    if failure.reason is Reason.INTERNAL:
+        _log.error("call failed", method=rpc.path, exc_info=error)
+    with _aborting():
+        await context.abort_with_status(rpc_status.to_status(status_of(failure)))
+    raise AssertionError("abort returns never")
+
+
+@contextmanager
+def _aborting() -> Iterator[None]:
+    """Leave the exception by which grpc ends a call as it is, without the error that led to it."""
+    try:
+        yield
+    except grpc.aio.AbortError as abort:
+        raise abort from None

@@ -1,0 +1,184 @@
+"""The journal: what happened, in the transaction in which it happened, in an order without gaps.
+
+`append` locks the journal's head until the transaction ends. So positions become visible in
+order: whoever has read position n will never find a smaller one appear later, which a plain
+sequence cannot promise while transactions overlap.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import psycopg
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.kit.database import Database, RawConnection
+from services.kit.metrics import JOURNAL_ENTRIES
+from veritick.event.v1.event_pb2 import Event
+
+POLL = timedelta(milliseconds=200)
+"""How soon an entry written by another replica is noticed; one's own are noticed at once."""
+
+APPEND_SQL = """
+    WITH head AS (
+        INSERT INTO journal_head AS h (journal, position)
+        VALUES (%(journal)s, cardinality(%(subjects)s::text[]))
+        ON CONFLICT (journal) DO UPDATE SET position = h.position + excluded.position
+        RETURNING position
+    ), new AS (
+        SELECT n, subject, type, payload, count(*) OVER (PARTITION BY subject ORDER BY n) AS nth
+        FROM unnest(%(subjects)s::text[], %(types)s::text[], %(payloads)s::bytea[])
+             WITH ORDINALITY AS u (subject, type, payload, n)
+    ), counted AS (
+        INSERT INTO journal_subject AS s (subject, sequence)
+        SELECT subject, count(*) FROM new GROUP BY subject ORDER BY subject
+        ON CONFLICT (subject) DO UPDATE SET sequence = s.sequence + excluded.sequence
+        RETURNING subject, sequence
+    ), added AS (
+        SELECT subject, count(*) AS added FROM new GROUP BY subject
+    )
+    INSERT INTO journal (position, subject, sequence, type, payload, time)
+    SELECT head.position - cardinality(%(subjects)s::text[]) + new.n, new.subject,
+           counted.sequence - added.added + new.nth, new.type, new.payload, %(time)s
+    FROM head, new JOIN counted USING (subject) JOIN added USING (subject)
+    ORDER BY new.n
+    RETURNING position
+"""
+"""Appends events and takes their places. Its parameters are those of `append_parameters`."""
+
+_READ = text(
+    "SELECT position, subject, sequence, type, payload, time FROM journal "
+    "WHERE position > :after ORDER BY position LIMIT :limit"
+)
+_READ_SUBJECT = text(
+    "SELECT position, subject, sequence, type, payload, time FROM journal "
+    "WHERE subject = :subject AND sequence > :after ORDER BY sequence LIMIT :limit"
+)
+_LAST_SEQUENCE = text("SELECT sequence FROM journal_subject WHERE subject = :subject")
+_LAST_POSITION = text("SELECT position FROM journal_head WHERE journal = :journal")
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event that is about to be appended."""
+
+    subject: str
+    """Whom or what it concerns, such as `account:demo_0199…`."""
+
+    type: str
+    """Its name with its version, such as `order.opened.v1`."""
+
+    payload: bytes
+    """A serialized `veritick.event.v1.Event`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event in its place."""
+
+    position: int
+    subject: str
+    sequence: int
+    type: str
+    payload: bytes
+    time: datetime
+
+
+def new_event(subject: str, event: Event) -> NewEvent:
+    """Return an event ready to append; its type follows from the field that is set."""
+    data = event.WhichOneof("data")
+    if data is None:
+        raise ValueError("an event without data")
+    return NewEvent(subject, event_type(data), event.SerializeToString())
+
+
+def event_type(field: str) -> str:
+    """Return the name on the wire of a field of Event: `order_opened` is `order.opened.v1`."""
+    return f"{field.replace('_', '.')}.v1"
+
+
+def append_parameters(journal: str, events: Sequence[NewEvent], time: datetime) -> dict[str, Any]:
+    """Return the parameters of APPEND_SQL."""
+    return {
+        "journal": journal,
+        "subjects": [event.subject for event in events],
+        "types": [event.type for event in events],
+        "payloads": [event.payload for event in events],
+        "time": time,
+    }
+
+
+class Journal:
+    """One journal, in the database of the service that owns it."""
+
+    def __init__(self, name: str, database: Database) -> None:
+        """Name a journal; its tables come from `kit.schema.create_journal_tables`."""
+        self.name = name
+        self._database = database
+        self._grown = asyncio.Event()
+
+    async def append(
+        self,
+        connection: AsyncConnection | RawConnection,
+        events: Sequence[NewEvent],
+        time: datetime,
+    ) -> int:
+        """Append events in the caller's transaction and return the last one's position.
+
+        Transactions that append wait for each other from here to their end, so this comes last.
+        After the commit call `notify`. There is at least one event.
+        """
+        raw = await _raw(connection)
+        parameters = append_parameters(self.name, events, time)
+        rows = await (await raw.execute(APPEND_SQL, parameters)).fetchall()
+        JOURNAL_ENTRIES.labels(self.name).inc(len(events))
+        return int(rows[-1][0])
+
+    def notify(self) -> None:
+        """Wake whoever waits for entries in this process."""
+        self._grown.set()
+        self._grown = asyncio.Event()
+
+    async def wait(self) -> None:
+        """Return when there may be new entries."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(POLL.total_seconds()):
+                await self._grown.wait()
+
+    async def read(self, after_position: int, limit: int) -> list[Entry]:
+        """Return entries after a position, in order."""
+        async with self._database.connection() as connection:
+            rows = await connection.execute(_READ, {"after": after_position, "limit": limit})
+            return [Entry(*row) for row in rows]
+
+    async def read_subject(self, subject: str, after_sequence: int, limit: int) -> list[Entry]:
+        """Return one subject's entries after a sequence, in order."""
+        parameters = {"subject": subject, "after": after_sequence, "limit": limit}
+        async with self._database.connection() as connection:
+            return [Entry(*row) for row in await connection.execute(_READ_SUBJECT, parameters)]
+
+    async def last_sequence(self, subject: str) -> int:
+        """Return a subject's last sequence; 0 when nothing ever happened to it."""
+        async with self._database.connection() as connection:
+            found = await connection.execute(_LAST_SEQUENCE, {"subject": subject})
+            return int(found.scalar() or 0)
+
+    async def last_position(self) -> int:
+        """Return the position of the last entry; 0 for an empty journal."""
+        async with self._database.connection() as connection:
+            found = await connection.execute(_LAST_POSITION, {"journal": self.name})
+            return int(found.scalar() or 0)
+
+
+async def _raw(connection: AsyncConnection | RawConnection) -> RawConnection:
+    if isinstance(connection, psycopg.AsyncConnection):
+        return connection
+    driver = (await connection.get_raw_connection()).driver_connection
+    assert isinstance(driver, psycopg.AsyncConnection)  # noqa: S101  the engine is psycopg's
+    return driver

@@ -1,0 +1,43 @@
+"""Who is calling, as the interceptor found out from the token."""
+
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Literal
+from uuid import UUID
+
+from services.kit.errors import Failure
+from services.kit.reason import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A caller: nobody in particular, a signed-in user, or a service."""
+
+    kind: Literal["anonymous", "user", "service"]
+    id: str = ""
+    """The user's id, or the service's name."""
+
+    permissions: frozenset[str] = field(default_factory=frozenset)
+    session_id: str | None = None
+
+    @property
+    def user_id(self) -> UUID:
+        """The calling user; Failure UNAUTHENTICATED if the caller is none."""
+        if self.kind != "user":
+            raise Failure(Reason.UNAUTHENTICATED, "This call needs a signed-in user.")
+        return UUID(self.id)
+
+
+ANONYMOUS = Principal("anonymous")
+
+_caller: ContextVar[Principal] = ContextVar("caller", default=ANONYMOUS)
+
+
+def caller() -> Principal:
+    """Return who makes the call that is being handled."""
+    return _caller.get()
+
+
+def set_caller(principal: Principal) -> None:
+    """Remember the caller for the current task; for the server's interceptor and for tests."""
+    _caller.set(principal)

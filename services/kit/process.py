@@ -1,0 +1,200 @@
+"""The life of a process: start, become ready, serve, drain, stop. The same for every service."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+import structlog
+import uvloop
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import aio as health
+from grpc_reflection.v1alpha import reflection
+
+from services.kit.channels import MESSAGE_BYTES_MAX
+from services.kit.clock import Clock, SystemClock
+from services.kit.interceptor import Interceptor
+from services.kit.logs import configure_logs
+from services.kit.metrics import serve_metrics
+from services.kit.settings import ServiceSettings, SettingsType, load_settings
+from services.kit.tokens import Keyring
+
+Face = tuple[Callable[[Any, Any], None], object]
+"""A servicer with the generated function that adds it to a server."""
+
+Task = Callable[[], Awaitable[None]]
+_READY_EVERY_SECONDS = 0.1
+_OPTIONS = (
+    ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+    ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
+    # Two processes on one port would share its calls without anybody noticing.
+    ("grpc.so_reuseport", 0),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+)
+_log = structlog.stdlib.get_logger()
+
+
+@dataclass(frozen=True)
+class Application:
+    """What a composition root returns: everything that runs until the process stops."""
+
+    keyring: Keyring
+    faces: Sequence[Face] = ()
+    tasks: Mapping[str, Task] = field(default_factory=dict)
+    """Run for as long as the process; one that ends, ends the process, so that it is restarted."""
+
+    ready: Callable[[], bool] = lambda: True
+    """Whether calls should be sent here: this is what the health service answers."""
+
+
+Build = Callable[[Any], AbstractAsyncContextManager[Application]]
+"""`build(settings)` of a service's `app.py`."""
+
+
+def main(
+    name: str,
+    settings: type[SettingsType],
+    build: Callable[[SettingsType], AbstractAsyncContextManager[Application]],
+    migrate: Callable[[SettingsType], None],
+    verb: str = "serve",
+) -> None:
+    """Run a service from the command line: `serve` (or its own verb), or `migrate`."""
+    if sys.argv[1:] not in ([verb], ["migrate"]):
+        raise SystemExit(f"usage: python -m services.{name} {verb}|migrate")
+    loaded = load_settings(settings)
+    configure_logs(name, loaded.log_format)
+    if sys.argv[1] == "migrate":
+        migrate(loaded)
+    else:
+        serve(name, loaded, build)
+
+
+def serve(
+    name: str,
+    settings: SettingsType,
+    build: Callable[[SettingsType], AbstractAsyncContextManager[Application]],
+) -> None:
+    """Serve until SIGTERM or SIGINT; the exit code is 1 when a task failed."""
+    if settings.metrics_listen:
+        serve_metrics(settings.metrics_listen)
+    if not uvloop.run(_serve(name, settings, build)):
+        raise SystemExit(1)
+
+
+async def _serve(
+    name: str,
+    settings: SettingsType,
+    build: Callable[[SettingsType], AbstractAsyncContextManager[Application]],
+) -> bool:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with build(settings) as application, serving(name, settings, application) as running:
+        _log.info("serving", address=running.address)
+        await _first(stopping.wait(), running.failed.wait())
+        _log.info("stopping")
+        return not running.failed.is_set()
+
+
+@dataclass
+class Running:
+    """A server that answers, and whether one of its tasks has ended against expectation."""
+
+    address: str
+    failed: asyncio.Event
+
+
+@asynccontextmanager
+async def serving(
+    name: str, settings: ServiceSettings, application: Application, clock: Clock | None = None
+) -> AsyncIterator[Running]:
+    """Serve an application within the block, on `settings.listen`; leaving drains and stops it."""
+    server = grpc.aio.server(
+        interceptors=(Interceptor(name, application.keyring, clock or SystemClock()),),
+        options=_OPTIONS,
+    )
+    health_servicer = _add_faces(server, application.faces)
+    port = server.add_insecure_port(settings.listen)
+    running = Running(f"{settings.listen.rpartition(':')[0]}:{port}", asyncio.Event())
+    tasks = [
+        asyncio.create_task(_watched(label, task, running.failed), name=label)
+        for label, task in application.tasks.items()
+    ]
+    await server.start()
+    tasks.append(asyncio.create_task(_report_health(application.ready, health_servicer)))
+    try:
+        yield running
+    finally:
+        await health_servicer.enter_graceful_shutdown()
+        # Tasks feed the calls in flight, so they outlive them.
+        await server.stop(settings.drain_seconds)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _add_faces(server: grpc.aio.Server, faces: Sequence[Face]) -> health.HealthServicer:
+    health_servicer = health.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
+    names = [health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME]
+    for add, servicer in faces:
+        add(servicer, server)
+        names += _service_names(servicer)
+    reflection.enable_server_reflection(names, server)
+    return health_servicer
+
+
+def _service_names(servicer: object) -> list[str]:
+    """Return the full names of the services a servicer implements, from its generated bases."""
+    names = []
+    for base in type(servicer).__mro__:
+        if base.__name__.endswith("Servicer") and base.__module__.endswith("_pb2_grpc"):
+            messages = sys.modules[base.__module__.removesuffix("_grpc")]
+            service = messages.DESCRIPTOR.services_by_name[base.__name__.removesuffix("Servicer")]
+            names.append(service.full_name)
+    return names
+
+
+async def _report_health(ready: Callable[[], bool], servicer: health.HealthServicer) -> None:
+    status = None
+    while True:
+        now = (
+            health_pb2.HealthCheckResponse.SERVING
+            if ready()
+            else health_pb2.HealthCheckResponse.NOT_SERVING
+        )
+        if now != status:
+            status = now
+            await servicer.set("", now)
+            _log.info("health", status=health_pb2.HealthCheckResponse.ServingStatus.Name(now))
+        await asyncio.sleep(_READY_EVERY_SECONDS)
+
+
+async def _watched(label: str, task: Task, failed: asyncio.Event) -> None:
+    try:
+        await task()
+        _log.error("a task ended that should not", task=label)
+    except Exception:
+        _log.exception("a task failed", task=label)
+        raise
+    finally:
+        if not (current := asyncio.current_task()) or not current.cancelling():
+            failed.set()
+
+
+async def _first(*waits: Awaitable[object]) -> None:
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with suppress(asyncio.CancelledError):
+            await task

@@ -1,0 +1,180 @@
+"""The field rules of the contract, compiled once per message to a list of small checks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from typing import Any
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import Message
+
+from services.kit.errors import Failure, Violation
+from services.kit.reason import Reason
+from veritick.option.v1.field_pb2 import FieldRules
+from veritick.option.v1.field_pb2 import field as field_option
+
+Check = Callable[[Any], str | None]
+"""Takes a value, answers what is wrong with it or None."""
+
+MessageCheck = Callable[[Message, str], Iterator[Violation]]
+
+_VIOLATIONS_MAX = 20
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_FORMATS = {
+    FieldRules.UUID: (_UUID, "must be a UUID in lower case"),
+    FieldRules.EMAIL: (
+        re.compile(r"[^\s@\x00-\x1f]{1,64}@[^\s@\x00-\x1f.]+(\.[^\s@\x00-\x1f.]+)+"),
+        "must be a mail address",
+    ),
+    FieldRules.BOOK_SCOPED_ID: (
+        re.compile(rf"[a-z][a-z0-9-]{{0,38}}_{_UUID.pattern}"),
+        "must be an id such as demo_0199a1b2-…",
+    ),
+}
+
+
+def validate(message: Message) -> None:
+    """Raise Failure INVALID_REQUEST naming every field that breaks a rule (at most 20)."""
+    violations = []
+    for violation in violations_of(message):
+        violations.append(violation)
+        if len(violations) == _VIOLATIONS_MAX:
+            break
+    if violations:
+        first = violations[0]
+        text = f"{first.field} {first.description}."
+        raise Failure(Reason.INVALID_REQUEST, text, violations=violations)
+
+
+def violations_of(message: Message, path: str = "") -> Iterator[Violation]:
+    """Yield what is wrong with a message, depth first, in the order of its fields."""
+    for check in compiled(message.DESCRIPTOR):
+        yield from check(message, path)
+
+
+@cache
+def compiled(descriptor: Descriptor) -> tuple[MessageCheck, ...]:
+    """Return the checks of a message type: none for one without rules."""
+    checks = (_field_check(field) for field in descriptor.fields)
+    return tuple(check for check in checks if check is not None)
+
+
+@cache
+def has_rules(descriptor: Descriptor) -> bool:
+    """Tell whether a message type, or any it contains, declares a rule."""
+    return _has_rules(descriptor, frozenset())
+
+
+def _has_rules(descriptor: Descriptor, above: frozenset[str]) -> bool:
+    if descriptor.full_name in above:
+        return False
+    inside = above | {descriptor.full_name}
+    return any(
+        field.GetOptions().HasExtension(field_option)
+        or (field.message_type is not None and _has_rules(field.message_type, inside))
+        for field in descriptor.fields
+    )
+
+
+def _field_check(field: FieldDescriptor) -> MessageCheck | None:
+    rules = field.GetOptions().Extensions[field_option]
+    values = tuple(_value_checks(field, rules))
+    nested = field.message_type is not None and has_rules(field.message_type)
+    if not (rules.required or values or nested or rules.max_items):
+        return None
+    if field.is_repeated:
+        return _repeated_check(field, rules, values, nested)
+    return _singular_check(field, rules, values, nested)
+
+
+def _singular_check(
+    field: FieldDescriptor, rules: FieldRules, values: tuple[Check, ...], nested: bool
+) -> MessageCheck:
+    name, has_presence, required = field.name, field.has_presence, rules.required
+
+    def check(message: Message, path: str) -> Iterator[Violation]:
+        value = getattr(message, name)
+        present = message.HasField(name) if has_presence else bool(value)
+        if not present:
+            if required:
+                yield Violation(path + name, "is required")
+            # A number that is absent is a zero, and zero may be out of range.
+            elif has_presence or isinstance(value, str | bytes):
+                return
+        for problem in _problems(values, value):
+            yield Violation(path + name, problem)
+        if nested and present:
+            yield from violations_of(value, f"{path}{name}.")
+
+    return check
+
+
+def _repeated_check(
+    field: FieldDescriptor, rules: FieldRules, values: tuple[Check, ...], nested: bool
+) -> MessageCheck:
+    name, required, max_items = field.name, rules.required, rules.max_items
+
+    def check(message: Message, path: str) -> Iterator[Violation]:
+        items = getattr(message, name)
+        if required and not items:
+            yield Violation(path + name, "is required")
+        if max_items and len(items) > max_items:
+            yield Violation(path + name, f"must have at most {max_items} items")
+            return
+        for index, item in enumerate(items):
+            for problem in _problems(values, item):
+                yield Violation(f"{path}{name}[{index}]", problem)
+            if nested:
+                yield from violations_of(item, f"{path}{name}[{index}].")
+
+    return check
+
+
+def _problems(checks: Iterable[Check], value: object) -> Iterator[str]:
+    for check in checks:
+        if (problem := check(value)) is not None:
+            yield problem
+            return
+
+
+def _value_checks(field: FieldDescriptor, rules: FieldRules) -> Iterator[Check]:
+    if rules.HasField("min_length"):
+        yield _at_least_characters(rules.min_length)
+    if rules.HasField("max_length"):
+        yield _at_most_characters(rules.max_length)
+    if rules.pattern:
+        yield _matching(re.compile(rules.pattern), f"must match {rules.pattern}")
+    if rules.format in _FORMATS:
+        yield _matching(*_FORMATS[rules.format])
+    if rules.HasField("min"):
+        yield _at_least(rules.min)
+    if rules.HasField("max"):
+        yield _at_most(rules.max)
+    if field.enum_type is not None:
+        yield _known(frozenset(field.enum_type.values_by_number))
+
+
+def _at_least_characters(bound: int) -> Check:
+    return lambda value: None if len(value) >= bound else f"must have at least {bound} characters"
+
+
+def _at_most_characters(bound: int) -> Check:
+    return lambda value: None if len(value) <= bound else f"must have at most {bound} characters"
+
+
+def _at_least(bound: int) -> Check:
+    return lambda value: None if value >= bound else f"must be at least {bound}"
+
+
+def _at_most(bound: int) -> Check:
+    return lambda value: None if value <= bound else f"must be at most {bound}"
+
+
+def _known(numbers: frozenset[int]) -> Check:
+    return lambda value: None if value in numbers else "is not a known value"
+
+
+def _matching(pattern: re.Pattern[str], description: str) -> Check:
+    return lambda value: None if not value or pattern.fullmatch(value) else description

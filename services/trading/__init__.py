@@ -1,0 +1,23 @@
+"""Trading: accounts, orders and every movement of money.
+
+**Owns** the books. A book (`demo`, `real`, later `tournament`) is one database with accounts, a
+double-entry ledger, open orders, order history, terms, statistics and a journal; it is the only
+place where its money moves. Books share this code and nothing else.
+
+**Promises**
+- An order that exists has been paid for: debit, order and journal are one commit, made before
+  the caller is answered.
+- All changes to a book pass through one live writer, which commits what arrived together in one
+  transaction. A writer that lost its leadership can commit nothing.
+- Every refusal has its own reason and moves nothing. A `request_id` is answered once and for ever.
+- Entries balance by construction, are never changed, and an account's balance is their sum.
+- An order closes once; the amounts follow from the book's own order and the outcome.
+
+**Called by** traders (accounts, orders, terms) through the edge, by settlement (BookService), by
+identity (OpenAccounts), by payments and tournaments (LedgerService). **Calls** quotes for the live
+market, and follows identity's journal.
+
+Read in this order: `order`, `terms`, `acceptance`, `posting` (the rules); `book`, `ledger` (the
+tables); `market`, `commit`, `placing`, `settling`, `moving` (the flow); `rpc`, `service_rpc`,
+`wire` (the faces); `app` (how it is put together).
+"""

@@ -1,0 +1,126 @@
+"""Trading put together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+from uuid import UUID
+
+from services.kit.channels import Channels
+from services.kit.clock import Clock, SystemClock
+from services.kit.database import Database
+from services.kit.follower import Follower
+from services.kit.ids import Ids, uuid7
+from services.kit.journal_face import JournalFace
+from services.kit.migrate import migrate as migrate_database
+from services.kit.process import Application, Face, Task
+from services.kit.relay import Relay
+from services.kit.tokens import Keyring
+from services.trading.desk import BookRules, Desk
+from services.trading.market import MarketView
+from services.trading.neighbours import MarketFeed, opening_accounts
+from services.trading.rpc import AccountEventFace, AccountFace, Desks, OrderFace, TermsFace
+from services.trading.service_rpc import BookFace, LedgerFace
+from services.trading.settings import BookSettings, Settings, kind_of
+from services.trading.terms import TermsDefaults
+from services.trading.wire import PAYOUTS, account_subject
+from veritick.journal.v1.account_event_service_pb2_grpc import (
+    add_AccountEventServiceServicer_to_server,
+)
+from veritick.journal.v1.journal_service_pb2_grpc import add_JournalServiceServicer_to_server
+from veritick.trading.v1.account_service_pb2_grpc import add_AccountServiceServicer_to_server
+from veritick.trading.v1.book_service_pb2_grpc import add_BookServiceServicer_to_server
+from veritick.trading.v1.ledger_service_pb2_grpc import add_LedgerServiceServicer_to_server
+from veritick.trading.v1.order_service_pb2_grpc import add_OrderServiceServicer_to_server
+from veritick.trading.v1.terms_service_pb2_grpc import add_TermsServiceServicer_to_server
+
+NAME = "trading"
+MIGRATIONS = Path(__file__).parent / "migrations"
+_DEMO_CHIPS = 1_000_000
+
+
+@asynccontextmanager
+async def build(
+    settings: Settings, clock: Clock | None = None, ids: Ids = uuid7
+) -> AsyncIterator[Application]:
+    """Put the books together with the market they trade on, and everything that keeps them."""
+    clock = clock or SystemClock()
+    keyring = Keyring.load(settings.required("keys"), NAME)
+    channels = Channels(keyring, clock)
+    market = MarketView(clock)
+    quotes = channels.to("quotes", settings.required("quotes_address"))
+    identity = channels.to("identity", settings.required("identity_address"))
+    async with AsyncExitStack() as stack:
+        desks: dict[str, Desk] = {}
+        for name, book in settings.books.items():
+            database = await stack.enter_async_context(
+                Database.from_settings(book, name=f"{NAME}.{name}")
+            )
+            desks[name] = Desk(name, rules_of(name, book), database, market, clock, ids)
+        tasks: dict[str, Task] = {"market": MarketFeed(quotes, market).run}
+        for name, desk in desks.items():
+            follower = Follower(
+                identity, "identity", desk.book.database, opening_accounts(desk.open_account)
+            )
+            tasks[f"{name}: writer"] = desk.writer.run
+            tasks[f"{name}: terms"] = desk.keep_terms
+            tasks[f"{name}: users"] = follower.run
+            if settings.redis_url:
+                relay = Relay(desk.journal, settings.redis_url.get_secret_value())
+                tasks[f"{name}: relay"] = relay.run
+        yield Application(
+            keyring=keyring,
+            faces=faces(desks),
+            tasks=tasks,
+            ready=lambda: all(desk.ready() for desk in desks.values()),
+        )
+
+
+def faces(desks: Desks) -> list[Face]:
+    """Return what is served for these books."""
+    journals = {name: desk.journal for name, desk in desks.items()}
+    journal = JournalFace(journals, partial(owns, desks))
+    return [
+        (add_AccountServiceServicer_to_server, AccountFace(desks)),
+        (add_OrderServiceServicer_to_server, OrderFace(desks)),
+        (add_TermsServiceServicer_to_server, TermsFace(desks)),
+        (add_AccountEventServiceServicer_to_server, AccountEventFace(desks)),
+        (add_BookServiceServicer_to_server, BookFace(desks)),
+        (add_LedgerServiceServicer_to_server, LedgerFace(desks)),
+        (add_JournalServiceServicer_to_server, journal),
+    ]
+
+
+async def owns(desks: Desks, journal: str, subject: str, user_id: UUID | None) -> bool:
+    """Tell whether a user may read a subject: payouts are public, an account is its owner's."""
+    if subject == PAYOUTS:
+        return True
+    if user_id is None:
+        return False
+    desk = desks[journal]
+    accounts = await desk.book.accounts_of(user_id)
+    return subject in {account_subject(desk.wire.id(account.account_id)) for account in accounts}
+
+
+def rules_of(name: str, book: BookSettings) -> BookRules:
+    """Return what a book's kind and settings make of it (rules.md, "Contract terms")."""
+    kind = kind_of(name)
+    shortest = book.duration_seconds_min or (60 if kind == "REAL" else 5)
+    chips = book.initial_minor_units
+    if chips is None:
+        chips = _DEMO_CHIPS if kind == "DEMO" else 0
+    terms = TermsDefaults(
+        currency=book.currency,
+        duration_seconds_min=shortest,
+        open_orders_max=book.open_orders_max,
+        exposure_max=book.exposure_max_minor_units,
+    )
+    return BookRules(kind, book.currency, chips, terms)
+
+
+def migrate(settings: Settings) -> None:
+    """Bring the database of every book to the newest schema."""
+    for book in settings.books.values():
+        migrate_database(book, MIGRATIONS)

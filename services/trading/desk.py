@@ -1,0 +1,137 @@
+"""One book with everything that runs on it: what the faces talk to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from services.kit.clock import Clock
+from services.kit.database import Database
+from services.kit.errors import Failure
+from services.kit.ids import Ids
+from services.kit.journal import Journal
+from services.kit.leader import Leadership
+from services.kit.reason import Reason
+from services.trading.acceptance import Offer, offer
+from services.trading.book import Account, Book
+from services.trading.commit import Batch, Writer
+from services.trading.ledger import Ledger
+from services.trading.market import MarketView
+from services.trading.moving import (
+    OpenAccount,
+    Opening,
+    RefillRequest,
+    TransferRequest,
+    Transferring,
+)
+from services.trading.order import OrderRequest
+from services.trading.placing import Placing
+from services.trading.setting_terms import SetTerms, SettingTerms
+from services.trading.settling import SettleOrders, Settling
+from services.trading.tables import Exposure, TermsBook
+from services.trading.terms import TermsDefaults
+from services.trading.terms_table import TermsTable
+from services.trading.wire import BookWire
+
+_TERMS_EVERY_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class BookRules:
+    """What distinguishes one book from another."""
+
+    kind: str
+    """`REAL`, `DEMO` or `TOURNAMENT`."""
+
+    currency: str
+    initial: int
+    """Chips of a new account, in minor units; a demo account is refilled to them."""
+
+    terms: TermsDefaults
+
+
+class Desk:
+    """Serves one book: reads, and the writer through which every change goes."""
+
+    def __init__(
+        self,
+        name: str,
+        rules: BookRules,
+        database: Database,
+        market: MarketView,
+        clock: Clock,
+        ids: Ids,
+    ) -> None:
+        """Put a book together from its database and the market it trades on."""
+        self.name = name
+        self.rules = rules
+        self.market = market
+        self.wire = BookWire(name, rules.kind)
+        self.book = Book(name, database)
+        self.ledger = Ledger(database)
+        self.terms = TermsTable(database)
+        self.journal = Journal(name, database)
+        self._live_terms = TermsBook()
+        self.writer = Writer(
+            name, database, Leadership(database, "writer", clock, ids), self._batches(ids)
+        )
+
+    def _batches(self, ids: Ids) -> Mapping[type, Batch]:
+        exposure, journal, wire = Exposure(), self.journal, self.wire
+        market, terms = self.market, self._live_terms
+        transferring = Transferring(market=market, ids=ids, journal=journal, wire=wire)
+        return {
+            OrderRequest: Placing(
+                market=market, ids=ids, terms=terms, exposure=exposure, journal=journal, wire=wire
+            ),
+            SettleOrders: Settling(
+                market=market, ids=ids, exposure=exposure, journal=journal, wire=wire
+            ),
+            OpenAccount: Opening(market=market, ids=ids, journal=journal, wire=wire),
+            TransferRequest: transferring,
+            RefillRequest: transferring,
+            SetTerms: SettingTerms(market=market, terms=terms, journal=journal, wire=wire),
+        }
+
+    def ready(self) -> bool:
+        """Tell whether orders can be placed: this process leads, and knows market and terms."""
+        known = all(self._live_terms.current(symbol) for symbol in self.market.instruments)
+        return self.writer.leading and self.market.complete and known
+
+    async def account(self, account_id: UUID, user_id: UUID) -> Account:
+        """Return a user's account; ACCOUNT_NOT_FOUND for another's, as if it did not exist."""
+        account = await self.book.account(account_id)
+        if account is None or account.user_id != user_id:
+            raise Failure(Reason.ACCOUNT_NOT_FOUND, "There is no such account.")
+        return account
+
+    async def open_account(self, user_id: UUID) -> Account:
+        """Open a user's account, or return the one there is."""
+        command = OpenAccount(user_id, self.rules.currency, self.rules.initial)
+        account: Account = await self.writer.submit(command)
+        return account
+
+    def propose(self, request: OrderRequest) -> Offer:
+        """Return what an order would get now, without the checks of money and limits."""
+        terms = self._live_terms.current(request.instrument)
+        return offer(request, terms, self.market, self.market.now())
+
+    async def keep_terms(self) -> None:
+        """Give every instrument that has none the terms it begins with, for ever."""
+        while True:
+            if self.writer.leading and self.market.complete:
+                await self._add_missing_terms()
+            await asyncio.sleep(_TERMS_EVERY_SECONDS)
+
+    async def _add_missing_terms(self) -> None:
+        for symbol in list(self.market.instruments):
+            if self._live_terms.current(symbol) is None:
+                first = self.rules.terms.for_instrument(symbol)
+                command = SetTerms(first._replace(version=0), changed_by="service:trading")
+                try:
+                    await self.writer.submit(command)
+                except Failure as failure:
+                    if failure.reason not in {Reason.UNAVAILABLE, Reason.OUTCOME_UNKNOWN}:
+                        raise

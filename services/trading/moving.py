@@ -1,0 +1,291 @@
+"""Opening accounts, refills and transfers: the movements that no order makes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, LiteralString, NamedTuple
+from uuid import UUID
+
+from services.kit.database import RawConnection
+from services.kit.errors import Failure
+from services.kit.ids import Ids
+from services.kit.journal import APPEND_SQL, Journal, append_parameters
+from services.kit.reason import Reason
+from services.kit.values import Money
+from services.trading.acceptance import AccountState, Funds, check_account
+from services.trading.book import ACCOUNT_COLUMNS, Account
+from services.trading.commit import Statement, Transaction
+from services.trading.market import MarketView
+from services.trading.posting import Entry, EntryKind, SystemAccount
+from services.trading.tables import (
+    INSERT_ACCOUNTS,
+    INSERT_ENTRIES,
+    INSERT_TRANSFERS,
+    READ_ACCOUNTS,
+    UPDATE_ACCOUNTS,
+    columns,
+    entry_parameters,
+)
+from services.trading.wire import BookWire
+
+_READ_USERS: LiteralString = f"""
+    SELECT {ACCOUNT_COLUMNS} FROM account
+    WHERE user_id = %(user_id)s AND currency = %(currency)s
+"""
+_READ_TRANSFER: LiteralString = """
+    SELECT transfer_id, account_id, request_id, request_hash, kind, amount, currency, balance, note,
+           time
+    FROM transfer WHERE account_id = %(account_id)s AND request_id = %(request_id)s
+"""
+
+
+class OpenAccount(NamedTuple):
+    """Open a user's account, filled with its first chips if the book gives any."""
+
+    user_id: UUID
+    currency: str
+    chips: int
+    """What the account starts with, in minor units."""
+
+
+class TransferRequest(NamedTuple):
+    """Move money between a user's account and a system account."""
+
+    account_id: UUID
+    request_id: UUID
+    system: SystemAccount
+    amount: Money
+    """What the user's account receives; negative: what it pays."""
+
+    note: str = ""
+
+    def digest(self) -> bytes:
+        """Return a hash of what was asked for; the note takes no part."""
+        text = f"transfer.1\n{int(self.system)}\n{self.amount.minor_units} {self.amount.currency}"
+        return hashlib.sha256(text.encode()).digest()
+
+
+class RefillRequest(NamedTuple):
+    """Fill a demo account up to its initial balance."""
+
+    account_id: UUID
+    user_id: UUID
+    request_id: UUID
+    initial: int
+    """The initial balance, in minor units."""
+
+    def digest(self) -> bytes:
+        """Return a hash of what was asked for: a refill is always the same."""
+        return hashlib.sha256(b"refill.1").digest()
+
+
+class Transfer(NamedTuple):
+    """A transfer that was made. The fields are the columns of `transfer`."""
+
+    transfer_id: UUID
+    account_id: UUID
+    request_id: UUID
+    request_hash: bytes
+    kind: int
+    amount: int
+    currency: str
+    balance: int
+    note: str
+    time: datetime
+
+
+class Moved(NamedTuple):
+    """What a caller is told: the transfer, the account now, and whether it was there before."""
+
+    transfer: Transfer
+    account: Account
+    replay: bool
+
+
+class _Moving:
+    """What the movements of a book share."""
+
+    size_max = 1
+
+    def __init__(self, *, market: MarketView, ids: Ids, journal: Journal, wire: BookWire) -> None:
+        self._market = market
+        self._ids = ids
+        self._journal = journal
+        self._wire = wire
+
+    async def load(self, connection: RawConnection) -> None:
+        """Nothing is kept in memory."""
+
+    def _told(self, account: Account, now: datetime) -> Statement:
+        events = [self._wire.balance_changed(account)]
+        return APPEND_SQL, append_parameters(self._journal.name, events, now)
+
+
+class Opening(_Moving):
+    """The batch of OpenAccount: idempotent by user and currency."""
+
+    kind = "open"
+
+    async def commit(
+        self, commands: Sequence[OpenAccount], transaction: Transaction
+    ) -> Sequence[Account]:
+        """Open the accounts that do not exist; answer those that do."""
+        return [await self._open(command, transaction) for command in commands]
+
+    async def _open(self, command: OpenAccount, transaction: Transaction) -> Account:
+        owner = {"user_id": command.user_id, "currency": command.currency}
+        if rows := await transaction.read(_READ_USERS, owner):
+            return Account(*rows[0])
+        now = self._market.now()
+        account = Account(
+            account_id=self._ids(),
+            user_id=command.user_id,
+            currency=command.currency,
+            posted=command.chips,
+            held=0,
+            state=int(AccountState.OPEN),
+            open_orders=0,
+            opened_at=now,
+        )
+        statements: list[Statement] = [
+            (INSERT_ACCOUNTS, columns(Account._fields, [account])),
+            self._told(account, now),
+        ]
+        if command.chips:
+            entry = _entry(self._ids(), EntryKind.OPENING, SystemAccount.ISSUE, account, now)
+            statements.insert(1, (INSERT_ENTRIES, entry_parameters([entry])))
+        await transaction.write(statements)
+        self._journal.notify()
+        return account
+
+
+class Transferring(_Moving):
+    """The batch of TransferRequest and RefillRequest: idempotent by account and request id."""
+
+    kind = "transfer"
+
+    async def commit(
+        self, commands: Sequence[TransferRequest | RefillRequest], transaction: Transaction
+    ) -> Sequence[Moved | Failure]:
+        """Make the transfers, each alone."""
+        results: list[Moved | Failure] = []
+        for command in commands:
+            try:
+                results.append(await self._transfer(command, transaction))
+            except Failure as failure:
+                results.append(failure)
+        return results
+
+    async def _transfer(
+        self, command: TransferRequest | RefillRequest, transaction: Transaction
+    ) -> Moved:
+        rows = await transaction.read(READ_ACCOUNTS, {"accounts": [command.account_id]})
+        account = _owned(Account(*rows[0]) if rows else None, command)
+        key = {"account_id": command.account_id, "request_id": command.request_id}
+        if earlier := await transaction.read(_READ_TRANSFER, key):
+            return _replay(Transfer(*earlier[0]), account, command)
+        kind, system, amount = _movement(command, account)
+        _check_funds(account, amount)
+        now = self._market.now()
+        after = account._replace(posted=account.posted + amount.minor_units)
+        transfer = Transfer(
+            transfer_id=self._ids(),
+            account_id=account.account_id,
+            request_id=command.request_id,
+            request_hash=command.digest(),
+            kind=int(kind),
+            amount=amount.minor_units,
+            currency=amount.currency,
+            balance=after.posted,
+            note=command.note if isinstance(command, TransferRequest) else "",
+            time=now,
+        )
+        entry = _entry(transfer.transfer_id, kind, system, after, now, amount.minor_units)
+        await transaction.write(
+            [
+                (UPDATE_ACCOUNTS, _change(account, after)),
+                (INSERT_TRANSFERS, columns(Transfer._fields, [transfer])),
+                (INSERT_ENTRIES, entry_parameters([entry])),
+                self._told(after, now),
+            ]
+        )
+        self._journal.notify()
+        return Moved(transfer, after, replay=False)
+
+
+def _owned(account: Account | None, command: TransferRequest | RefillRequest) -> Account:
+    """Services may move money of any account, users refill only their own."""
+    foreign = isinstance(command, RefillRequest) and (
+        account is not None and account.user_id != command.user_id
+    )
+    if account is None or foreign:
+        raise Failure(Reason.ACCOUNT_NOT_FOUND, "There is no such account.")
+    return account
+
+
+def _replay(earlier: Transfer, account: Account, command: TransferRequest | RefillRequest) -> Moved:
+    if earlier.request_hash != command.digest():
+        metadata = {"request_id": str(command.request_id)}
+        message = "This request id was used for another transfer."
+        raise Failure(Reason.REQUEST_ID_REUSED, message, metadata=metadata)
+    return Moved(earlier, account, replay=True)
+
+
+def _movement(
+    command: TransferRequest | RefillRequest, account: Account
+) -> tuple[EntryKind, SystemAccount, Money]:
+    if isinstance(command, TransferRequest):
+        return EntryKind.TRANSFER, command.system, command.amount
+    missing = command.initial - account.available
+    if missing <= 0:
+        metadata = {"initial_minor_units": str(command.initial)}
+        message = "The account is full."
+        raise Failure(Reason.REFILL_NOT_ALLOWED, message, metadata=metadata)
+    return EntryKind.REFILL, SystemAccount.ISSUE, Money(missing, account.currency)
+
+
+def _check_funds(account: Account, amount: Money) -> None:
+    state = AccountState(account.state)
+    check_account(Funds(account.currency, state, account.posted, account.held, 0))
+    if amount.currency != account.currency:
+        metadata = {"currency_code": account.currency}
+        message = f"The account holds {account.currency}."
+        raise Failure(Reason.CURRENCY_MISMATCH, message, metadata=metadata)
+    if amount.minor_units == 0:
+        raise Failure(Reason.INVALID_TRANSFER, "A transfer moves something.")
+    if account.available + amount.minor_units < 0:
+        metadata = {"available_minor_units": str(account.available)}
+        message = "The available balance is smaller than the amount."
+        raise Failure(Reason.INSUFFICIENT_FUNDS, message, metadata=metadata)
+
+
+def _entry(
+    transfer_id: UUID,
+    kind: EntryKind,
+    system: SystemAccount,
+    after: Account,
+    now: datetime,
+    amount: int | None = None,
+) -> Entry:
+    return Entry(
+        transfer_id=transfer_id,
+        kind=int(kind),
+        account_id=after.account_id,
+        contra_account_id=system.account_id,
+        amount=after.posted if amount is None else amount,
+        currency=after.currency,
+        balance=after.posted,
+        order_id=None,
+        time=now,
+    )
+
+
+def _change(before: Account, after: Account) -> dict[str, Any]:
+    return {
+        "accounts": [after.account_id],
+        "before": [before.posted],
+        "posted": [after.posted],
+        "open_orders": [after.open_orders],
+    }

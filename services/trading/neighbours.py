@@ -1,0 +1,87 @@
+"""What trading hears from others: quotes' market, and identity's journal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+import grpc
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.kit.channels import failure_of
+from services.kit.wire import to_datetime
+from services.trading.market import MarketView
+from services.trading.wire import to_instrument, to_tick
+from veritick.journal.v1.journal_service_pb2 import JournalEntry
+from veritick.quotes.v1.market_data_service_pb2 import WatchMarketRequest, WatchMarketResponse
+from veritick.quotes.v1.market_data_service_pb2_grpc import MarketDataServiceStub
+
+_PAUSE_SECONDS = 0.2
+_SILENCE_SECONDS_MAX = 5.0
+_log = structlog.stdlib.get_logger()
+
+
+class MarketFeed:
+    """Keeps a market view up to date from quotes."""
+
+    def __init__(self, channel: grpc.aio.Channel, view: MarketView) -> None:
+        self._stub = MarketDataServiceStub(channel)
+        self._view = view
+
+    async def run(self) -> None:
+        """Follow the market for ever; while quotes is away the view only grows old."""
+        while True:
+            try:
+                await self._follow()
+                _log.warning("quotes ended the stream")
+            except grpc.aio.AioRpcError as error:
+                _log.warning("quotes is away", reason=str(failure_of(error)))
+            except TimeoutError:
+                _log.warning("quotes is silent")
+            self._view.forget()
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _follow(self) -> None:
+        call = self._stub.WatchMarket(WatchMarketRequest())
+        try:
+            while True:
+                async with asyncio.timeout(_SILENCE_SECONDS_MAX):
+                    response = await call.read()
+                if not isinstance(response, WatchMarketResponse):
+                    return
+                apply(response, self._view)
+        finally:
+            call.cancel()
+
+
+def apply(response: WatchMarketResponse, view: MarketView) -> None:
+    """Take one message of the stream into the view."""
+    match response.WhichOneof("change"):
+        case "ticks":
+            view.add_ticks([(t.instrument, to_tick(t)) for t in response.ticks.ticks if not t.late])
+        case "watermark":
+            mark = response.watermark
+            heard = to_datetime(mark.feed_time) if mark.HasField("feed_time") else None
+            view.set_watermark(to_datetime(mark.time), heard, to_datetime(mark.sent_time))
+        case "instrument":
+            view.set_instrument(to_instrument(response.instrument))
+        case "snapshot_complete":
+            view.complete = True
+
+
+def opening_accounts(
+    open_account: Callable[[UUID], Awaitable[object]],
+) -> Callable[[AsyncConnection, JournalEntry], Awaitable[None]]:
+    """Return what to do with identity's events: a user who exists has an account in this book.
+
+    The book's writer opens it, in a transaction of its own; a crash before the position is stored
+    only asks for it again, which changes nothing.
+    """
+
+    async def apply_event(_: AsyncConnection, entry: JournalEntry) -> None:
+        if entry.event.WhichOneof("data") == "user_changed":
+            await open_account(UUID(entry.event.user_changed.user.user_id))
+
+    return apply_event

@@ -1,0 +1,64 @@
+"""Setting terms: each change is a new version, for orders opened from then on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from services.kit.database import RawConnection
+from services.kit.errors import Failure
+from services.kit.journal import APPEND_SQL, Journal, append_parameters
+from services.kit.reason import Reason
+from services.trading.commit import Transaction
+from services.trading.market import MarketView
+from services.trading.tables import INSERT_TERMS, TermsBook
+from services.trading.terms import Terms
+from services.trading.wire import BookWire
+
+
+class SetTerms(NamedTuple):
+    """Make these the terms of their instrument; `terms.version` is the one they replace, or 0."""
+
+    terms: Terms
+    changed_by: str
+
+
+class SettingTerms:
+    """The batch of SetTerms."""
+
+    kind = "terms"
+    size_max = 1
+
+    def __init__(
+        self, *, market: MarketView, terms: TermsBook, journal: Journal, wire: BookWire
+    ) -> None:
+        self._market = market
+        self._terms = terms
+        self._journal = journal
+        self._wire = wire
+
+    async def load(self, connection: RawConnection) -> None:
+        """Read the current terms, which placing uses."""
+        await self._terms.load(connection)
+
+    async def commit(
+        self, commands: Sequence[SetTerms], transaction: Transaction
+    ) -> Sequence[Terms | Failure]:
+        """Store each version, publish it, and use it from the next batch on."""
+        return [await self._set(command, transaction) for command in commands]
+
+    async def _set(self, command: SetTerms, transaction: Transaction) -> Terms | Failure:
+        current = self._terms.current(command.terms.instrument)
+        version = current.version if current else 0
+        if command.terms.version != version:
+            metadata = {"version": str(version)}
+            return Failure(Reason.TERMS_CHANGED, "The terms have changed.", metadata=metadata)
+        terms = command.terms._replace(version=version + 1)
+        now = self._market.now()
+        stored = terms._asdict() | {"changed_by": command.changed_by, "changed_at": now}
+        events = [self._wire.payout_changed(terms)]
+        told = append_parameters(self._journal.name, events, now)
+        await transaction.write([(INSERT_TERMS, stored), (APPEND_SQL, told)])
+        self._terms.set(terms)
+        self._journal.notify()
+        return terms
