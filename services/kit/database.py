@@ -21,10 +21,14 @@ from sqlalchemy import NullPool
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from services.kit.arrays import ADAPTERS
 from services.kit.settings import DatabaseSettings
 
 Isolation = Literal["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"]
 RawConnection = psycopg.AsyncConnection[tuple[Any, ...]]
+
+ACQUIRE_TIMEOUT = timedelta(seconds=3)
+"""Shorter than the 5 seconds of a call, so that its caller hears UNAVAILABLE and not nothing."""
 
 _DRIVER_ERRORS = (psycopg.Error, DBAPIError)
 _OPEN = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
@@ -68,7 +72,7 @@ class Database:
         pool_min: int = 1,
         pool_max: int = 10,
         statement_timeout: timedelta = timedelta(seconds=30),
-        acquire_timeout: timedelta = timedelta(seconds=5),
+        acquire_timeout: timedelta = ACQUIRE_TIMEOUT,
     ) -> None:
         """Prepare a pool; nothing connects before `connect`, or `async with`.
 
@@ -81,6 +85,7 @@ class Database:
         self._pool = psycopg_pool.AsyncConnectionPool(
             _conninfo(url, name, statement_timeout),
             connection_class=_PooledConnection,
+            kwargs={"context": ADAPTERS},
             name=name,
             min_size=pool_min,
             max_size=pool_max,

@@ -18,6 +18,7 @@ import psycopg
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.kit.arrays import byteas, texts
 from services.kit.database import Database, RawConnection
 from services.kit.metrics import JOURNAL_ENTRIES
 from veritick.event.v1.event_pb2 import Event
@@ -107,9 +108,9 @@ def append_parameters(journal: str, events: Sequence[NewEvent], time: datetime) 
     """Return the parameters of APPEND_SQL."""
     return {
         "journal": journal,
-        "subjects": [event.subject for event in events],
-        "types": [event.type for event in events],
-        "payloads": [event.payload for event in events],
+        "subjects": texts([event.subject for event in events]),
+        "types": texts([event.type for event in events]),
+        "payloads": byteas([event.payload for event in events]),
         "time": time,
     }
 

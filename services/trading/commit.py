@@ -51,6 +51,11 @@ FENCE: LiteralString = """
         'epoch'
     )
 """
+# The writer only ever looks rows up by key. Statistics that lag behind a book that grows fast
+# must not talk the planner into reading a whole table instead.
+KEY_LOOKUPS: LiteralString = """
+    SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off
+"""
 _AWAIT_OLD_TRANSACTION: LiteralString = "SELECT FROM leader WHERE name = %(leader)s FOR UPDATE"
 
 BATCH_SIZE = Histogram(
@@ -166,6 +171,7 @@ class Writer:
     async def _lead(self, term: Term) -> None:
         async with self._database.raw() as connection:
             await connection.set_autocommit(True)
+            await connection.execute(KEY_LOOKUPS)
             for batch in self._batches.values():
                 await batch.load(connection)
             self.leading = True

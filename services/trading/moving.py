@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, LiteralString, NamedTuple
+from typing import LiteralString, NamedTuple
 from uuid import UUID
 
+from services.kit.arrays import uuids
 from services.kit.database import RawConnection
 from services.kit.errors import Failure
 from services.kit.ids import Ids
@@ -20,13 +21,16 @@ from services.trading.commit import Statement, Transaction
 from services.trading.market import MarketView
 from services.trading.posting import Entry, EntryKind, SystemAccount
 from services.trading.tables import (
+    ACCOUNT_ENCODERS,
+    ENTRY_ENCODERS,
     INSERT_ACCOUNTS,
     INSERT_ENTRIES,
     INSERT_TRANSFERS,
     READ_ACCOUNTS,
+    TRANSFER_ENCODERS,
     UPDATE_ACCOUNTS,
+    balance_parameters,
     columns,
-    entry_parameters,
 )
 from services.trading.wire import BookWire
 
@@ -150,12 +154,12 @@ class Opening(_Moving):
             opened_at=now,
         )
         statements: list[Statement] = [
-            (INSERT_ACCOUNTS, columns(Account._fields, [account])),
+            (INSERT_ACCOUNTS, columns(ACCOUNT_ENCODERS, [account])),
             self._told(account, now),
         ]
         if command.chips:
             entry = _entry(self._ids(), EntryKind.OPENING, SystemAccount.ISSUE, account, now)
-            statements.insert(1, (INSERT_ENTRIES, entry_parameters([entry])))
+            statements.insert(1, (INSERT_ENTRIES, columns(ENTRY_ENCODERS, [entry])))
         await transaction.write(statements)
         self._journal.notify()
         return account
@@ -181,7 +185,7 @@ class Transferring(_Moving):
     async def _transfer(
         self, command: TransferRequest | RefillRequest, transaction: Transaction
     ) -> Moved:
-        rows = await transaction.read(READ_ACCOUNTS, {"accounts": [command.account_id]})
+        rows = await transaction.read(READ_ACCOUNTS, {"accounts": uuids([command.account_id])})
         account = _owned(Account(*rows[0]) if rows else None, command)
         key = {"account_id": command.account_id, "request_id": command.request_id}
         if earlier := await transaction.read(_READ_TRANSFER, key):
@@ -205,9 +209,9 @@ class Transferring(_Moving):
         entry = _entry(transfer.transfer_id, kind, system, after, now, amount.minor_units)
         await transaction.write(
             [
-                (UPDATE_ACCOUNTS, _change(account, after)),
-                (INSERT_TRANSFERS, columns(Transfer._fields, [transfer])),
-                (INSERT_ENTRIES, entry_parameters([entry])),
+                (UPDATE_ACCOUNTS, balance_parameters([_change(account, after)])),
+                (INSERT_TRANSFERS, columns(TRANSFER_ENCODERS, [transfer])),
+                (INSERT_ENTRIES, columns(ENTRY_ENCODERS, [entry])),
                 self._told(after, now),
             ]
         )
@@ -282,10 +286,5 @@ def _entry(
     )
 
 
-def _change(before: Account, after: Account) -> dict[str, Any]:
-    return {
-        "accounts": [after.account_id],
-        "before": [before.posted],
-        "posted": [after.posted],
-        "open_orders": [after.open_orders],
-    }
+def _change(before: Account, after: Account) -> tuple[UUID, int, int, int]:
+    return after.account_id, before.posted, after.posted, after.open_orders

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, LiteralString, NamedTuple
+from typing import LiteralString, NamedTuple
 from uuid import UUID
 
+from services.kit.arrays import uuids
 from services.kit.database import RawConnection
 from services.kit.errors import Failure
 from services.kit.ids import Ids
@@ -32,14 +33,16 @@ from services.trading.market import MarketView
 from services.trading.order import Order, OrderRequest
 from services.trading.posting import Entry, stake_entry
 from services.trading.tables import (
+    ENTRY_ENCODERS,
     INSERT_ENTRIES,
     INSERT_OPEN_ORDERS,
+    ORDER_ENCODERS,
     READ_BY_REQUEST,
     UPDATE_ACCOUNTS,
     Exposure,
     TermsBook,
+    balance_parameters,
     columns,
-    entry_parameters,
 )
 from services.trading.wire import BookWire
 
@@ -50,13 +53,17 @@ _DECISIONS_MAX = 3
 _READ_ACCOUNTS: LiteralString = """
     SELECT a.account_id, a.user_id, a.currency, a.posted, a.held, a.state, a.open_orders,
            a.opened_at,
-           EXISTS (SELECT FROM open_order o
-                   WHERE o.account_id = r.account_id AND o.request_id = r.request_id)
-           OR EXISTS (SELECT FROM closed_order c
-                      WHERE c.account_id = r.account_id AND c.request_id = r.request_id)
+           earlier IS NOT NULL
     FROM unnest(%(accounts)s::uuid[], %(requests)s::uuid[])
          WITH ORDINALITY AS r (account_id, request_id, n)
          LEFT JOIN account a USING (account_id)
+         LEFT JOIN LATERAL (
+             (SELECT 1 FROM open_order o
+              WHERE o.account_id = r.account_id AND o.request_id = r.request_id LIMIT 1)
+             UNION ALL
+             (SELECT 1 FROM closed_order c
+              WHERE c.account_id = r.account_id AND c.request_id = r.request_id LIMIT 1)
+         ) AS e (earlier) ON true
     ORDER BY n
 """
 
@@ -115,8 +122,8 @@ class Placing:
         rows = await transaction.read(
             _READ_ACCOUNTS,
             {
-                "accounts": [request.account_id for request in commands],
-                "requests": [request.request_id for request in commands],
+                "accounts": uuids([request.account_id for request in commands]),
+                "requests": uuids([request.request_id for request in commands]),
             },
         )
         seen = {
@@ -147,7 +154,7 @@ class Placing:
         """Return the orders that these (account, request id) opened."""
         if not keys:
             return {}
-        parameters = {"accounts": [key[0] for key in keys], "requests": [key[1] for key in keys]}
+        parameters = columns({"accounts": uuids, "requests": uuids}, keys)
         rows = await transaction.read(READ_BY_REQUEST, parameters)
         found = (booked(row) for row in rows)
         return {(item.order.account_id, item.order.request_id): item for item in found}
@@ -213,12 +220,11 @@ class Placing:
         state.events += self._wire.order_opened(order, after)
 
     def _statements(self, state: _State, now: datetime) -> list[Statement]:
-        changed = {order.account_id for order in state.orders}
         events = append_parameters(self._journal.name, state.events, now)
         return [
-            (UPDATE_ACCOUNTS, _account_parameters(state, changed)),
-            (INSERT_OPEN_ORDERS, columns(Order._fields, state.orders)),
-            (INSERT_ENTRIES, entry_parameters(state.entries)),
+            (UPDATE_ACCOUNTS, balance_parameters(_changes(state))),
+            (INSERT_OPEN_ORDERS, columns(ORDER_ENCODERS, state.orders)),
+            (INSERT_ENTRIES, columns(ENTRY_ENCODERS, state.entries)),
             (APPEND_SQL, events),
         ]
 
@@ -255,14 +261,13 @@ def _funds(account: Account) -> Funds:
     )
 
 
-def _account_parameters(state: _State, changed: set[UUID]) -> dict[str, Any]:
-    ids = sorted(changed)
-    return {
-        "accounts": ids,
-        "before": [state.accounts[key].posted for key in ids],
-        "posted": [state.funds[key].posted for key in ids],
-        "open_orders": [state.funds[key].open_orders for key in ids],
-    }
+def _changes(state: _State) -> list[tuple[UUID, int, int, int]]:
+    """Return (account, posted before, posted, open orders) of the accounts that paid."""
+    changed = sorted({order.account_id for order in state.orders})
+    return [
+        (key, state.accounts[key].posted, state.funds[key].posted, state.funds[key].open_orders)
+        for key in changed
+    ]
 
 
 def _stood_still() -> Failure:

@@ -13,6 +13,7 @@ from enum import IntEnum
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from services.kit.arrays import bigints, smallints, texts, uuids
 from services.kit.database import RawConnection
 from services.kit.ids import Ids
 from services.kit.journal import APPEND_SQL, Journal, NewEvent, append_parameters
@@ -23,17 +24,19 @@ from services.trading.market import MarketView
 from services.trading.order import Close, Order, Outcome, Tick, VoidReason
 from services.trading.posting import Entry, closing_entries, returned_of
 from services.trading.tables import (
+    CLOSE_ENCODERS,
     CLOSE_ORDERS,
     COUNT_CLOSED,
+    ENTRY_ENCODERS,
     INSERT_ENTRIES,
     READ_ACCOUNTS,
     READ_CLOSED_ORDERS,
     READ_OPEN_ORDERS,
     UPDATE_ACCOUNTS,
     Exposure,
+    balance_parameters,
     by_order,
     columns,
-    entry_parameters,
 )
 from services.trading.wire import BookWire
 
@@ -114,7 +117,7 @@ class Settling:
     async def _settle(
         self, decisions: Sequence[Decision], transaction: Transaction
     ) -> list[Settled]:
-        ids = {"orders": [decision.order_id for decision in decisions]}
+        ids = {"orders": uuids([decision.order_id for decision in decisions])}
         rows = await transaction.read(READ_OPEN_ORDERS, ids)
         still_open = by_order(Order(*row) for row in rows)
         state = await self._state_of(still_open, transaction)
@@ -134,7 +137,7 @@ class Settling:
         if not still_open:
             return _State({}, {})
         accounts = {order.account_id for order in still_open.values()}
-        rows = await transaction.read(READ_ACCOUNTS, {"accounts": list(accounts)})
+        rows = await transaction.read(READ_ACCOUNTS, {"accounts": uuids(list(accounts))})
         known = {row[0]: Account(*row) for row in rows}
         return _State(known, {key: account.posted for key, account in known.items()})
 
@@ -156,23 +159,15 @@ class Settling:
     def _statements(self, state: _State, now: datetime) -> list[Statement]:
         orders = [item.order for item in state.closed.values()]
         closes = [item.close for item in state.closed.values() if item.close is not None]
-        ids = sorted(state.before)
-        changed = [state.accounts[key] for key in ids]
+        ids = uuids([order.order_id for order in orders])
+        changes = [
+            (key, posted, state.accounts[key].posted, state.accounts[key].open_orders)
+            for key, posted in state.before.items()
+        ]
         return [
-            (
-                CLOSE_ORDERS,
-                columns(Close._fields, closes) | {"order_ids": [o.order_id for o in orders]},
-            ),
-            (
-                UPDATE_ACCOUNTS,
-                {
-                    "accounts": ids,
-                    "before": [state.before[key] for key in ids],
-                    "posted": [account.posted for account in changed],
-                    "open_orders": [account.open_orders for account in changed],
-                },
-            ),
-            (INSERT_ENTRIES, entry_parameters(state.entries)),
+            (CLOSE_ORDERS, columns(CLOSE_ENCODERS, closes) | {"order_ids": ids}),
+            (UPDATE_ACCOUNTS, balance_parameters(changes)),
+            (INSERT_ENTRIES, columns(ENTRY_ENCODERS, state.entries)),
             (COUNT_CLOSED, _counts(orders, closes, now)),
             (APPEND_SQL, append_parameters(self._journal.name, state.events, now)),
         ]
@@ -183,7 +178,7 @@ class Settling:
         others = [d.order_id for d in decisions if d.order_id not in state.closed]
         if not others:
             return {}
-        rows = await transaction.read(READ_CLOSED_ORDERS, {"orders": others})
+        rows = await transaction.read(READ_CLOSED_ORDERS, {"orders": uuids(others)})
         found = (booked(row) for row in rows)
         return {item.order.order_id: item for item in found}
 
@@ -205,11 +200,11 @@ def _close_of(order: Order, decision: Decision, transfer_id: UUID, now: datetime
 
 def _counts(orders: Sequence[Order], closes: Sequence[Close], now: datetime) -> dict[str, Any]:
     return {
-        "instruments": [order.instrument for order in orders],
-        "accounts": [order.account_id for order in orders],
-        "outcomes": [close.outcome for close in closes],
-        "stakes": [order.stake for order in orders],
-        "returned": [close.returned for close in closes],
+        "instruments": texts([order.instrument for order in orders]),
+        "accounts": uuids([order.account_id for order in orders]),
+        "outcomes": smallints([close.outcome for close in closes]),
+        "stakes": bigints([order.stake for order in orders]),
+        "returned": bigints([close.returned for close in closes]),
         "time": now,
     }
 

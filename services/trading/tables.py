@@ -7,14 +7,23 @@ was read, so it must not have moved.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, LiteralString
 from uuid import UUID
 
+from services.kit.arrays import (
+    Array,
+    bigints,
+    byteas,
+    integers,
+    smallints,
+    texts,
+    timestamps,
+    uuids,
+)
 from services.kit.database import RawConnection
 from services.trading.book import ACCOUNT_COLUMNS, CLOSE_COLUMNS, ORDER_COLUMNS
 from services.trading.order import Order
-from services.trading.posting import Entry
 from services.trading.terms import Terms
 
 UPDATE_ACCOUNTS: LiteralString = """
@@ -168,14 +177,86 @@ _READ_EXPOSURE: LiteralString = """
 """
 
 
-def columns(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> dict[str, list[Any]]:
-    """Return the parameters of a statement that takes one array per column."""
-    return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+Encoder = Callable[[Sequence[Any]], Array]
+
+ORDER_ENCODERS: Mapping[str, Encoder] = {
+    "order_id": uuids,
+    "account_id": uuids,
+    "request_id": uuids,
+    "request_hash": byteas,
+    "instrument": texts,
+    "direction": smallints,
+    "stake": bigints,
+    "currency": texts,
+    "payout_bp": integers,
+    "terms_version": bigints,
+    "price_scale": smallints,
+    "entry_number": bigints,
+    "entry_price": bigints,
+    "entry_time": timestamps,
+    "entry_source_time": timestamps,
+    "opened_at": timestamps,
+    "expires_at": timestamps,
+}
+CLOSE_ENCODERS: Mapping[str, Encoder] = {
+    "outcome": smallints,
+    "void_reason": smallints,
+    "returned": bigints,
+    "close_number": bigints,
+    "close_price": bigints,
+    "close_time": timestamps,
+    "close_source_time": timestamps,
+    "closed_at": timestamps,
+    "transfer_id": uuids,
+}
+ENTRY_ENCODERS: Mapping[str, Encoder] = {
+    "transfer_id": uuids,
+    "kind": smallints,
+    "account_id": uuids,
+    "contra_account_id": uuids,
+    "amount": bigints,
+    "currency": texts,
+    "balance": bigints,
+    "order_id": uuids,
+    "time": timestamps,
+}
+ACCOUNT_ENCODERS: Mapping[str, Encoder] = {
+    "account_id": uuids,
+    "user_id": uuids,
+    "currency": texts,
+    "posted": bigints,
+    "held": bigints,
+    "state": smallints,
+    "open_orders": integers,
+    "opened_at": timestamps,
+}
+TRANSFER_ENCODERS: Mapping[str, Encoder] = {
+    "transfer_id": uuids,
+    "account_id": uuids,
+    "request_id": uuids,
+    "request_hash": byteas,
+    "kind": smallints,
+    "amount": bigints,
+    "currency": texts,
+    "balance": bigints,
+    "note": texts,
+    "time": timestamps,
+}
 
 
-def entry_parameters(entries: Sequence[Entry]) -> dict[str, list[Any]]:
-    """Return the parameters of INSERT_ENTRIES."""
-    return columns(Entry._fields, entries)
+def columns(encoders: Mapping[str, Encoder], rows: Iterable[Sequence[Any]]) -> dict[str, Array]:
+    """Return the parameters of a statement that takes one array per column; some rows."""
+    values = zip(*rows, strict=True)
+    return {
+        name: encode(column)
+        for (name, encode), column in zip(encoders.items(), values, strict=True)
+    }
+
+
+def balance_parameters(changes: Sequence[tuple[UUID, int, int, int]]) -> dict[str, Array]:
+    """Return the parameters of UPDATE_ACCOUNTS: (account, posted before, posted, open orders)."""
+    names = ("accounts", "before", "posted", "open_orders")
+    return columns(dict(zip(names, (uuids, bigints, bigints, integers), strict=True)), changes)
 
 
 class Exposure:

@@ -60,7 +60,7 @@ BookName = Literal["DEMO", "REAL", "TOURNAMENT"]
 _TIMEOUT = httpx.Timeout(10, connect=3)
 _VALID_FOR = timedelta(seconds=5)
 _WHOLE_JOURNAL = 2**62
-_REPLAY = "veritick-replay"
+_REPLAY = "idempotent-replayed"
 
 
 class Veritick:
@@ -147,6 +147,13 @@ class Veritick:
         session = (await self.call(request, LogInResponse)).session
         self._tokens.begin(session)
         return session
+
+    def resume(self, session: Session) -> None:
+        """Go on with a session that was kept from before, instead of signing in.
+
+        Only one client may hold a session: its refresh token works once.
+        """
+        self._tokens.begin(session)
 
     async def log_out(self) -> None:
         """End the session; its tokens stop working."""

@@ -50,6 +50,7 @@ class VeritickError(Exception):
         violations: tuple[Violation, ...] = (),
         retry_after_seconds: float = 0,
         delivered: bool = True,
+        retryable: bool | None = None,
     ) -> None:
         """Describe the refusal in words, with what a program needs to act on it."""
         super().__init__(f"{reason}: {message}")
@@ -64,15 +65,12 @@ class VeritickError(Exception):
         """How long the platform asks to wait before the next attempt."""
         self.delivered = delivered
         """Whether the request may have reached the platform."""
-
-    @property
-    def retryable(self) -> bool:
+        self.retryable = is_retryable(reason) if retryable is None else retryable
         """Whether the same call may succeed later without any change by the caller."""
-        return is_retryable(self.reason)
 
 
 def is_retryable(reason: str) -> bool:
-    """Tell what the contract says of a reason; a reason it does not know is not retryable."""
+    """Return what the contract says of a reason; one that it does not know is not retryable."""
     value = ErrorReason.DESCRIPTOR.values_by_name.get(reason)
     return bool(value and value.GetOptions().Extensions[reason_option].retryable)
 
@@ -84,7 +82,7 @@ def error_of(status: int, body: bytes, retry_after: str | None = None) -> Veriti
     anything; then the status gives the reason.
     """
     document = _json_object(body)
-    metadata = document.get("metadata")
+    metadata, retryable = document.get("metadata"), document.get("retryable")
     return VeritickError(
         str(document.get("reason") or _REASON_OF_STATUS.get(status, "INTERNAL")),
         str(document.get("detail") or document.get("title") or f"The answer was HTTP {status}."),
@@ -94,6 +92,7 @@ def error_of(status: int, body: bytes, retry_after: str | None = None) -> Veriti
         status=status,
         violations=tuple(_violations(document.get("violations"))),
         retry_after_seconds=int(retry_after) if retry_after and retry_after.isdecimal() else 0,
+        retryable=retryable if isinstance(retryable, bool) else None,
     )
 
 

@@ -76,7 +76,7 @@ class OrderServiceServicer:
 
         Debit, order and journal commit in one transaction before the answer. The
         `request_id` makes it idempotent: the same request again answers the first
-        result, marked by the response header `veritick-replay: true`, even when
+        result, marked by the response header `Idempotent-Replayed: true`, even when
         today's checks would refuse it; another request under the same id is
         REQUEST_ID_REUSED. A refused id is still unused. Refusals, in the order in
         which they are checked: ACCOUNT_NOT_FOUND, REQUEST_ID_REUSED, ACCOUNT_CLOSED,

@@ -44,7 +44,7 @@ class OrderServiceStub:
 
     Debit, order and journal commit in one transaction before the answer. The
     `request_id` makes it idempotent: the same request again answers the first
-    result, marked by the response header `veritick-replay: true`, even when
+    result, marked by the response header `Idempotent-Replayed: true`, even when
     today's checks would refuse it; another request under the same id is
     REQUEST_ID_REUSED. A refused id is still unused. Refusals, in the order in
     which they are checked: ACCOUNT_NOT_FOUND, REQUEST_ID_REUSED, ACCOUNT_CLOSED,
@@ -82,7 +82,7 @@ class OrderServiceAsyncStub(OrderServiceStub):
 
     Debit, order and journal commit in one transaction before the answer. The
     `request_id` makes it idempotent: the same request again answers the first
-    result, marked by the response header `veritick-replay: true`, even when
+    result, marked by the response header `Idempotent-Replayed: true`, even when
     today's checks would refuse it; another request under the same id is
     REQUEST_ID_REUSED. A refused id is still unused. Refusals, in the order in
     which they are checked: ACCOUNT_NOT_FOUND, REQUEST_ID_REUSED, ACCOUNT_CLOSED,
@@ -129,7 +129,7 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Debit, order and journal commit in one transaction before the answer. The
         `request_id` makes it idempotent: the same request again answers the first
-        result, marked by the response header `veritick-replay: true`, even when
+        result, marked by the response header `Idempotent-Replayed: true`, even when
         today's checks would refuse it; another request under the same id is
         REQUEST_ID_REUSED. A refused id is still unused. Refusals, in the order in
         which they are checked: ACCOUNT_NOT_FOUND, REQUEST_ID_REUSED, ACCOUNT_CLOSED,

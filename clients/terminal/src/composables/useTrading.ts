@@ -1,0 +1,38 @@
+import { Failure } from "@veritick/client";
+import { onScopeDispose, shallowRef, type Ref } from "vue";
+import { persist } from "@/persist";
+import { usePlatform } from "@/platform";
+import { useAccounts } from "@/stores/accounts";
+import { useMarket } from "@/stores/market";
+import { useOrders } from "@/stores/orders";
+
+/**
+ * Opens everything that the signed-in pages stand on, and closes it with them.
+ *
+ * A new user's account may appear a moment after registration, so an empty list is asked again.
+ */
+export function useTrading(): { failure: Readonly<Ref<Failure | undefined>> } {
+  const { stream } = usePlatform();
+  const accounts = useAccounts();
+  const market = useMarket();
+  const orders = useOrders();
+  const failure = shallowRef<Failure>();
+
+  async function begin(): Promise<void> {
+    await accounts.load();
+    if (accounts.account === undefined) throw new Failure({ reason: "UNAVAILABLE" });
+    orders.follow(accounts.account.accountId);
+    market.open(accounts.book);
+  }
+
+  stream.start();
+  const giveUp = persist(begin, (now) => (failure.value = now));
+  onScopeDispose(() => {
+    giveUp();
+    orders.close();
+    market.close();
+    accounts.close();
+    stream.stop();
+  });
+  return { failure };
+}

@@ -1,0 +1,83 @@
+import type { Candle } from "@veritick/client";
+
+/**
+ * One bar of the chart. Prices are numbers because the chart draws numbers; nothing is decided
+ * by them. `time` is the start, in whole seconds since the epoch.
+ */
+export interface Bar {
+  readonly time: number;
+  readonly open: number;
+  readonly high: number;
+  readonly low: number;
+  readonly close: number;
+  readonly synthetic: boolean;
+}
+
+/** The widths of candle that the platform keeps, in seconds. */
+export const INTERVALS = [1, 5, 15, 30, 60, 300, 900, 3_600, 14_400, 86_400] as const;
+
+export function barOf(candle: Candle, priceScale: number): Bar {
+  const unit = 10 ** priceScale;
+  return {
+    time: Date.parse(candle.startTime) / 1000,
+    open: Number(candle.open) / unit,
+    high: Number(candle.high) / unit,
+    low: Number(candle.low) / unit,
+    close: Number(candle.close) / unit,
+    synthetic: candle.synthetic,
+  };
+}
+
+/** The start of the interval in which a moment lies. Both in seconds. */
+export function barStart(seconds: number, interval: number): number {
+  return Math.floor(seconds / interval) * interval;
+}
+
+/**
+ * The newest bar after one more tick, or `undefined` for a tick that is older than it.
+ *
+ * Generated candles give way to the first real tick of their interval.
+ */
+export function withTick(
+  newest: Bar | undefined,
+  tick: { readonly seconds: number; readonly price: number },
+  interval: number,
+): Bar | undefined {
+  const time = barStart(tick.seconds, interval);
+  const { price } = tick;
+  if (newest !== undefined && time < newest.time) return undefined;
+  if (newest?.time !== time || newest.synthetic) {
+    return { time, open: price, high: price, low: price, close: price, synthetic: false };
+  }
+  return {
+    ...newest,
+    high: Math.max(newest.high, price),
+    low: Math.min(newest.low, price),
+    close: price,
+  };
+}
+
+/**
+ * Where a moment lies on the chart's axis of bars: 2.5 is the middle of the third.
+ *
+ * Bars stand side by side even when intervals without a tick lie between them; before the first
+ * and after the last one the axis goes on evenly.
+ */
+export function axisPosition(
+  barTimes: readonly number[],
+  seconds: number,
+  interval: number,
+): number | undefined {
+  const first = barTimes[0];
+  const last = barTimes.at(-1);
+  if (first === undefined || last === undefined) return undefined;
+  if (seconds < first) return (seconds - first) / interval;
+  let [low, high] = [0, barTimes.length - 1];
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if ((barTimes[middle] ?? 0) <= seconds) low = middle;
+    else high = middle - 1;
+  }
+  const within = (seconds - (barTimes[low] ?? 0)) / interval;
+  return low + (low === barTimes.length - 1 ? within : Math.min(within, 1));
+}

@@ -1,0 +1,33 @@
+import { createRouter, createWebHistory, type Router } from "vue-router";
+import SignPage from "./pages/SignPage.vue";
+import { useSession } from "./stores/session";
+
+/** The pages; all but signing in and up need a session. */
+export function createAppRouter(): Router {
+  const router = createRouter({
+    history: createWebHistory(),
+    routes: [
+      { path: "/sign-in", name: "sign-in", component: SignPage, props: { mode: "in" } },
+      { path: "/sign-up", name: "sign-up", component: SignPage, props: { mode: "up" } },
+      {
+        path: "/",
+        component: () => import("./pages/TradingShell.vue"),
+        children: [
+          { path: "", name: "trade", component: () => import("./pages/TradePage.vue") },
+          { path: "history", name: "history", component: () => import("./pages/HistoryPage.vue") },
+        ],
+      },
+      { path: "/:rest(.*)*", redirect: { name: "trade" } },
+    ],
+  });
+  router.beforeEach(async (to) => {
+    const session = useSession();
+    await session.resume();
+    const signing = to.name === "sign-in" || to.name === "sign-up";
+    if (session.user === undefined && !signing) {
+      return { name: session.known ? "sign-in" : "sign-up" };
+    }
+    return session.user !== undefined && signing ? { name: "trade" } : true;
+  });
+  return router;
+}

@@ -1,0 +1,130 @@
+import {
+  newRequestId,
+  untilAnswered,
+  type Direction,
+  type Money,
+  type Order,
+  type PlaceOrderRequest,
+  type StreamMessage,
+} from "@veritick/client";
+import { defineStore } from "pinia";
+import { computed, shallowReactive } from "vue";
+import { byCloseTime, byExpiry } from "@/domain/position";
+import { persist } from "@/persist";
+import { usePlatform } from "@/platform";
+import { useAccounts } from "./accounts";
+
+/** What the trader chose and saw when pressing the button. */
+export interface Choice {
+  readonly instrument: string;
+  readonly direction: Direction;
+  readonly stake: Money;
+  readonly durationSeconds: number;
+  readonly payoutBp: number;
+}
+
+type CloseListener = (order: Order) => void;
+
+/** How long after the press an order may still open. */
+const VALID_FOR_MS = 4_000;
+/** How many closed orders this page keeps; the history page shows all. */
+const CLOSED_MAX = 50;
+
+/** The current account's open orders and those that closed last. */
+export const useOrders = defineStore("orders", () => {
+  const { client, stream, clock } = usePlatform();
+  const accounts = useAccounts();
+  const known = shallowReactive(new Map<string, Order>());
+  const closeListeners = new Set<CloseListener>();
+  let end: () => void = () => undefined;
+  let giveUp: () => void = () => undefined;
+
+  const open = computed(() =>
+    [...known.values()].filter(({ state }) => state === "OPEN").sort(byExpiry),
+  );
+  const closed = computed(() =>
+    [...known.values()]
+      .filter(({ state }) => state === "CLOSED")
+      .sort(byCloseTime)
+      .slice(0, CLOSED_MAX),
+  );
+
+  /** Follows an account until `close`; the past is read once its events are being delivered. */
+  function follow(accountId: string): void {
+    close();
+    end = stream.subscribe(`account:${accountId}`, {
+      message: takeEvent,
+      ready: () => {
+        load(accountId);
+      },
+      gap: () => {
+        load(accountId);
+      },
+    });
+  }
+
+  function close(): void {
+    giveUp();
+    end();
+    known.clear();
+  }
+
+  function load(accountId: string): void {
+    giveUp();
+    giveUp = persist(() => read(accountId));
+  }
+
+  async function read(accountId: string): Promise<void> {
+    const [opened, latest] = await Promise.all([
+      client.listOrders(accountId, { filter: "state=OPEN", pageSize: 500 }),
+      client.listOrders(accountId, { filter: "state=CLOSED", pageSize: CLOSED_MAX }),
+      accounts.reload(),
+    ]);
+    for (const order of [...opened.orders, ...latest.orders]) take(order);
+  }
+
+  /** Takes an order as an event or answer shows it; one that closed never opens again. */
+  function take(order: Order): void {
+    if (order.accountId !== accounts.account?.accountId) return;
+    if (known.get(order.orderId)?.state === "CLOSED") return;
+    known.set(order.orderId, order);
+  }
+
+  function takeEvent(message: StreamMessage): void {
+    accounts.takeEvent(message);
+    if (!message.type.startsWith("order.")) return;
+    const { order } = message.data as { order: Order };
+    const before = known.get(order.orderId);
+    take(order);
+    if (order.state === "CLOSED" && before?.state !== "CLOSED") {
+      for (const tell of closeListeners) tell(order);
+    }
+  }
+
+  /** Tells every order that closes from now on. */
+  function onClose(listener: CloseListener): () => void {
+    closeListeners.add(listener);
+    return () => closeListeners.delete(listener);
+  }
+
+  /**
+   * Buys what was chosen, at most once: every attempt carries the same id and the same deadline,
+   * so that an answer lost on its way is asked for again and not bought again. Throws `Failure`.
+   */
+  async function place(accountId: string, choice: Choice): Promise<Order> {
+    const request: PlaceOrderRequest = {
+      requestId: newRequestId(),
+      instrument: choice.instrument,
+      direction: choice.direction,
+      stake: choice.stake,
+      durationSeconds: choice.durationSeconds,
+      validUntil: new Date(clock.now() + VALID_FOR_MS).toISOString(),
+      minPayoutBp: choice.payoutBp,
+    };
+    const order = await untilAnswered(() => client.placeOrder(accountId, request));
+    take(order);
+    return order;
+  }
+
+  return { open, closed, follow, close, onClose, place };
+});

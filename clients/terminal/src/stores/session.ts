@@ -1,0 +1,66 @@
+import type { User } from "@veritick/client";
+import { defineStore } from "pinia";
+import { ref, shallowRef } from "vue";
+import { usePlatform } from "@/platform";
+
+/** That this browser holds a session's cookies, which no script can see. */
+const MARK = "veritick.signedIn";
+/** That somebody has signed in from here before. */
+const KNOWN = "veritick.known";
+
+/** Who is signed in. */
+export const useSession = defineStore("session", () => {
+  const { client, onSessionEnd } = usePlatform();
+  const user = shallowRef<User>();
+  const ended = ref(false);
+  const known = localStorage.getItem(KNOWN) !== null;
+  let resuming: Promise<void> | undefined;
+
+  onSessionEnd(() => {
+    ended.value = user.value !== undefined;
+    forget();
+  });
+
+  /** Finds the session that this browser may still have; asks at most once. */
+  function resume(): Promise<void> {
+    resuming ??= localStorage.getItem(MARK) === null ? Promise.resolve() : recognise();
+    return resuming;
+  }
+
+  async function recognise(): Promise<void> {
+    try {
+      user.value = await client.getProfile();
+    } catch {
+      // Signed out, or the platform is away: the sign-in page says which when it is used.
+      user.value = undefined;
+    }
+  }
+
+  async function signIn(email: string, password: string): Promise<void> {
+    await client.logIn(email, password);
+    localStorage.setItem(MARK, "yes");
+    localStorage.setItem(KNOWN, "yes");
+    ended.value = false;
+    user.value = await client.getProfile();
+  }
+
+  async function signUp(email: string, password: string): Promise<void> {
+    await client.register(email, password);
+    await signIn(email, password);
+  }
+
+  async function signOut(): Promise<void> {
+    try {
+      await client.logOut();
+    } finally {
+      forget();
+    }
+  }
+
+  function forget(): void {
+    localStorage.removeItem(MARK);
+    user.value = undefined;
+  }
+
+  return { user, ended, known, resume, signIn, signUp, signOut };
+});

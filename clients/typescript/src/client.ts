@@ -1,0 +1,121 @@
+import { call } from "./call";
+import type { Http } from "./http";
+import type { CookieSession } from "./session";
+import type {
+  Account,
+  Instrument,
+  ListAccountsResponse,
+  ListCandlesResponse,
+  ListInstrumentsResponse,
+  ListOrdersResponse,
+  ListTermsResponse,
+  Order,
+  PlaceOrderRequest,
+  Receipt,
+  StreamTicket,
+  Terms,
+  User,
+} from "./types";
+
+/** One page of a list. */
+export interface Page {
+  readonly pageSize?: number | undefined;
+  readonly pageToken?: string | undefined;
+  readonly filter?: string | undefined;
+}
+
+/** Which candles; without `end` the newest, oldest first. */
+export interface CandleRange {
+  readonly intervalSeconds: number;
+  readonly end?: string | undefined;
+  readonly pageSize?: number | undefined;
+}
+
+/** More instruments than this are not listed at once. */
+const ALL = { pageSize: 500 };
+/** Short, since a purchase that got no answer is asked for again. */
+const TRADE_TIMEOUT_SECONDS = 4;
+
+/** The calls of the contract, one method each; all throw `Failure`. */
+export class Client {
+  constructor(
+    private readonly http: Http,
+    private readonly session: CookieSession,
+  ) {}
+
+  register(email: string, password: string): Promise<User> {
+    return this.http.send(call("post", "/v1/users", { body: { email, password } }));
+  }
+
+  /** Opens a session, which the browser keeps in cookies that no script can read. */
+  async logIn(email: string, password: string): Promise<void> {
+    await this.http.send(call("post", "/v1/sessions", { body: { email, password } }));
+  }
+
+  async logOut(): Promise<void> {
+    await this.session.send(call("delete", "/v1/sessions/current", {}));
+  }
+
+  getProfile(): Promise<User> {
+    return this.session.send(call("get", "/v1/users/me", {}));
+  }
+
+  createStreamTicket(): Promise<StreamTicket> {
+    return this.session.send(call("post", "/v1/streamTickets", {}));
+  }
+
+  async listInstruments(): Promise<readonly Instrument[]> {
+    const request = call("get", "/v1/instruments", { query: ALL });
+    return (await this.session.send<ListInstrumentsResponse>(request)).instruments;
+  }
+
+  async listTerms(book: string): Promise<readonly Terms[]> {
+    const request = call("get", "/v1/books/{book}/terms", { path: { book }, query: ALL });
+    return (await this.session.send<ListTermsResponse>(request)).terms;
+  }
+
+  listCandles(instrument: string, range: CandleRange): Promise<ListCandlesResponse> {
+    const { intervalSeconds, end, pageSize } = range;
+    return this.session.send(
+      call("get", "/v1/instruments/{instrument}/candles", {
+        path: { instrument },
+        query: { interval: `${intervalSeconds}s`, end, pageSize },
+      }),
+    );
+  }
+
+  async listAccounts(): Promise<readonly Account[]> {
+    const request = call("get", "/v1/accounts", {});
+    return (await this.session.send<ListAccountsResponse>(request)).accounts;
+  }
+
+  getAccount(accountId: string): Promise<Account> {
+    return this.session.send(call("get", "/v1/accounts/{accountId}", { path: { accountId } }));
+  }
+
+  /** Fills a demo account up; repeat with the same `requestId` when in doubt. */
+  refillDemoAccount(accountId: string, requestId: string): Promise<Account> {
+    return this.session.send(
+      call("post", "/v1/accounts/{accountId}:refill", { path: { accountId }, body: { requestId } }),
+    );
+  }
+
+  /** Buys; repeat the identical request when in doubt: it opens at most one order. */
+  placeOrder(accountId: string, request: PlaceOrderRequest): Promise<Order> {
+    return this.session.send(
+      call("post", "/v1/accounts/{accountId}/orders", { path: { accountId }, body: request }),
+      TRADE_TIMEOUT_SECONDS,
+    );
+  }
+
+  /** An account's orders, newest first. */
+  listOrders(accountId: string, page: Page = {}): Promise<ListOrdersResponse> {
+    return this.session.send(
+      call("get", "/v1/accounts/{accountId}/orders", { path: { accountId }, query: page }),
+    );
+  }
+
+  getReceipt(orderId: string): Promise<Receipt> {
+    return this.session.send(call("get", "/v1/orders/{orderId}/receipt", { path: { orderId } }));
+  }
+}

@@ -1,0 +1,94 @@
+import { call, type Call } from "./call";
+import { Failure, type FailureReason } from "./failure";
+import type { Http } from "./http";
+
+/** What the session needs of the browser; replaced in tests. */
+export interface Surroundings {
+  /** Runs `work` while no other tab of this origin runs its own. */
+  exclusively<T>(work: () => Promise<T>): Promise<T>;
+  /** When any tab last refreshed, in milliseconds of `now()`; 0 when never. */
+  lastRefresh(): number;
+  noteRefresh(time: number): void;
+  now(): number;
+}
+
+/** The edge puts the refresh token in, which only it can read. */
+const IN_COOKIE = { refreshToken: "" };
+
+/** Answers to a refresh after which there is no session any more. */
+const ENDED: ReadonlySet<FailureReason> = new Set<FailureReason>([
+  "REFRESH_TOKEN_REUSED",
+  "SESSION_ENDED",
+  "TOKEN_EXPIRED",
+  "UNAUTHENTICATED",
+  "USER_BLOCKED",
+]);
+
+/**
+ * Keeps a cookie session alive: a call refused for its token is repeated once after a refresh.
+ *
+ * Refresh tokens work once, so all tabs together refresh once: the first takes the lock, the
+ * others wait for it and find the work done.
+ */
+export class CookieSession {
+  private refreshing: Promise<void> | undefined;
+
+  /** `onEnd` is told once per failed call that the session cannot be kept alive. */
+  constructor(
+    private readonly http: Http,
+    private readonly surroundings: Surroundings = browser(),
+    private readonly onEnd: () => void = () => undefined,
+  ) {}
+
+  async send<Answer>(request: Call, timeoutSeconds?: number): Promise<Answer> {
+    const asked = this.surroundings.now();
+    try {
+      return await this.http.send<Answer>(request, timeoutSeconds);
+    } catch (error) {
+      if (!isTokenRefusal(error)) throw error;
+      await this.refresh(asked);
+      return await this.http.send<Answer>(request, timeoutSeconds);
+    }
+  }
+
+  private async refresh(since: number): Promise<void> {
+    this.refreshing ??= this.surroundings
+      .exclusively(() => this.refreshUnlessDone(since))
+      .finally(() => (this.refreshing = undefined));
+    try {
+      await this.refreshing;
+    } catch (error) {
+      if (error instanceof Failure && ENDED.has(error.reason)) this.onEnd();
+      throw error;
+    }
+  }
+
+  private async refreshUnlessDone(since: number): Promise<void> {
+    if (this.surroundings.lastRefresh() >= since) return;
+    await this.http.send(call("post", "/v1/sessions:refresh", { body: IN_COOKIE }));
+    this.surroundings.noteRefresh(this.surroundings.now());
+  }
+}
+
+function isTokenRefusal(error: unknown): boolean {
+  return (
+    error instanceof Failure &&
+    (error.reason === "TOKEN_EXPIRED" || error.reason === "UNAUTHENTICATED")
+  );
+}
+
+function browser(): Surroundings {
+  const key = "veritick.refreshed";
+  return {
+    exclusively: async (work) => {
+      // `locks` exists on secure origins only; elsewhere one tab is all we can serve.
+      const locks = (navigator as Partial<Navigator>).locks;
+      return locks === undefined ? work() : await locks.request("veritick.refresh", work);
+    },
+    lastRefresh: () => Number(localStorage.getItem(key) ?? 0),
+    noteRefresh: (time) => {
+      localStorage.setItem(key, String(time));
+    },
+    now: () => Date.now(),
+  };
+}

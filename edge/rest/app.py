@@ -1,0 +1,149 @@
+"""The composition root of `edge rest`."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+
+import structlog
+import uvicorn
+import uvloop
+from redis.asyncio import Redis
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import Mount
+from starlette.types import ASGIApp
+
+from edge.contract import SERVICES, bindings
+from edge.rest.address import Addresses
+from edge.rest.documents import documents
+from edge.rest.gateway import Bounds, Gateway
+from edge.rest.http import Envelope, security_headers
+from edge.rest.limits import Buckets, Limiter, LocalBuckets, SharedBuckets
+from edge.rest.problem import faulty, not_served
+from edge.rest.routes import Routes
+from edge.rest.session import Sessions
+from edge.rest.static import Terminal
+from edge.rest.upstream import Channel, Health, Upstream
+from edge.settings import RestSettings, allowances
+from services.kit.channels import Channels
+from services.kit.clock import Clock, SystemClock
+from services.kit.logs import configure_logs
+from services.kit.metrics import serve_metrics
+from services.kit.settings import load_settings
+from services.kit.tokens import Keyring
+
+_REDIS_SECONDS = 0.25
+_GZIP_BYTES_MIN = 1024
+_GZIP_LEVEL = 5
+_KEEP_ALIVE_SECONDS = 30
+_HEAD_BYTES_MAX = 32 * 1024
+_log = structlog.stdlib.get_logger()
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    settings = load_settings(RestSettings)
+    configure_logs("rest", settings.log_format)
+    uvloop.run(_serve(settings))
+
+
+@asynccontextmanager
+async def build(settings: RestSettings, clock: Clock | None = None) -> AsyncIterator[ASGIApp]:
+    """Yield the application; nothing that it talks to has to be there yet."""
+    clock = clock or SystemClock()
+    keyring = Keyring.load(settings.keys, own=None)
+    async with AsyncExitStack() as stack:
+        channels = Channels(keyring, clock)
+        to: dict[str, Channel] = {}
+        for target in SERVICES:
+            channel = channels.to(target, settings.addresses[target], anonymous=True)
+            to[target] = await stack.enter_async_context(channel)
+        buckets = await stack.enter_async_context(_buckets(settings, clock))
+        routes = Routes(bindings())
+        gateway = Gateway(
+            routes,
+            Upstream(to, settings.call_seconds_max),
+            Sessions(keyring, clock, settings.mode, routes.all, settings.origins),
+            Limiter(buckets, allowances(settings), clock),
+            Addresses(settings.trusted_proxies),
+            Bounds(settings.body_bytes_max, settings.body_seconds_max),
+        )
+        yield _application(settings, gateway, Health(to, clock))
+
+
+def _application(settings: RestSettings, gateway: Gateway, health: Health) -> ASGIApp:
+    with_metrics = settings.mode == "development" or settings.metrics_listen is None
+    app = Starlette(
+        routes=[
+            *documents(health, with_metrics=with_metrics),
+            Mount("/v1", gateway),
+            Mount("/", Terminal(settings.terminal)),
+        ],
+        exception_handlers={HTTPException: not_served, Exception: faulty},
+        middleware=[
+            Middleware(GZipMiddleware, minimum_size=_GZIP_BYTES_MIN, compresslevel=_GZIP_LEVEL)
+        ],
+    )
+    return Envelope(app, security_headers(settings.mode, settings.stream_url))
+
+
+@asynccontextmanager
+async def _buckets(settings: RestSettings, clock: Clock) -> AsyncIterator[Buckets]:
+    if settings.redis_url is None:
+        yield LocalBuckets(clock)
+        return
+    redis = Redis.from_url(
+        settings.redis_url.get_secret_value(),
+        socket_timeout=_REDIS_SECONDS,
+        socket_connect_timeout=_REDIS_SECONDS,
+    )
+    async with redis:
+        yield SharedBuckets(redis, clock)
+
+
+def server(settings: RestSettings, app: ASGIApp) -> uvicorn.Server:
+    """Return the HTTP server of an application, bounded in heads, requests and patience."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            # h11 bounds a request's head; httptools takes whatever is sent.
+            http="h11",
+            h11_max_incomplete_event_size=_HEAD_BYTES_MAX,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            limit_concurrency=settings.requests_max,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=int(settings.drain_seconds) or 1,
+        )
+    )
+
+
+def bound(listen: str) -> socket.socket:
+    """Return a socket bound to `host:port`; OSError when the port is taken."""
+    host, _, port = listen.rpartition(":")
+    host = host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host or "0.0.0.0", int(port)))  # noqa: S104  an empty host means every one
+    return listener
+
+
+async def _serve(settings: RestSettings) -> None:
+    """Serve until a signal; then let requests in flight end."""
+    with closing(bound(settings.http_listen)) as listener:
+        async with build(settings) as app:
+            if settings.metrics_listen is not None:
+                serve_metrics(settings.metrics_listen)
+            host, port = listener.getsockname()[:2]
+            _log.info("serving", http=f"{host}:{port}")
+            await server(settings, app).serve(sockets=[listener])
+    _log.info("stopped")

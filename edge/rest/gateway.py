@@ -1,0 +1,236 @@
+"""Everything below `/v1`: one handler for all RPCs of the contract."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from time import perf_counter
+from typing import Any
+
+import structlog
+from google.protobuf.message import Message
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from edge.rest.address import Addresses
+from edge.rest.limits import Limiter
+from edge.rest.metrics import observe
+from edge.rest.problem import fault_of_ours, problem
+from edge.rest.routes import Match, Mismatch, Route, Routes
+from edge.rest.session import Caller, Sessions
+from edge.rest.transcoder import Transcoder, to_bytes
+from edge.rest.upstream import Upstream
+from services.kit.errors import Failure
+from services.kit.reason import Reason
+from veritick.option.v1.access_pb2 import CostClass
+
+_JSON_TYPES = ("application/json",)
+# A client that is still sending when its connection closes would never read why.
+_DRAINED_BYTES_MAX = 1024 * 1024
+_log = structlog.stdlib.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How large and how slow a request may be."""
+
+    body_bytes: int
+    body_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Operation:
+    """A route with all that is prepared for it."""
+
+    route: Route
+    transcoder: Transcoder
+    call: Callable[[Message, str | None], Any]
+    cost: str
+    public: bool
+
+
+class _Refused(Exception):
+    """A refusal that HTTP words more precisely than its reason: another status, or headers."""
+
+    def __init__(self, failure: Failure, status: HTTPStatus | None, **headers: str) -> None:
+        super().__init__(failure.message)
+        self.failure, self.status = failure, status
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+class Gateway:
+    """The ASGI application of all routes."""
+
+    def __init__(
+        self,
+        routes: Routes,
+        upstream: Upstream,
+        sessions: Sessions,
+        limiter: Limiter,
+        addresses: Addresses,
+        bounds: Bounds,
+    ) -> None:
+        """Prepare every route."""
+        self._routes = routes
+        self._sessions = sessions
+        self._limiter = limiter
+        self._addresses = addresses
+        self._bounds = bounds
+        self._operations = {id(route): _operation(route, upstream) for route in routes.all}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        request = Request(scope, receive)
+        started = perf_counter()
+        found = self._routes.find(request.method, _raw_path(scope))
+        if isinstance(found, Mismatch):
+            response, name = _mismatch(request.method, found), "unknown"
+        else:
+            operation = self._operations[id(found.route)]
+            response, name = await self._answer(operation, found, request), operation.route.rpc.path
+        observe(name, response.status_code, perf_counter() - started)
+        await response(scope, receive, send)
+
+    async def _answer(self, operation: _Operation, match: Match, request: Request) -> Response:
+        """Answer a call, or say why not. Nothing else in the edge turns exceptions into answers."""
+        headers: dict[str, str] = {}
+        try:
+            caller = self._sessions.caller(request.headers, request.method, public=operation.public)
+            headers |= await self._admit(operation, caller, request)
+            return await self._call(operation, match, request, caller, headers)
+        except _Refused as refused:
+            headers |= refused.headers
+            return problem(refused.failure, status=refused.status, headers=headers)
+        except Failure as failure:
+            violations = operation.transcoder.as_client_sees(failure.violations)
+            return problem(failure, violations=violations, headers=headers)
+        except ClientDisconnect:
+            return Response(status_code=HTTPStatus.BAD_REQUEST)
+        except Exception as error:  # noqa: BLE001  the one place that answers for faults of ours
+            _log.error("request failed", route=operation.route.rpc.path, exc_info=error)
+            return problem(fault_of_ours(), headers=headers)
+
+    async def _admit(
+        self, operation: _Operation, caller: Caller, request: Request
+    ) -> dict[str, str]:
+        try:
+            return await self._limiter.admit(
+                operation.cost, self._counted(operation.cost, caller, request)
+            )
+        except Failure as failure:
+            exhausted = self._limiter.exhausted(operation.cost)
+            raise _Refused(failure, None, **exhausted) from failure
+
+    def _counted(self, cost: str, caller: Caller, request: Request) -> str:
+        """Return under which name a call counts: credentials by address, whoever calls."""
+        if cost != "credential" and caller.principal.kind == "user":
+            return f"user:{caller.principal.id}"
+        peer = request.client.host if request.client else None
+        return "address:" + self._addresses.of(peer, request.headers.getlist("x-forwarded-for"))
+
+    async def _call(
+        self,
+        operation: _Operation,
+        match: Match,
+        request: Request,
+        caller: Caller,
+        headers: dict[str, str],
+    ) -> Response:
+        transcoder = operation.transcoder
+        body = await self._body(request, expected=operation.route.has_body)
+        query = request.scope["query_string"].decode("latin-1")
+        message = transcoder.request(match.values, query, body)
+        self._sessions.fill(message, caller)
+        try:
+            response = await operation.call(message, caller.token)
+        except Failure as failure:
+            violations = transcoder.as_client_sees(failure.violations)
+            refusal = problem(failure, violations=violations, headers=headers)
+            return _with_cookies(refusal, self._sessions.end(message, caller, failure))
+        cookies = [
+            *self._sessions.keep(response, caller),
+            *self._sessions.end(message, caller, None),
+        ]
+        answer = transcoder.answer(response)
+        if answer.replay:
+            headers["Idempotent-Replayed"] = "true"
+        headers["Cache-Control"] = "no-store"
+        shown = Response(to_bytes(answer.shown), media_type="application/json", headers=headers)
+        return _with_cookies(shown, cookies)
+
+    async def _body(self, request: Request, *, expected: bool) -> bytes:
+        """Return a body within the bounds. Failures are those of HTTP: 408, 413, 415."""
+        body, size = bytearray(), 0
+        try:
+            async with asyncio.timeout(self._bounds.body_seconds):
+                async for chunk in request.stream():
+                    size += len(chunk)
+                    if size <= self._bounds.body_bytes:
+                        body += chunk
+                    elif size > _DRAINED_BYTES_MAX:
+                        break
+        except TimeoutError as error:
+            failure = Failure(Reason.DEADLINE_EXCEEDED, "The body did not arrive in time.")
+            raise _Refused(failure, HTTPStatus.REQUEST_TIMEOUT, Connection="close") from error
+        if size > self._bounds.body_bytes:
+            raise self._too_large()
+        if body and expected:
+            _require_json(request.headers)
+        return bytes(body)
+
+    def _too_large(self) -> _Refused:
+        bound = self._bounds.body_bytes
+        failure = Failure(
+            Reason.REQUEST_TOO_LARGE,
+            f"The body is larger than {bound} bytes.",
+            metadata={"max_bytes": str(bound)},
+        )
+        return _Refused(failure, None, Connection="close")
+
+
+def _operation(route: Route, upstream: Upstream) -> _Operation:
+    transcoder = Transcoder(route)
+    return _Operation(
+        route,
+        transcoder,
+        upstream.call(route, transcoder.response),
+        CostClass.Name(route.rpc.cost or CostClass.WRITE).lower(),
+        route.rpc.access.WhichOneof("people") == "public",
+    )
+
+
+def _mismatch(verb: str, found: Mismatch) -> Response:
+    if not found.allowed:
+        return problem(Failure(Reason.UNIMPLEMENTED, "There is nothing at this path."))
+    known = [*found.allowed, *(["HEAD"] if "GET" in found.allowed else []), "OPTIONS"]
+    allow = {"Allow": ", ".join(known)}
+    if verb == "OPTIONS":
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers=allow)
+    failure = Failure(Reason.UNIMPLEMENTED, f"This path does not know {verb[:20]}.")
+    return problem(failure, status=HTTPStatus.METHOD_NOT_ALLOWED, headers=allow)
+
+
+def _require_json(headers: Headers) -> None:
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in _JSON_TYPES:
+        failure = Failure(Reason.INVALID_REQUEST, "The body must be application/json.")
+        accept = {"Accept_Post": "application/json"}
+        raise _Refused(failure, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, **accept)
+    if headers.get("content-encoding", "identity").lower() != "identity":
+        failure = Failure(Reason.INVALID_REQUEST, "The body must not be compressed.")
+        raise _Refused(failure, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+
+
+def _with_cookies(response: Response, cookies: list[str]) -> Response:
+    for cookie in cookies:
+        response.headers.append("Set-Cookie", cookie)
+    return response
+
+
+def _raw_path(scope: Scope) -> str:
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    return raw.decode("latin-1").partition("?")[0]

@@ -1,0 +1,91 @@
+"""The services behind the edge: one channel each, one callable per RPC, and how they are."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import grpc
+from google.protobuf.message import Message
+from grpc_health.v1 import health_pb2
+
+from edge.rest.routes import Route
+from services.kit.channels import failure_of
+from services.kit.clock import Clock
+from services.kit.interceptor import REQUEST_ID_KEY, current_request_id
+
+Channel = grpc.aio.Channel
+_HEALTH = "/grpc.health.v1.Health/Check"
+_HEALTH_SECONDS = 1.0
+_FRESH_SECONDS = 0.25
+
+
+class Upstream:
+    """Calls services with the caller's own token, or with none."""
+
+    def __init__(self, channels: Mapping[str, Channel], seconds_max: float) -> None:
+        """Call over these channels, by target, each call at most so long."""
+        self._channels = channels
+        self._seconds_max = seconds_max
+
+    def call(self, route: Route, response: type[Message]) -> Callable[[Message, str | None], Any]:
+        """Return the callable of a route's RPC: (request, token) → response.
+
+        It raises the Failure that the service raised, UNAVAILABLE when there is no service, or
+        DEADLINE_EXCEEDED.
+        """
+        stub = self._channels[route.binding.target].unary_unary(
+            route.rpc.path,
+            request_serializer=route.rpc.request.SerializeToString,
+            response_deserializer=response.FromString,
+        )
+        seconds = self._seconds_max
+
+        async def call(request: Message, token: str | None) -> Message:
+            metadata = [(REQUEST_ID_KEY, current_request_id())]
+            if token is not None:
+                metadata.append(("authorization", f"Bearer {token}"))
+            try:
+                answer: Message = await stub(request, metadata=metadata, timeout=seconds)
+            except grpc.aio.AioRpcError as error:
+                raise failure_of(error) from error
+            return answer
+
+        return call
+
+
+class Health:
+    """Asks each service whether it can do its work, at most a few times a second."""
+
+    def __init__(self, channels: Mapping[str, Channel], clock: Clock) -> None:
+        self._checks = {
+            target: channel.unary_unary(
+                _HEALTH,
+                request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+                response_deserializer=health_pb2.HealthCheckResponse.FromString,
+            )
+            for target, channel in channels.items()
+        }
+        self._clock = clock
+        self._known: dict[str, str] = {}
+        self._asked_at = -_FRESH_SECONDS
+        self._lock = asyncio.Lock()
+
+    async def services(self) -> dict[str, str]:
+        """Return each service's state: SERVING, NOT_SERVING, or UNREACHABLE."""
+        async with self._lock:
+            if self._clock.monotonic() - self._asked_at >= _FRESH_SECONDS:
+                states = await asyncio.gather(*map(self._state, self._checks))
+                self._known = dict(zip(self._checks, states, strict=True))
+                self._asked_at = self._clock.monotonic()
+            return self._known
+
+    async def _state(self, target: str) -> str:
+        try:
+            answer = await self._checks[target](
+                health_pb2.HealthCheckRequest(), timeout=_HEALTH_SECONDS
+            )
+        except grpc.aio.AioRpcError:
+            return "UNREACHABLE"
+        return health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)

@@ -1,0 +1,40 @@
+"""Journal events as the socket knows them, from Redis or from the journal itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge.stream.canonical import to_json
+from veritick.event.v1.event_pb2 import Event
+from veritick.journal.v1.journal_service_pb2 import JournalEntry
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEvent:
+    """One event with its place among its subject's."""
+
+    sequence: int
+    type: str
+    event: Event
+
+    @property
+    def ended_session(self) -> str | None:
+        """The session that this event ends, if it ends one."""
+        ends = self.event.WhichOneof("data") == "session_ended"
+        return self.event.session_ended.session_id if ends else None
+
+
+def from_entry(entry: JournalEntry) -> JournalEvent:
+    """Return an event as the journal lists it."""
+    return JournalEvent(entry.sequence, entry.type, entry.event)
+
+
+def from_payload(sequence: int, kind: str, payload: bytes) -> JournalEvent:
+    """Return an event as the relay publishes it; protobuf's DecodeError when it is none."""
+    return JournalEvent(sequence, kind, Event.FromString(payload))
+
+
+def data_of(event: JournalEvent) -> bytes:
+    """Return what an event says, as JSON; an event of a kind newer than this program says `{}`."""
+    kind = event.event.WhichOneof("data")
+    return to_json(getattr(event.event, kind)) if kind else b"{}"

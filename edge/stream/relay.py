@@ -1,0 +1,147 @@
+"""What the relays publish: one reader per journal, which knows when it cannot be sure.
+
+Redis may be away, restarted, flushed, trimmed or replaced at any moment. Each of these is a
+discontinuity, after which the hub asks the journal. It is found by
+
+- a position that does not follow the one before (positions of a journal have no gaps);
+- an error or a timeout of the connection;
+- the loss of a mark: a key that only this process sets, which a flush or a restart takes away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import structlog
+from google.protobuf.message import DecodeError
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from edge.stream.event import from_payload
+from edge.stream.journals import Journals
+from edge.stream.metrics import DISCONTINUITIES, EVENTS
+from edge.stream.tasks import end_tasks
+from services.kit.clock import Clock
+
+BATCH = 500
+_BLOCK_MS = 500
+_MARK_SECONDS = 1.0
+_MARK_EXPIRY_SECONDS = 60
+_log = structlog.stdlib.get_logger()
+
+Fields = dict[bytes, bytes]
+
+
+class JournalReader:
+    """Follows one journal's stream and hands its events to the hub."""
+
+    def __init__(
+        self,
+        journal: str,
+        redis: Redis,
+        journals: Journals,
+        clock: Clock,
+        random: Random,
+        mark: str,
+        poll_seconds: float,
+    ) -> None:
+        """Read `journal:<name>`; `mark` names a key that no other process uses.
+
+        While Redis is away the journal is asked every `poll_seconds`, give or take a half.
+        """
+        self._journal = journal
+        self._key = f"journal:{journal}"
+        self._redis = redis
+        self._journals = journals
+        self._clock = clock
+        self._random = random
+        self._mark = f"{mark}:{journal}"
+        self._poll_seconds = poll_seconds
+        self._position = 0
+        self._marked_at = 0.0
+
+    async def run(self) -> None:
+        """Read for ever."""
+        while True:
+            try:
+                await self._begin()
+                while True:
+                    await self._read()
+            except (RedisError, OSError, TimeoutError) as error:
+                self._doubt(str(error) or type(error).__name__)
+                await asyncio.sleep(self._poll_seconds * self._random.uniform(0.5, 1.5))
+
+    async def _begin(self) -> None:
+        """Take up the present end of the stream; what came before is the journal's to tell."""
+        await self._redis.set(self._mark, b"1", ex=_MARK_EXPIRY_SECONDS)
+        self._marked_at = self._clock.monotonic()
+        newest: Any = await self._redis.xrevrange(self._key, count=1)
+        self._position = _position(newest[0][0]) if newest else 0
+        self._journals.check(self._journal)
+
+    async def _read(self) -> None:
+        streams: Any = await self._redis.xread(
+            {self._key: f"{self._position}-0"}, count=BATCH, block=_BLOCK_MS
+        )
+        for _, entries in streams or ():
+            for entry_id, fields in entries:
+                self._receive(_position(entry_id), fields)
+            EVENTS.labels(self._journal).inc(len(entries))
+        if self._clock.monotonic() - self._marked_at >= _MARK_SECONDS:
+            await self._check_mark()
+
+    def _receive(self, position: int, fields: Fields) -> None:
+        follows = position == self._position + 1
+        self._position = position
+        if not follows:
+            self._doubt("positions do not follow each other")
+        try:
+            self._hand_on(fields)
+        except (DecodeError, KeyError, ValueError) as error:
+            self._doubt(f"an entry cannot be read: {error!r}")
+
+    def _hand_on(self, fields: Fields) -> None:
+        subject = fields[b"subject"].decode()
+        if self._journals.wants(self._journal, subject):
+            sequence, kind = int(fields[b"sequence"]), fields[b"type"].decode()
+            event = from_payload(sequence, kind, fields[b"payload"])
+            self._journals.receive(self._journal, subject, event)
+
+    async def _check_mark(self) -> None:
+        """Renew the mark; if it had gone, all that was in Redis had."""
+        kept = await self._redis.expire(self._mark, _MARK_EXPIRY_SECONDS)
+        self._marked_at = self._clock.monotonic()
+        if not kept:
+            self._doubt("Redis has forgotten")
+            await self._begin()
+
+    def _doubt(self, reason: str) -> None:
+        DISCONTINUITIES.labels(self._journal).inc()
+        _log.warning("events may have been lost", journal=self._journal, reason=reason)
+        self._journals.check(self._journal)
+
+
+class Readers:
+    """One reader for each journal that anybody follows, from the first time on."""
+
+    def __init__(self, make: Callable[[str], JournalReader]) -> None:
+        """Make a reader when a journal is first needed; their number is that of the journals."""
+        self._make = make
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def read(self, journal: str) -> None:
+        """Read a journal that its owner knows from now on."""
+        task = self._tasks.get(journal)
+        if task is None or task.done():
+            self._tasks[journal] = asyncio.create_task(self._make(journal).run())
+
+    async def close(self) -> None:
+        """Stop reading."""
+        await end_tasks(self._tasks.values())
+
+
+def _position(entry_id: bytes) -> int:
+    return int(entry_id.partition(b"-")[0])

@@ -1,0 +1,20 @@
+"""How tasks are brought to their end."""
+
+import asyncio
+from collections.abc import Iterable
+
+_AGAIN_SECONDS = 0.2
+
+
+async def end_tasks(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel tasks until they have ended.
+
+    Once is not enough: a client library may take a cancellation for a timeout of its own and go
+    on. What a task failed with was its own affair.
+    """
+    waiting = {task for task in tasks if not task.done()}
+    while waiting:
+        for task in waiting:
+            task.cancel()
+        ended, waiting = await asyncio.wait(waiting, timeout=_AGAIN_SECONDS)
+        await asyncio.gather(*ended, return_exceptions=True)

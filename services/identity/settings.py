@@ -1,0 +1,51 @@
+"""What a process of identity is told by its environment."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from services.kit.settings import DatabaseSettings, ServiceSettings
+
+_MEMORY_KIB_FLOOR = 19 * 1024
+_ITERATIONS_FLOOR = 2
+
+
+class Settings(ServiceSettings, DatabaseSettings):
+    """Settings of identity."""
+
+    stream_url: str = Field(
+        default="ws://127.0.0.1:8081/v1/stream", description="where apps open the socket"
+    )
+
+    session_idle_hours: int = Field(default=7 * 24, ge=1, le=90 * 24)
+    session_absolute_hours: int = Field(default=30 * 24, ge=1, le=365 * 24)
+    sessions_max: int = Field(default=20, ge=1, le=1000, description="live sessions of one user")
+    refresh_grace_seconds: int = Field(
+        default=10, ge=0, le=60, description="how long a lost answer may be asked for again"
+    )
+    keep_sessions_days: int = Field(
+        default=30, ge=1, le=3650, description="how long sessions that are over are remembered"
+    )
+
+    # The OWASP Password Storage Cheat Sheet's parameters for argon2id.
+    password_memory_kib: int = Field(default=_MEMORY_KIB_FLOOR, ge=8, le=1024 * 1024)
+    password_iterations: int = Field(default=_ITERATIONS_FLOOR, ge=1, le=100)
+    password_lanes: int = Field(default=1, ge=1, le=16)
+    password_threads: int = Field(default=2, ge=1, le=64, description="hashes made at a time")
+    password_waiting_max: int = Field(default=64, ge=0, le=1000)
+
+    open_accounts_seconds: float = Field(
+        default=2, gt=0, le=10, description="how long registration waits for trading"
+    )
+
+    @model_validator(mode="after")
+    def _production_hashes_with_care(self) -> Self:
+        if self.mode == "production" and (
+            self.password_memory_kib < _MEMORY_KIB_FLOOR
+            or self.password_iterations < _ITERATIONS_FLOOR
+        ):
+            raise ValueError(
+                f"production hashes passwords with at least {_MEMORY_KIB_FLOOR} KiB "
+                f"and {_ITERATIONS_FLOOR} iterations"
+            )
+        return self

@@ -1,0 +1,43 @@
+"""A user, and when two ways of writing a mail address mean the same user."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from services.identity.permission import Role
+
+ADDRESS_KEY_LENGTH_MAX = 320
+
+_ADDRESS = re.compile(r"[^\s@]+@[^\s@.]+(\.[^\s@.]+)+")
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person who can sign in."""
+
+    user_id: UUID
+    email: str
+    """As it was written at registration: the only spelling that mail is ever sent to."""
+
+    roles: tuple[Role, ...]
+    registered_at: datetime
+
+
+def address_key(email: str) -> str | None:
+    """Return what two spellings of a mail address have in common, or None if it is no address.
+
+    The key is the address in Unicode's compatibility form (NFKC) with case folded: `Ana@X.io`,
+    `ana@x.io` and the same in full-width letters are one user, so that nobody registers an address
+    that only looks like another's. It serves comparison alone. Characters that nobody can see
+    (controls, zero-width marks) and those without meaning make it no address. Accents, dots and
+    `+tags` are kept: whether they matter is up to the mail server.
+    """
+    folded = unicodedata.normalize("NFKC", email).casefold()
+    key = unicodedata.normalize("NFKC", folded)
+    if len(key) > ADDRESS_KEY_LENGTH_MAX or not _ADDRESS.fullmatch(key):
+        return None
+    if any(unicodedata.category(character).startswith("C") for character in email + key):
+        return None
+    return key

@@ -1,0 +1,116 @@
+"""The tables `users` and `credentials`: who can sign in, and with what."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.identity.permission import Role
+from services.identity.user import User
+
+_metadata = sa.MetaData()
+
+users = sa.Table(
+    "users",
+    _metadata,
+    sa.Column("user_id", sa.Uuid, primary_key=True),
+    sa.Column("email", sa.Text),
+    sa.Column("address_key", sa.Text),
+    sa.Column("roles", ARRAY(sa.Text)),
+    sa.Column("registered_at", sa.DateTime(timezone=True)),
+)
+credentials = sa.Table(
+    "credentials",
+    _metadata,
+    sa.Column("user_id", sa.Uuid, primary_key=True),
+    sa.Column("password_hash", sa.Text),
+    sa.Column("changed_at", sa.DateTime(timezone=True)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A user with the hash of the password."""
+
+    user: User
+    password_hash: str
+
+
+async def add(
+    connection: AsyncConnection, user: User, address_key: str, password_hash: str
+) -> bool:
+    """Store a new user, unless someone has the address; tell whether it was stored.
+
+    Of several callers with one address, at once or not, exactly one stores.
+    """
+    row = {
+        "user_id": user.user_id,
+        "email": user.email,
+        "address_key": address_key,
+        "roles": [role.value for role in user.roles],
+        "registered_at": user.registered_at,
+    }
+    unless_taken = (
+        insert(users)
+        .values(row)
+        .on_conflict_do_nothing(index_elements=["address_key"])
+        .returning(users.c.user_id)
+    )
+    if (await connection.execute(unless_taken)).first() is None:
+        return False
+    credential = {
+        "user_id": user.user_id,
+        "password_hash": password_hash,
+        "changed_at": user.registered_at,
+    }
+    await connection.execute(sa.insert(credentials).values(credential))
+    return True
+
+
+async def find_credential(connection: AsyncConnection, address_key: str) -> Credential | None:
+    """Return the user with this address, and the hash to check."""
+    joined = users.join(credentials, users.c.user_id == credentials.c.user_id)
+    query = (
+        sa.select(users, credentials.c.password_hash)
+        .select_from(joined)
+        .where(users.c.address_key == address_key)
+    )
+    row = (await connection.execute(query)).one_or_none()
+    return Credential(user_of(row), row.password_hash) if row else None
+
+
+async def lock(connection: AsyncConnection, user_id: UUID) -> User:
+    """Return a user as of now and keep others who lock it waiting."""
+    query = sa.select(users).where(users.c.user_id == user_id).with_for_update(key_share=True)
+    return user_of((await connection.execute(query)).one())
+
+
+async def find(connection: AsyncConnection, user_id: UUID) -> User:
+    """Return a user that is known to exist."""
+    query = sa.select(users).where(users.c.user_id == user_id)
+    return user_of((await connection.execute(query)).one())
+
+
+async def replace_hash(
+    connection: AsyncConnection, user_id: UUID, old: str, new: str, now: datetime
+) -> None:
+    """Store a new hash of the same password, unless the password was changed meanwhile."""
+    change = (
+        sa.update(credentials)
+        .where(credentials.c.user_id == user_id, credentials.c.password_hash == old)
+        .values(password_hash=new, changed_at=now)
+    )
+    await connection.execute(change)
+
+
+def user_of(row: sa.Row[tuple[object, ...]]) -> User:
+    """Return the user in a row that has the columns of `users`."""
+    return User(
+        user_id=row.user_id,
+        email=row.email,
+        roles=tuple(Role(name) for name in row.roles),
+        registered_at=row.registered_at,
+    )

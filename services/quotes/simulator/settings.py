@@ -1,0 +1,42 @@
+"""What the simulator is told: by its environment where to listen, by its arguments what to play."""
+
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.kit.settings import HostPort, LogFormat
+
+_DEFAULT_TICKS_PER_SECOND = 50
+
+
+class Settings(BaseSettings):
+    """Settings of the simulator; each variable begins with `VERITICK_`."""
+
+    model_config = SettingsConfigDict(env_prefix="VERITICK_", extra="ignore", frozen=True)
+
+    listen: HostPort = Field(default="127.0.0.1:0", description="WebSocket")
+    state: Path | None = Field(default=None, description="folder that keeps the last prices")
+    log_format: LogFormat = "json"
+
+
+def arguments(argv: list[str]) -> Namespace:
+    """Return the arguments of the command line, or end the process and say what is wrong."""
+    parser = ArgumentParser(
+        prog="python -m services.quotes.simulator",
+        formatter_class=RawDescriptionHelpFormatter,
+        description="A market data server: simulated prices, or a recording.",
+    )
+    kinds = parser.add_subparsers(dest="kind", required=True)
+    simulated = kinds.add_parser("simulated", help="make every price up")
+    replay = kinds.add_parser("replay", help="serve a recording, and make the other prices up")
+    replay.add_argument("--file", type=Path, required=True, help="CSV of time,bid,ask and the like")
+    replay.add_argument("--symbol", help="by default what the file's name begins with")
+    replay.add_argument("--speed", default="1", help="2 is twice as fast as it was")
+    replay.add_argument("--once", action="store_true", help="do not begin again at the end")
+    for kind in (simulated, replay):
+        kind.add_argument("--seed", type=int, help="the same seed walks the same way")
+        kind.add_argument("--ticks-per-second", type=int, default=_DEFAULT_TICKS_PER_SECOND)
+        kind.add_argument("--control", action="store_true", help="obey commands: for tests")
+    return parser.parse_args(argv)

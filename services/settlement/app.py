@@ -1,0 +1,115 @@
+"""Settlement put together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from services.kit.channels import Channels
+from services.kit.clock import Clock, SystemClock
+from services.kit.database import Database
+from services.kit.ids import Ids, uuid7
+from services.kit.leader import Leadership
+from services.kit.migrate import migrate as apply_migrations
+from services.kit.process import Application
+from services.kit.tokens import Keyring
+from services.settlement.books import Books
+from services.settlement.decisions import Decisions
+from services.settlement.market_time import MarketTime
+from services.settlement.neighbours import Quotes, Trading, WatermarkFeed
+from services.settlement.receipts import Receipts
+from services.settlement.rpc import ReceiptFace
+from services.settlement.settings import Settings
+from services.settlement.worker import Worker
+from veritick.settlement.v1.receipt_service_pb2_grpc import add_ReceiptServiceServicer_to_server
+
+NAME = "settlement"
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_HEALTH_EVERY_SECONDS = 1.0
+
+
+def migrate(settings: Settings) -> None:
+    """Bring the database to the newest migration."""
+    apply_migrations(settings, _MIGRATIONS)
+
+
+@asynccontextmanager
+async def build(
+    settings: Settings, clock: Clock | None = None, ids: Ids = uuid7
+) -> AsyncIterator[Application]:
+    """Yield settlement, ready to work."""
+    clock = clock or SystemClock()
+    keyring = Keyring.load(settings.required("keys"), NAME)
+    channels = Channels(keyring, clock)
+    async with (
+        channels.to("quotes", settings.required("quotes_address")) as quotes,
+        channels.to("trading", settings.required("trading_address")) as trading,
+        Database.from_settings(settings, name=NAME) as database,
+    ):
+        time = MarketTime(clock)
+        workshop = Workshop(database, time, Quotes(quotes), Trading(trading), clock, ids)
+        books = Books(workshop.trading, workshop.worker)
+        health = _Health(database)
+        yield Application(
+            keyring=keyring,
+            faces=[(add_ReceiptServiceServicer_to_server, ReceiptFace(workshop.receipts))],
+            tasks={
+                "watermarks": WatermarkFeed(quotes, time).run,
+                "books": books.run,
+                "health": health.run,
+            },
+            # A standby is ready as well: it shows receipts, and takes over by itself.
+            ready=lambda: health.good and time.heard() and books.known,
+        )
+
+
+class Workshop:
+    """Makes the workers, from what they share."""
+
+    def __init__(
+        self,
+        database: Database,
+        time: MarketTime,
+        quotes: Quotes,
+        trading: Trading,
+        clock: Clock,
+        ids: Ids,
+    ) -> None:
+        """Share one database, one market time and one pair of neighbours."""
+        self._database = database
+        self._time = time
+        self._quotes = quotes
+        self.trading = trading
+        self.receipts = Receipts(database)
+        self._clock = clock
+        self._ids = ids
+
+    def worker(self, book: str) -> Worker:
+        """Return the worker of a book, not yet at work."""
+        return Worker(
+            book,
+            leadership=Leadership(self._database, f"worker:{book}", self._clock, self._ids),
+            time=self._time,
+            quotes=self._quotes,
+            trading=self.trading,
+            decisions=Decisions(self._database, book),
+            receipts=self.receipts,
+            clock=self._clock,
+        )
+
+
+class _Health:
+    """Whether the database answered when it was last asked."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.good = False
+
+    async def run(self) -> None:
+        """Ask for ever."""
+        while True:
+            self.good = await self._database.healthy()
+            await asyncio.sleep(_HEALTH_EVERY_SECONDS)

@@ -1,0 +1,105 @@
+"""Receipts as they are stored: one chain per book."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, LiteralString, NamedTuple
+from uuid import UUID
+
+from services.kit.database import Database, RawConnection, committing
+from services.kit.leader import Term
+from services.settlement.decisions import Decisions, Outstanding
+from services.settlement.fixing import Fixing
+from services.settlement.outcome import Direction, Outcome
+from services.settlement.receipt import GENESIS, Closed, Link, Receipt, chain
+from services.settlement.wire import from_evidence
+
+_CLOSED = Closed._fields
+_PLACE = ("rule_version", "sequence", "previous_hash", "hash")
+_COLUMNS = ", ".join((*_CLOSED, *_PLACE))
+
+_HEAD: LiteralString = """
+    SELECT sequence, hash FROM receipt WHERE book = %(book)s ORDER BY sequence DESC LIMIT 1
+"""
+_ISSUED: LiteralString = "SELECT order_id FROM receipt WHERE order_id = ANY (%(orders)s::uuid[])"
+_COPY = f"COPY receipt (book, {_COLUMNS}) FROM STDIN"
+_EVIDENCE = """
+    SELECT evidence FROM fixing
+    WHERE fixing.instrument = receipt.instrument AND fixing.time = receipt.expires_at
+"""
+_GET = f"""
+    SELECT {_COLUMNS}, ({_EVIDENCE}) FROM receipt WHERE order_id = %(order)s AND book = %(book)s
+"""
+
+
+class Carried(NamedTuple):
+    """A decision that was carried out, and the order as its book closed it."""
+
+    outstanding: Outstanding
+    closed: Closed
+
+
+class Receipts:
+    """The receipts of all books."""
+
+    def __init__(self, database: Database) -> None:
+        """Keep them in this database."""
+        self._database = database
+
+    async def issue(
+        self, term: Term, book: str, decisions: Decisions, carried: Sequence[Carried]
+    ) -> list[Receipt]:
+        """Store the receipts of closed orders, chained in this order, and return the new ones.
+
+        An order that has a receipt gets no second one. None of the decisions is outstanding
+        afterwards. Errors: LeadershipLost, DatabaseUnavailable.
+        """
+        async with self._database.raw() as connection:
+            with committing():
+                async with connection.transaction():
+                    await term.fence(connection)
+                    missing = await _without_receipt(connection, carried)
+                    head = await _head(connection, book)
+                    receipts = list(chain(book, head, [_content(item) for item in missing]))
+                    await _store(connection, book, receipts)
+                    done = [item.outstanding.decision for item in carried]
+                    await decisions.finish(connection, done)
+        return receipts
+
+    async def get(self, book: str, order_id: UUID) -> tuple[Receipt, Fixing] | None:
+        """Return an order's receipt with the fixing it rests on, if it has one."""
+        async with self._database.raw() as connection:
+            cursor = await connection.execute(_GET, {"order": order_id, "book": book})
+            row = await cursor.fetchone()
+        if row is None:
+            return None
+        return _receipt(row[:-1]), from_evidence(row[-1])
+
+
+async def _without_receipt(connection: RawConnection, carried: Sequence[Carried]) -> list[Carried]:
+    orders = [item.closed.order_id for item in carried]
+    rows = await (await connection.execute(_ISSUED, {"orders": orders})).fetchall()
+    issued = {row[0] for row in rows}
+    return [item for item in carried if item.closed.order_id not in issued]
+
+
+async def _head(connection: RawConnection, book: str) -> Link:
+    row = await (await connection.execute(_HEAD, {"book": book})).fetchone()
+    return Link(*row) if row else Link(0, GENESIS)
+
+
+def _content(item: Carried) -> tuple[Closed, Fixing, int]:
+    return item.closed, item.outstanding.fixing, item.outstanding.decision.rule_version
+
+
+async def _store(connection: RawConnection, book: str, receipts: Sequence[Receipt]) -> None:
+    async with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+        for closed, *place in receipts:
+            await copy.write_row((book, *closed, *place))
+
+
+def _receipt(row: tuple[Any, ...]) -> Receipt:
+    values = dict(zip(_CLOSED, row, strict=False))
+    values["direction"] = Direction(values["direction"])
+    values["outcome"] = Outcome(values["outcome"])
+    return Receipt(Closed(**values), *row[len(_CLOSED) :])

@@ -1,0 +1,185 @@
+"""Settlement's values and the contract's messages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from services.kit.ids import scoped
+from services.kit.wire import to_datetime, to_timestamp
+from services.settlement.fixing import Fixing, Point, Tick, VoidReason
+from services.settlement.outcome import Decision, Direction, DueOrder, Outcome
+from services.settlement.receipt import Closed, Receipt
+from veritick.quotes.v1 import fixing_service_pb2 as fixing_pb
+from veritick.quotes.v1 import instrument_pb2
+from veritick.settlement.v1 import receipt_service_pb2 as receipt_pb
+from veritick.trading.v1 import book_service_pb2 as book_pb
+from veritick.trading.v1 import order_pb2
+from veritick.type.v1.money_pb2 import Money
+from veritick.type.v1.price_pb2 import Price
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from google.protobuf.timestamp_pb2 import Timestamp
+
+
+def to_id(text: str) -> UUID:
+    """Return the id within its book; the texts are the book's own."""
+    return UUID(text.rpartition("_")[2])
+
+
+def to_due_order(message: book_pb.DueOrder) -> DueOrder:
+    """Return a due order."""
+    return DueOrder(
+        order_id=to_id(message.order_id),
+        instrument=message.instrument,
+        direction=Direction(message.direction),
+        entry_price=message.entry_price_mantissa,
+        expires_at=to_datetime(message.expire_time),
+    )
+
+
+def to_point(point: Point) -> fixing_pb.FixingPoint:
+    """Return a point as a message."""
+    return fixing_pb.FixingPoint(instrument=point.instrument, time=to_timestamp(point.time))
+
+
+def to_fixing(message: fixing_pb.Fixing) -> Fixing | None:
+    """Return a fixing, or None while it is pending."""
+    if message.state not in {fixing_pb.Fixing.FINAL, fixing_pb.Fixing.VOID}:
+        return None
+    final = message.state == fixing_pb.Fixing.FINAL
+    return Fixing(
+        point=Point(message.instrument, to_datetime(message.time)),
+        tick=_to_tick(message.tick) if final else None,
+        void_reason=None if final else VoidReason(message.void_reason),
+        ticks_before=tuple(_to_tick(tick) for tick in message.ticks_before),
+        ticks_after=tuple(_to_tick(tick) for tick in message.ticks_after),
+        watermark=to_datetime(message.watermark),
+        feed_time=to_datetime(message.feed_time) if message.HasField("feed_time") else None,
+        rule_version=message.rule_version,
+    )
+
+
+def to_evidence(fixing: Fixing) -> bytes:
+    """Return a fixing as it is stored."""
+    return fixing_message(fixing).SerializeToString()
+
+
+def from_evidence(evidence: bytes) -> Fixing:
+    """Return a fixing that was stored."""
+    fixing = to_fixing(fixing_pb.Fixing.FromString(evidence))
+    assert fixing is not None  # noqa: S101  only decided ones are stored
+    return fixing
+
+
+def fixing_message(fixing: Fixing) -> fixing_pb.Fixing:
+    """Return a fixing as a message."""
+    symbol = fixing.point.instrument
+    return fixing_pb.Fixing(
+        instrument=symbol,
+        time=to_timestamp(fixing.point.time),
+        state=fixing_pb.Fixing.FINAL if fixing.tick else fixing_pb.Fixing.VOID,
+        tick=_tick_message(symbol, fixing.tick) if fixing.tick else None,
+        void_reason=_void_reason(fixing.void_reason),
+        ticks_before=[_tick_message(symbol, tick) for tick in fixing.ticks_before],
+        ticks_after=[_tick_message(symbol, tick) for tick in fixing.ticks_after],
+        watermark=to_timestamp(fixing.watermark),
+        feed_time=_timestamp(fixing.feed_time),
+        rule_version=fixing.rule_version,
+    )
+
+
+def decision_message(book: str, decision: Decision, fixing: Fixing) -> book_pb.Decision:
+    """Return what a book is told to do."""
+    tick = fixing.tick
+    return book_pb.Decision(
+        order_id=scoped(book, decision.order_id),
+        outcome=order_pb2.Order.Outcome.ValueType(decision.outcome),
+        void_reason=fixing_pb.VoidReason.ValueType(decision.void_reason or 0),
+        close_tick=_tick_message(decision.point.instrument, tick) if tick else None,
+    )
+
+
+def to_closed(message: book_pb.SettledOrder) -> Closed:
+    """Return the closed order in a book's answer."""
+    order, entry = message.order, message.order.entry_tick
+    stake_transfer, close_transfer = message.transfer_ids
+    return Closed(
+        order_id=to_id(order.order_id),
+        instrument=order.instrument,
+        direction=Direction(order.direction),
+        stake=order.stake.minor_units,
+        currency=order.stake.currency_code,
+        payout_bp=order.payout_bp,
+        terms_version=order.terms_version,
+        opened_at=to_datetime(order.open_time),
+        expires_at=to_datetime(order.expire_time),
+        entry_number=entry.number,
+        entry_price=entry.price.mantissa,
+        price_scale=entry.price.scale,
+        entry_time=to_datetime(entry.time),
+        entry_source_time=to_datetime(entry.source_time) if entry.HasField("source_time") else None,
+        outcome=Outcome(order.outcome),
+        returned=order.returned.minor_units,
+        closed_at=to_datetime(order.close_time),
+        stake_transfer_id=to_id(stake_transfer),
+        close_transfer_id=to_id(close_transfer),
+    )
+
+
+def receipt_message(book: str, receipt: Receipt, fixing: Fixing) -> receipt_pb.Receipt:
+    """Return a receipt as a message."""
+    closed = receipt.closed
+    transfers = (closed.stake_transfer_id, closed.close_transfer_id)
+    return receipt_pb.Receipt(
+        order_id=scoped(book, closed.order_id),
+        instrument=closed.instrument,
+        direction=order_pb2.Direction.ValueType(closed.direction),
+        stake=Money(currency_code=closed.currency, minor_units=closed.stake),
+        payout_bp=closed.payout_bp,
+        terms_version=closed.terms_version,
+        open_time=to_timestamp(closed.opened_at),
+        expire_time=to_timestamp(closed.expires_at),
+        entry_tick=_tick_message(closed.instrument, closed.entry_tick),
+        fixing=fixing_message(fixing),
+        outcome=order_pb2.Order.Outcome.ValueType(closed.outcome),
+        returned=Money(currency_code=closed.currency, minor_units=closed.returned),
+        close_time=to_timestamp(closed.closed_at),
+        transfer_ids=[scoped(book, transfer) for transfer in transfers],
+        rule_version=receipt.rule_version,
+        sequence=receipt.sequence,
+        previous_hash=receipt.previous_hash,
+        hash=receipt.hash,
+    )
+
+
+def _tick_message(symbol: str, tick: Tick) -> instrument_pb2.Tick:
+    return instrument_pb2.Tick(
+        instrument=symbol,
+        number=tick.number,
+        price=Price(mantissa=tick.price, scale=tick.scale),
+        time=to_timestamp(tick.time),
+        source_time=_timestamp(tick.source_time),
+        late=tick.late,
+    )
+
+
+def _to_tick(message: instrument_pb2.Tick) -> Tick:
+    return Tick(
+        number=message.number,
+        price=message.price.mantissa,
+        scale=message.price.scale,
+        time=to_datetime(message.time),
+        source_time=to_datetime(message.source_time) if message.HasField("source_time") else None,
+        late=message.late,
+    )
+
+
+def _void_reason(reason: VoidReason | None) -> fixing_pb.VoidReason.ValueType | None:
+    return None if reason is None else fixing_pb.VoidReason.ValueType(reason)
+
+
+def _timestamp(moment: datetime | None) -> Timestamp | None:
+    return None if moment is None else to_timestamp(moment)

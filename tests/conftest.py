@@ -1,0 +1,38 @@
+"""What every test may stand on."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.platform import Platform, running_platform
+from tests.stores import Postgres, ValkeyServer, running_postgres, running_valkey
+
+
+@pytest.fixture(scope="session")
+def stores_folder() -> Iterator[Path]:
+    """A folder with a short name, because the paths of sockets have to be short."""
+    with tempfile.TemporaryDirectory(prefix="veritick-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres(stores_folder: Path) -> Iterator[Postgres]:
+    """A real Postgres; each test takes databases of its own from it."""
+    with running_postgres(stores_folder) as postgres:
+        yield postgres
+
+
+@pytest.fixture(scope="session")
+def valkey(stores_folder: Path) -> Iterator[ValkeyServer]:
+    """A real Valkey, shared: flush it where that matters."""
+    with running_valkey(stores_folder) as valkey:
+        yield valkey
+
+
+@pytest.fixture(scope="session")
+def platform() -> Iterator[Platform]:
+    """The whole platform as separate processes, shared by all tests that only use it."""
+    with running_platform() as platform:
+        yield platform

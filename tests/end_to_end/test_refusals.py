@@ -1,0 +1,339 @@
+"""Every refused order: its own reason, the right HTTP status, and nothing moved."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from services.kit.channels import Channels
+from services.kit.clock import SystemClock
+from services.kit.tokens import Keyring
+from tests.end_to_end.traders import PASSWORD, Credentials, Trader, newcomer, trading
+from tests.platform import Platform
+from veritick import Veritick, VeritickError
+from veritick.quotes.v1.instrument_pb2 import Instrument
+from veritick.quotes.v1.instrument_service_pb2 import (
+    CreateInstrumentRequest,
+    GetInstrumentRequest,
+    UpdateInstrumentRequest,
+    UpdateInstrumentResponse,
+)
+from veritick.quotes.v1.instrument_service_pb2_grpc import InstrumentServiceStub
+
+pytestmark = [pytest.mark.platform, pytest.mark.timeout(240)]
+
+Body = dict[str, Any]
+
+
+class Counter:
+    """A trader at the counter: sends raw JSON, as a hostile client would."""
+
+    def __init__(self, trader: Trader, http: httpx.AsyncClient) -> None:
+        self.trader = trader
+        self.http = http
+        self.orders = f"/v1/accounts/{trader.account.account_id}/orders"
+
+    def body(self) -> Body:
+        return {
+            "requestId": str(uuid4()),
+            "instrument": self.trader.instrument,
+            "direction": "UP",
+            "stake": {"currencyCode": "USD", "minorUnits": "1000"},
+            "durationSeconds": 60,
+        }
+
+    async def refused(self, content: Body | bytes, path: str = "") -> tuple[str, int]:
+        """Send it; check that it was refused and moved nothing; return reason and status."""
+        before = await self.trader.balance()
+        if isinstance(content, bytes):
+            json = {"content-type": "application/json"}
+            answer = await self.http.post(path or self.orders, content=content, headers=json)
+        else:
+            answer = await self.http.post(path or self.orders, json=content)
+        assert answer.headers["content-type"] == "application/problem+json", answer.text
+        assert await self.trader.balance() == before
+        problem = answer.json()
+        assert problem["status"] == answer.status_code
+        return problem["reason"], answer.status_code
+
+
+@pytest.fixture
+async def counter(platform: Platform, trader: Trader) -> AsyncIterator[Counter]:
+    session = trader.veritick.session
+    assert session is not None
+    bearer = {"authorization": f"Bearer {session.access_token}"}
+    async with httpx.AsyncClient(base_url=platform.url, headers=bearer, timeout=10) as http:
+        yield Counter(trader, http)
+
+
+def stake(minor_units: object, currency_code: str = "USD") -> Callable[[Body], Body]:
+    money = {"currencyCode": currency_code, "minorUnits": minor_units}
+    return lambda body: {**body, "stake": money}
+
+
+def having(**fields: object) -> Callable[[Body], Body]:
+    return lambda body: {**body, **fields}
+
+
+def without(*fields: str) -> Callable[[Body], Body]:
+    return lambda body: {name: value for name, value in body.items() if name not in fields}
+
+
+def expiring(time: str) -> Callable[[Body], Body]:
+    return lambda body: {**without("durationSeconds")(body), "expireTime": time}
+
+
+FAR = {"mantissa": "1", "scale": 0}
+LONG_AGO = "2020-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason", "status"),
+    [
+        (stake("99"), "STAKE_BELOW_MINIMUM", 400),
+        (stake("100001"), "STAKE_ABOVE_MAXIMUM", 400),
+        (stake("-1000"), "STAKE_BELOW_MINIMUM", 400),
+        (stake(str(2**63 - 1)), "STAKE_ABOVE_MAXIMUM", 400),
+        (stake("1000", "EUR"), "CURRENCY_MISMATCH", 400),
+        (stake(str(2**63)), "INVALID_REQUEST", 400),
+        (stake("ten"), "INVALID_REQUEST", 400),
+        (stake(10.5), "INVALID_REQUEST", 400),
+        (stake("1000", "dollars"), "INVALID_REQUEST", 400),
+        (without("stake"), "INVALID_REQUEST", 400),
+        (without("direction"), "INVALID_REQUEST", 400),
+        (having(direction="SIDEWAYS"), "INVALID_REQUEST", 400),
+        (having(requestId="once"), "INVALID_REQUEST", 400),
+        (without("requestId"), "INVALID_REQUEST", 400),
+        (without("durationSeconds"), "INVALID_REQUEST", 400),
+        (having(colour="red"), "INVALID_REQUEST", 400),
+        (having(instrument="<script>"), "INVALID_REQUEST", 400),
+        (having(instrument="NOSUCHTHING"), "INSTRUMENT_NOT_FOUND", 404),
+        (having(durationSeconds=4), "DURATION_OUT_OF_RANGE", 400),
+        (having(durationSeconds=86_401), "DURATION_OUT_OF_RANGE", 400),
+        (having(durationSeconds=-5), "DURATION_OUT_OF_RANGE", 400),
+        (expiring("2099-01-01T00:00:17Z"), "EXPIRY_NOT_ON_GRID", 400),
+        (having(validUntil=LONG_AGO), "VALID_UNTIL_PASSED", 409),
+        (having(minPayoutBp=1_000_000), "PAYOUT_BELOW_LIMIT", 409),
+        (having(entryPriceLimit=FAR), "ENTRY_PRICE_BEYOND_LIMIT", 409),
+        (having(lastSeenTickNumber=str(2**62)), "LAST_SEEN_TICK_AHEAD", 409),
+    ],
+)
+async def test_a_bad_order_has_its_own_reason(
+    counter: Counter, change: Callable[[Body], Body], reason: str, status: int
+) -> None:
+    assert await counter.refused(change(counter.body())) == (reason, status)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason", "status"),
+    [
+        (b"", "INVALID_REQUEST", 400),
+        (b"{", "INVALID_REQUEST", 400),
+        (b"[]", "INVALID_REQUEST", 400),
+        (b"\xff\xfe", "INVALID_REQUEST", 400),
+        (b'{"stake": ' + b"[" * 10_000, "INVALID_REQUEST", 400),
+        (b'{"requestId": "' + b"x" * 2_000_000 + b'"}', "REQUEST_TOO_LARGE", 413),
+    ],
+    ids=["empty", "torn", "a list", "not text", "deep", "huge"],
+)
+async def test_what_is_no_order_at_all_is_refused(
+    counter: Counter, content: bytes, reason: str, status: int
+) -> None:
+    assert await counter.refused(content) == (reason, status)
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    ["Bearer forged", "Bearer a b c", "Basic YTpi", "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0."],
+)
+async def test_who_is_not_signed_in_places_nothing(counter: Counter, authorization: str) -> None:
+    counter.http.headers["authorization"] = authorization
+
+    assert await counter.refused(counter.body()) == ("UNAUTHENTICATED", 401)
+
+
+async def test_who_shows_no_token_places_nothing(counter: Counter) -> None:
+    del counter.http.headers["authorization"]
+
+    assert await counter.refused(counter.body()) == ("UNAUTHENTICATED", 401)
+
+
+async def test_a_wrong_password_tells_nothing_about_the_address(
+    platform: Platform, credentials: Credentials
+) -> None:
+    async with httpx.AsyncClient(base_url=platform.url) as http:
+        known, unknown = [
+            await http.post("/v1/sessions", json={"email": email, "password": f"not {PASSWORD}"})
+            for email in (credentials.email, f"nobody-{uuid4()}@example.com")
+        ]
+
+    assert known.status_code == unknown.status_code == 401
+    assert known.json()["reason"] == unknown.json()["reason"] == "INVALID_CREDENTIALS"
+    assert known.json()["detail"] == unknown.json()["detail"]
+
+
+@pytest.mark.parametrize("what", ["", "/orders", "/entries", "/events"])
+async def test_another_mans_account_does_not_exist(
+    trader: Trader, stranger: Trader, counter: Counter, what: str
+) -> None:
+    for account in (stranger.account.account_id, f"demo_{uuid4()}"):
+        answer = await counter.http.get(f"/v1/accounts/{account}{what}")
+        assert (answer.json()["reason"], answer.status_code) == ("ACCOUNT_NOT_FOUND", 404)
+
+
+async def test_nobody_spends_another_mans_money(stranger: Trader, counter: Counter) -> None:
+    before = await stranger.balance()
+    path = f"/v1/accounts/{stranger.account.account_id}/orders"
+
+    assert await counter.refused(counter.body(), path) == ("ACCOUNT_NOT_FOUND", 404)
+
+    assert await stranger.balance() == before
+
+
+async def test_nobody_sees_another_mans_order(trader: Trader, stranger: Trader) -> None:
+    order = await stranger.buy(seconds=300)
+
+    for account in (trader.account, stranger.account):
+        with pytest.raises(VeritickError) as caught:
+            await trader.veritick.order(account.account_id, order.order_id)
+        assert caught.value.reason in {"ORDER_NOT_FOUND", "ACCOUNT_NOT_FOUND"}
+        assert caught.value.status == 404
+
+
+async def test_an_account_is_never_overdrawn(platform: Platform) -> None:
+    async with trading(platform, await newcomer(platform)) as poor:
+        results = await asyncio.gather(
+            *(poor.buy(stake=100_000, seconds=300) for _ in range(12)), return_exceptions=True
+        )
+
+        refused = [result for result in results if isinstance(result, VeritickError)]
+        assert {error.reason for error in refused} == {"INSUFFICIENT_FUNDS"}
+        assert {error.status for error in refused} == {409}
+        assert len(results) - len(refused) == 10
+        assert (await poor.balance()).available.minor_units == 0
+
+
+async def test_an_order_that_was_never_settled_has_no_receipt(trader: Trader) -> None:
+    order = await trader.buy(seconds=300)
+
+    with pytest.raises(VeritickError) as caught:
+        await trader.veritick.receipt(order)
+
+    assert (caught.value.reason, caught.value.status) == ("RECEIPT_NOT_FOUND", 404)
+
+
+# ---- what staff may do to a market --------------------------------------------------------------
+
+
+@asynccontextmanager
+async def staff(platform: Platform) -> AsyncIterator[Any]:
+    """The instruments, for somebody who holds the operator's key."""
+    keyring = Keyring.load(platform.home / "keys", "operator")
+    channel = Channels(keyring, SystemClock()).to("quotes", platform.ports.address("quotes"))
+    async with channel:
+        yield InstrumentServiceStub(channel)
+
+
+async def refused_soon(trader: Trader, instrument: str) -> VeritickError:
+    """Try to buy until a change has arrived; return the refusal that tells of it."""
+    async with asyncio.timeout(15):
+        while True:
+            request = await trader.order_request(instrument=instrument, seconds=60)
+            try:
+                await trader.veritick.submit(request)
+            except VeritickError as error:
+                if error.reason not in {"INSTRUMENT_NOT_FOUND", "TICK_TOO_OLD", "FEED_SILENT"}:
+                    return error
+            await asyncio.sleep(0.2)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (Instrument.CLOSE_ONLY, "INSTRUMENT_NOT_TRADABLE"),
+        (Instrument.HALTED, "INSTRUMENT_HALTED"),
+        (Instrument.HIDDEN, "INSTRUMENT_NOT_TRADABLE"),
+    ],
+)
+async def test_a_change_by_staff_takes_effect_without_a_restart(
+    platform: Platform, trader: Trader, status: Instrument.Status.ValueType, reason: str
+) -> None:
+    async with staff(platform) as instruments:
+        symbol = "ETHUSD"
+        found = (
+            await instruments.GetInstrument(GetInstrumentRequest(instrument=symbol))
+        ).instrument
+        found.status = status
+        changed = await instruments.UpdateInstrument(UpdateInstrumentRequest(instrument=found))
+        try:
+            error = await refused_soon(trader, symbol)
+        finally:
+            changed.instrument.status = Instrument.ENABLED
+            await instruments.UpdateInstrument(
+                UpdateInstrumentRequest(instrument=changed.instrument)
+            )
+
+    assert (error.reason, error.status) == (reason, 409)
+
+
+async def test_a_market_that_is_closed_says_when_it_opens(
+    platform: Platform, trader: Trader
+) -> None:
+    now = trader.veritick.clock.now()
+    in_three_hours = (now.weekday() * 1440 + now.hour * 60 + 180) % 10_080
+    symbol = f"CLOSED{uuid4().hex[:8].upper()}"
+    async with staff(platform) as instruments:
+        closed = Instrument(
+            symbol=symbol,
+            display_name="Closed for now",
+            asset_class="FX",
+            price_scale=5,
+            status=Instrument.ENABLED,
+            feed_symbol="EURUSD",
+            max_tick_age_seconds=5,
+            feed_silence_max_seconds=5,
+            position=9_999,
+        )
+        closed.schedule.time_zone = "UTC"
+        closed.schedule.windows.add(open_minute=in_three_hours, close_minute=in_three_hours + 60)
+        await instruments.CreateInstrument(CreateInstrumentRequest(instrument=closed))
+
+    error = await refused_soon(trader, symbol)
+
+    assert (error.reason, error.status) == ("MARKET_CLOSED", 409)
+    assert error.metadata["next_open_time"] > (now + timedelta(hours=1)).isoformat()
+
+
+async def test_only_staff_change_instruments(trader: Trader, platform: Platform) -> None:
+    async with staff(platform) as instruments:
+        found = await instruments.GetInstrument(GetInstrumentRequest(instrument="ETHUSD"))
+    async with httpx.AsyncClient(base_url=platform.url) as http:
+        anonymous = await http.put("/v1/instruments/ETHUSD", json={"displayName": "Mine"})
+    assert anonymous.status_code in {400, 401}
+
+    request = UpdateInstrumentRequest(instrument=found.instrument)
+    with pytest.raises(VeritickError) as caught:
+        await trader.veritick.call(request, UpdateInstrumentResponse)
+
+    assert (caught.value.reason, caught.value.status) == ("PERMISSION_DENIED", 403)
+
+
+async def test_a_session_that_was_ended_is_over(platform: Platform) -> None:
+    who = await newcomer(platform)
+    async with Veritick.connect(platform.url) as veritick:
+        veritick.resume(who.session)
+        await veritick.log_out()
+        veritick.resume(who.session)
+        who.session.expire_time.FromSeconds(0)
+
+        with pytest.raises(VeritickError) as caught:
+            await veritick.accounts()
+
+    assert (caught.value.reason, caught.value.status) == ("SESSION_ENDED", 401)

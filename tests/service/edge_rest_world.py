@@ -1,0 +1,104 @@
+"""The REST edge over HTTP, in front of services that answer over gRPC."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from edge.rest.app import bound, build, server
+from edge.settings import RestSettings
+from services.kit.clock import SystemClock
+from services.kit.process import Application, Face, serving
+from services.kit.settings import ServiceSettings
+from services.kit.tokens import Keyring
+from tests.service.edge_rest_rpc import Identity, Quotes, Trading
+from veritick.identity.v1.auth_service_pb2_grpc import add_AuthServiceServicer_to_server
+from veritick.identity.v1.profile_service_pb2_grpc import add_ProfileServiceServicer_to_server
+from veritick.quotes.v1.instrument_service_pb2_grpc import add_InstrumentServiceServicer_to_server
+from veritick.trading.v1.account_service_pb2_grpc import add_AccountServiceServicer_to_server
+from veritick.trading.v1.order_service_pb2_grpc import add_OrderServiceServicer_to_server
+
+USER = "0199a1b2-0000-7000-8000-000000000001"
+ACCOUNT = "demo_0199a1b2-0000-7000-8000-00000000000a"
+NOWHERE = "127.0.0.1:1"
+COOKIES = {"Veritick-Session": "cookie", "Sec-Fetch-Site": "same-origin"}
+"""What our own pages send."""
+
+
+@dataclass
+class World:
+    """Services, and where they and the keys are."""
+
+    keys: Path
+    address: str
+    identity: Identity
+    quotes: Quotes
+    trading: Trading
+
+    def bearer(self, *permissions: str, user: str = USER) -> dict[str, str]:
+        """Return the header of a signed-in program."""
+        return {"Authorization": f"Bearer {self.identity.token(user, *permissions)}"}
+
+    def settings(self, **changes: Any) -> RestSettings:
+        """Return settings of an edge in front of these services."""
+        values: dict[str, Any] = {
+            "mode": "development",
+            "http_listen": "127.0.0.1:0",
+            "keys": self.keys,
+            "drain_seconds": 1,
+            **{f"{name}_address": self.address for name in ("identity", "quotes", "trading")},
+            "settlement_address": self.address,
+        }
+        return RestSettings(**(values | changes))
+
+
+@asynccontextmanager
+async def running_world(keys: Path) -> AsyncIterator[World]:
+    """Run services of one's own."""
+    keyring = Keyring.load(keys, "identity")
+    identity = Identity(keyring, SystemClock())  # type: ignore[abstract]
+    quotes, trading = Quotes(), Trading()  # type: ignore[abstract]
+    faces: list[Face] = [
+        (add_AuthServiceServicer_to_server, identity),
+        (add_ProfileServiceServicer_to_server, identity),
+        (add_InstrumentServiceServicer_to_server, quotes),
+        (add_AccountServiceServicer_to_server, trading),
+        (add_OrderServiceServicer_to_server, trading),
+    ]
+    settings = ServiceSettings(mode="development", drain_seconds=0)
+    async with serving("identity", settings, Application(keyring, faces)) as running:
+        yield World(keys, running.address, identity, quotes, trading)
+
+
+@asynccontextmanager
+async def running_edge(settings: RestSettings) -> AsyncIterator[httpx.AsyncClient]:
+    """Serve an edge on a real port, and yield a client of it."""
+    async with AsyncExitStack() as stack:
+        listener = stack.enter_context(closing(bound(settings.http_listen)))
+        app = await stack.enter_async_context(build(settings))
+        http = server(settings, app)
+        serving_task = asyncio.create_task(http.serve(sockets=[listener]))
+        try:
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            yield await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=10))
+        finally:
+            http.should_exit = True
+            await serving_task
+
+
+def order(**changes: Any) -> dict[str, Any]:
+    """Return an order as JSON."""
+    return {
+        "requestId": str(uuid4()),
+        "instrument": "BTCUSD",
+        "direction": "UP",
+        "stake": {"currencyCode": "USD", "minorUnits": "1000"},
+        "durationSeconds": 10,
+    } | changes

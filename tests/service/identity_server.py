@@ -1,0 +1,206 @@
+"""Identity as its callers meet it, and a server in the place of its neighbour."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import psycopg
+import pytest
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
+from pydantic import SecretStr
+
+from services.identity.app import build
+from services.identity.settings import Settings
+from services.kit.channels import Channels, failure_of
+from services.kit.clock import ManualClock
+from services.kit.errors import Failure
+from services.kit.process import serving
+from services.kit.reason import Reason
+from services.kit.tokens import Keyring
+from services.local.databases import Access
+from veritick.identity.v1.auth_service_pb2 import (
+    LogInRequest,
+    RefreshSessionRequest,
+    RegisterRequest,
+)
+from veritick.identity.v1.auth_service_pb2_grpc import AuthServiceStub
+from veritick.identity.v1.profile_service_pb2 import GetProfileRequest
+from veritick.identity.v1.profile_service_pb2_grpc import ProfileServiceStub
+from veritick.identity.v1.user_pb2 import Session, User
+from veritick.journal.v1.journal_service_pb2 import (
+    JournalEntry,
+    WatchJournalRequest,
+    WatchJournalResponse,
+)
+from veritick.journal.v1.journal_service_pb2_grpc import JournalServiceStub
+from veritick.trading.v1.account_service_pb2 import OpenAccountsRequest, OpenAccountsResponse
+from veritick.trading.v1.account_service_pb2_grpc import (
+    AccountServiceServicer,
+)
+
+if TYPE_CHECKING:
+    from veritick.identity.v1.auth_service_pb2_grpc import AuthServiceAsyncStub
+    from veritick.identity.v1.profile_service_pb2_grpc import ProfileServiceAsyncStub
+    from veritick.journal.v1.journal_service_pb2_grpc import JournalServiceAsyncStub
+
+PASSWORD = "nine lives and a half"
+
+
+@dataclass
+class Identity:
+    """A running identity and ways to talk to it."""
+
+    settings: Settings
+    clock: ManualClock
+    access: Access
+    keyring: Keyring
+    auth: "AuthServiceAsyncStub"
+    profile: "ProfileServiceAsyncStub"
+    journal: "JournalServiceAsyncStub"
+    health: HealthStub
+    numbers: Iterator[int] = field(default_factory=count)
+
+    async def register(self, email: str | None = None, password: str = PASSWORD) -> User:
+        """Register, by default under an address that nobody has."""
+        email = email or f"trader-{next(self.numbers)}@example.com"
+        request = RegisterRequest(email=email, password=password)
+        return (await self.auth.Register(request)).user
+
+    async def log_in(self, email: str, password: str = PASSWORD) -> Session:
+        """Sign in."""
+        return (await self.auth.LogIn(LogInRequest(email=email, password=password))).session
+
+    async def signed_in(self) -> Session:
+        """Return a session of a new user."""
+        return await self.log_in((await self.register()).email)
+
+    async def refresh(self, token: str) -> Session:
+        """Use a refresh token."""
+        request = RefreshSessionRequest(refresh_token=token)
+        return (await self.auth.RefreshSession(request)).session
+
+    async def get_profile(self, access_token: str) -> User:
+        """Ask who the bearer of an access token is."""
+        metadata = bearer(access_token)
+        return (await self.profile.GetProfile(GetProfileRequest(), metadata=metadata)).user
+
+    async def events(self, *types: str) -> list[JournalEntry]:
+        """Return what the journal holds, of some types only if any are given."""
+        with psycopg.connect(self.access.owner) as connection:
+            row = connection.execute("SELECT count(*) FROM journal").fetchone()
+        total, entries = int(row[0]) if row else 0, list[JournalEntry]()
+        stream = self.journal.WatchJournal(WatchJournalRequest(journal="identity"))
+        while len(entries) < total:
+            response = await stream.read()
+            assert isinstance(response, WatchJournalResponse)
+            entries += response.entries
+        stream.cancel()
+        return [entry for entry in entries if not types or entry.type in types]
+
+    async def until_health(self, status: "HealthCheckResponse.ServingStatus") -> None:
+        """Wait until identity reports this health."""
+        async with asyncio.timeout(20):
+            while (await self.health.Check(HealthCheckRequest())).status != status:
+                await asyncio.sleep(0.05)
+
+    def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """Ask the database as its owner."""
+        with psycopg.connect(self.access.owner) as connection:
+            return connection.execute(query.encode(), parameters).fetchall()
+
+
+StartIdentity = Callable[..., AbstractAsyncContextManager[Identity]]
+
+
+def bearer(token: str) -> tuple[tuple[str, str], ...]:
+    """Return the metadata that carries a token."""
+    return (("authorization", f"Bearer {token}"),)
+
+
+@dataclass
+class Refused:
+    """How a call was refused."""
+
+    failure: Failure | None = None
+
+    @property
+    def message(self) -> str:
+        """What the caller was told."""
+        return self.failure.message if self.failure else ""
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What the caller was told for programs."""
+        return self.failure.metadata if self.failure else {}
+
+    @property
+    def fields(self) -> list[str]:
+        """The fields that were complained about."""
+        return [violation.field for violation in self.failure.violations] if self.failure else []
+
+
+@contextmanager
+def refused(reason: Reason) -> Iterator[Refused]:
+    """Expect the call inside to be refused for this reason."""
+    caught = Refused()
+    with pytest.raises(grpc.aio.AioRpcError) as info:
+        yield caught
+    caught.failure = failure_of(info.value)
+    assert caught.failure.reason is reason
+
+
+class Trading(AccountServiceServicer):
+    """A server in trading's place that remembers for whom accounts were opened."""
+
+    def __init__(self) -> None:
+        self.opened_for: list[str] = []
+        self.address = ""
+        self.delay_seconds = 0.0
+
+    async def OpenAccounts(  # noqa: N802  the name in the contract
+        self, request: OpenAccountsRequest, context: object
+    ) -> OpenAccountsResponse:
+        await asyncio.sleep(self.delay_seconds)
+        self.opened_for.append(request.user_id)
+        return OpenAccountsResponse()
+
+
+@asynccontextmanager
+async def running_identity(
+    keys: Path, clock: ManualClock, access: Access, **changes: object
+) -> AsyncIterator[Identity]:
+    """Serve identity within the block, with some settings changed."""
+    values: dict[str, Any] = {
+        "mode": "development",
+        "keys": keys,
+        "database_url": SecretStr(access.service),
+        "migration_url": SecretStr(access.owner),
+        "password_memory_kib": 64,
+        "password_iterations": 1,
+        "drain_seconds": 0,
+        **changes,
+    }
+    settings = Settings(**values)
+    channels = Channels(Keyring.load(keys, "operator"), clock)
+    async with (
+        build(settings, clock) as application,
+        serving("identity", settings, application, clock) as running,
+        channels.to("identity", running.address, anonymous=True) as anybody,
+        channels.to("identity", running.address) as operator,
+    ):
+        yield Identity(
+            settings,
+            clock,
+            access,
+            application.keyring,
+            AuthServiceStub(anybody),
+            ProfileServiceStub(anybody),
+            JournalServiceStub(operator),
+            HealthStub(anybody),
+        )

@@ -1,0 +1,31 @@
+"""What the tests of settlement are given; a test module names this file in `pytest_plugins`."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from services.local.keys import ensure_keys
+from tests.service.settlement_world import World, running_world
+from tests.service.trading_fixtures import bench
+from tests.stores import Postgres
+
+
+@pytest.fixture(scope="session")
+def settlement_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the keys of all services."""
+    folder = tmp_path_factory.mktemp("keys")
+    ensure_keys(folder)
+    return folder
+
+
+@pytest.fixture
+async def world(postgres: Postgres, settlement_keys: Path) -> AsyncIterator[World]:
+    """A book and scripted quotes around an empty settlement."""
+    limits = {"open_orders_max": 2_000, "exposure_max": 10**12}
+    with postgres.database("settlement") as access:
+        async with (
+            bench(postgres, "BTCUSD", "ETHUSD", **limits) as demo,
+            running_world(demo, access, settlement_keys) as world,
+        ):
+            yield world

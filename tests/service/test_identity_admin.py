@@ -1,0 +1,115 @@
+"""The command that makes the first administrator, run as a person runs it."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import jwt
+import pytest
+
+from services.identity.permission import Role, permissions_of
+from services.kit.reason import Reason
+from services.local.databases import Access
+from tests.service.identity_server import Identity, StartIdentity, refused
+
+pytest_plugins = ["tests.service.identity_fixtures"]
+
+ROOT = Path(__file__).parents[2]
+EMAIL = "chief@example.com"
+
+
+def _create_admin(
+    access: Access, *arguments: str, typed: str = ""
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "services.identity", "create-admin", *arguments],
+        input=typed,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "VERITICK_DATABASE_URL": access.service},
+        timeout=60,
+        check=False,
+    )
+
+
+async def test_an_administrator_signs_in_with_the_permissions_of_staff(
+    start_identity: StartIdentity, identity_access: Access
+) -> None:
+    run = _create_admin(identity_access, "--email", EMAIL, typed="a password from a pipe\n")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert re.fullmatch(rf"created {EMAIL} as [0-9a-f-]{{36}} with the role staff\n", run.stdout)
+    async with start_identity() as identity:
+        assert await _permissions(identity, "a password from a pipe") == permissions_of(
+            [Role.STAFF]
+        )
+        (changed,) = await identity.events()
+        assert list(changed.event.user_changed.user.roles) == ["staff"]
+
+
+async def test_an_empty_password_is_replaced_by_one_that_is_shown_once(
+    start_identity: StartIdentity, identity_access: Access
+) -> None:
+    run = _create_admin(identity_access, "--email", EMAIL)
+    shown = re.findall(r"password, shown only now: (\S+)", run.stdout)
+    assert (run.returncode, len(shown)) == (0, 1)
+    async with start_identity() as identity:
+        assert "ledger.read" in await _permissions(identity, shown[0])
+        with refused(Reason.INVALID_CREDENTIALS):
+            await identity.log_in(EMAIL, shown[0] + "x")
+
+
+@pytest.mark.parametrize(
+    ("email", "typed", "complaint"),
+    [
+        ("no address", "a good long password", "must be a mail address"),
+        (EMAIL, "short", "must have at least 10 characters"),
+        (EMAIL, "password123", "first that anyone would guess"),
+    ],
+)
+def test_what_is_refused_says_why_and_makes_nobody(
+    identity_access: Access, email: str, typed: str, complaint: str
+) -> None:
+    run = _create_admin(identity_access, "--email", email, typed=typed)
+    assert run.returncode == 1
+    assert complaint in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+async def test_an_address_that_is_taken_is_not_promoted(
+    identity: Identity, identity_access: Access
+) -> None:
+    await identity.register(EMAIL)
+    run = _create_admin(identity_access, "--email", EMAIL, typed="a password from a pipe\n")
+    assert (run.returncode, run.stdout) == (1, "")
+    assert "exists" in run.stderr
+    assert identity.rows("SELECT roles FROM users") == [(["trader"],)]
+
+
+def test_the_command_takes_no_password_as_an_argument(identity_access: Access) -> None:
+    run = _create_admin(identity_access, "--email", EMAIL, "--password", "a good long password")
+    assert run.returncode == 2
+    assert "unrecognized arguments" in run.stderr
+
+
+def test_an_unknown_command_is_told_which_there_are() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "services.identity", "create"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 1
+    assert run.stderr.startswith(
+        "usage: python -m services.identity serve | migrate | create-admin"
+    )
+
+
+async def _permissions(identity: Identity, password: str) -> set[str]:
+    session = await identity.log_in(EMAIL, password)
+    claims = jwt.decode(session.access_token, options={"verify_signature": False})
+    return set(claims["perm"])
