@@ -61,7 +61,7 @@ format: $(STAMPS)/all $(NODE_MODULES) ## write the code the way the house writes
 lock: $(STAMPS)/uv ## resolve requirements/*.in again
 	@cd requirements && for group in $(GROUPS); do \
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-			--no-emit-index-url --no-header --no-annotate $$group.in --output-file $$group.txt; \
+			--no-header --no-annotate $$group.in --output-file $$group.txt; \
 	done
 
 terminal: $(STAMPS)/terminal ## build the trader terminal

@@ -64,10 +64,16 @@ class RestSettings(EdgeSettings):
     settlement_address: str
     http_listen: HostPort = "127.0.0.1:8080"
     terminal: Path | None = Field(default=None, description="folder of the built terminal")
+    head_seconds_max: float = Field(
+        default=10, gt=0, le=300, description="for the head of a request to arrive"
+    )
     body_bytes_max: int = Field(default=65_536, ge=1_024, le=16_777_216)
     body_seconds_max: float = Field(default=10, gt=0, le=300)
     call_seconds_max: float = Field(
         default=10, gt=0, le=300, description="the deadline of a call to a service"
+    )
+    answer_seconds_max: float = Field(
+        default=120, gt=0, le=3600, description="for a whole request, its slow reader included"
     )
     requests_max: int = Field(
         default=2_000, ge=1, description="requests and connections at once; more are told to wait"

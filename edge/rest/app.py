@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
-import uvicorn
 import uvloop
 from redis.asyncio import Redis
 from starlette.applications import Starlette
@@ -25,6 +23,7 @@ from edge.rest.http import Envelope, security_headers
 from edge.rest.limits import Buckets, Limiter, LocalBuckets, SharedBuckets
 from edge.rest.problem import faulty, not_served
 from edge.rest.routes import Routes
+from edge.rest.server import serving, stop_asked
 from edge.rest.session import Sessions
 from edge.rest.static import Terminal
 from edge.rest.upstream import Channel, Health, Upstream
@@ -39,8 +38,6 @@ from services.kit.tokens import Keyring
 _REDIS_SECONDS = 0.25
 _GZIP_BYTES_MIN = 1024
 _GZIP_LEVEL = 5
-_KEEP_ALIVE_SECONDS = 30
-_HEAD_BYTES_MAX = 32 * 1024
 _log = structlog.stdlib.get_logger()
 
 
@@ -88,7 +85,8 @@ def _application(settings: RestSettings, gateway: Gateway, health: Health) -> AS
             Middleware(GZipMiddleware, minimum_size=_GZIP_BYTES_MIN, compresslevel=_GZIP_LEVEL)
         ],
     )
-    return Envelope(app, security_headers(settings.mode, settings.stream_url))
+    headers = security_headers(settings.mode, settings.stream_url)
+    return Envelope(app, headers, settings.answer_seconds_max)
 
 
 @asynccontextmanager
@@ -105,45 +103,11 @@ async def _buckets(settings: RestSettings, clock: Clock) -> AsyncIterator[Bucket
         yield SharedBuckets(redis, clock)
 
 
-def server(settings: RestSettings, app: ASGIApp) -> uvicorn.Server:
-    """Return the HTTP server of an application, bounded in heads, requests and patience."""
-    return uvicorn.Server(
-        uvicorn.Config(
-            app,
-            # h11 bounds a request's head; httptools takes whatever is sent.
-            http="h11",
-            h11_max_incomplete_event_size=_HEAD_BYTES_MAX,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            limit_concurrency=settings.requests_max,
-            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=int(settings.drain_seconds) or 1,
-        )
-    )
-
-
-def bound(listen: str) -> socket.socket:
-    """Return a socket bound to `host:port`; OSError when the port is taken."""
-    host, _, port = listen.rpartition(":")
-    host = host.strip("[]")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((host or "0.0.0.0", int(port)))  # noqa: S104  an empty host means every one
-    return listener
-
-
 async def _serve(settings: RestSettings) -> None:
     """Serve until a signal; then let requests in flight end."""
-    with closing(bound(settings.http_listen)) as listener:
-        async with build(settings) as app:
-            if settings.metrics_listen is not None:
-                serve_metrics(settings.metrics_listen)
-            host, port = listener.getsockname()[:2]
-            _log.info("serving", http=f"{host}:{port}")
-            await server(settings, app).serve(sockets=[listener])
-    _log.info("stopped")
+    if settings.metrics_listen is not None:
+        serve_metrics(settings.metrics_listen)
+    async with build(settings) as app, serving(settings, app) as address:
+        _log.info("serving", http=address)
+        await stop_asked()
+        _log.info("stopping")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import urlsplit
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.kit.interceptor import REQUEST_ID_KEY, bind_request_id
+from services.kit.request_id import REQUEST_ID_KEY, bind_request_id
 from services.kit.settings import Mode
 
 _HSTS = "max-age=63072000; includeSubDomains"
@@ -44,8 +45,12 @@ def security_headers(mode: Mode, stream_url: str) -> dict[str, str]:
 class Envelope:
     """Middleware: gives each request an id, and each answer the id and the security headers."""
 
-    def __init__(self, app: ASGIApp, headers: dict[str, str]) -> None:
-        """Wrap an application; answers that set one of the headers themselves keep it."""
+    def __init__(self, app: ASGIApp, headers: dict[str, str], seconds_max: float) -> None:
+        """Wrap an application; answers that set one of the headers themselves keep it.
+
+        A request that is not answered and read within `seconds_max` loses its connection.
+        """
+        self._seconds_max = seconds_max
         self._app = app
         self._headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
@@ -56,7 +61,8 @@ class Envelope:
             return
         structlog.contextvars.clear_contextvars()
         request_id = bind_request_id(Headers(scope=scope).get(REQUEST_ID_KEY))
-        await self._app(scope, receive, self._stamping(send, request_id))
+        async with asyncio.timeout(self._seconds_max):
+            await self._app(scope, receive, self._stamping(send, request_id))
 
     def _stamping(self, send: Send, request_id: str) -> Send:
         async def stamped(message: Message) -> None:

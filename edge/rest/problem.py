@@ -16,8 +16,8 @@ from edge.rest.reasons import status_of, title_of
 from edge.rest.transcoder import to_bytes
 from services.kit.contract import reason_rule
 from services.kit.errors import Failure, Violation
-from services.kit.interceptor import current_request_id
 from services.kit.reason import Reason
+from services.kit.request_id import current_request_id
 
 MEDIA_TYPE = "application/problem+json"
 _ASK_AGAIN = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})

@@ -47,7 +47,8 @@ class Terminal:
         if (file := self._file(request.scope["path"])) is not None:
             return _sent(file)
         # A page of the terminal's own router; a missing script must not become a page.
-        if "text/html" not in request.headers.get("accept", ""):
+        wants_page = "text/html" in request.headers.get("accept", "")
+        if not wants_page and request.scope["path"] != "/":
             return _nothing_here()
         if (page := self._file(f"/{_PAGE}")) is not None:
             return _sent(page)

@@ -13,7 +13,7 @@ from grpc_health.v1 import health_pb2
 from edge.rest.routes import Route
 from services.kit.channels import failure_of
 from services.kit.clock import Clock
-from services.kit.interceptor import REQUEST_ID_KEY, current_request_id
+from services.kit.request_id import REQUEST_ID_KEY, current_request_id
 
 Channel = grpc.aio.Channel
 _HEALTH = "/grpc.health.v1.Health/Check"

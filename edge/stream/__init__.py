@@ -7,9 +7,11 @@ Read in this order:
 
 - pure rules: `channel` (names), `frame` (what is said on the wire), `sequence` (each event once,
   in order), `candle` (ticks into candles), `allowance` (how much a client may ask);
-- where events come from: `neighbours` (the services), `relay` (Redis), `tickets`;
-- who gets them: `journals` (private and public events), `market` (ticks and candles);
-- the sockets: `connection` (one reader, slow or fast), `session` (what a client asks), `server`.
+- where frames come from: `neighbours` (the services), `relay` (events from Redis), `prices` (ticks
+  from Redis), `tickets`;
+- who gets them: `topic` and `journals` (events), `instrument` and `market` (ticks and candles);
+- the sockets: `connection` (one reader, slow or fast), `session` (what a client asks), `admission`
+  and `server`.
 
 Invariants: a private channel shows each sequence once and in order, or says `gap`; nothing is
 buffered without bound; losing Redis or a service delays events and loses none.

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from http import HTTPStatus
-from ipaddress import IPv4Network, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
-Network = IPv4Network | IPv6Network
 PATH = "/v1/stream"
 
 
-class Addresses:
+class Occupancy:
     """How many sockets there are, in all and of each address."""
 
     def __init__(self, sockets_max: int, address_sockets_max: int) -> None:
@@ -53,27 +51,13 @@ def refusal(
         return HTTPStatus.NOT_FOUND
     if origin is None or origin in origins:
         return None
-    page, called = urlsplit(origin), urlsplit(f"//{host or ''}")
-    if page.scheme in {"http", "https"} and page.hostname and page.hostname == called.hostname:
-        return None
-    return HTTPStatus.FORBIDDEN
+    return None if _same_host(origin, host or "") else HTTPStatus.FORBIDDEN
 
 
-def client_address(peer: str, forwarded: Sequence[str], trusted: Sequence[Network]) -> str:
-    """Return whose address counts: the nearest one that no proxy of ours has.
-
-    `forwarded` holds the values of X-Forwarded-For, to each of which a proxy appends whom it saw.
-    """
-    hops = [hop.strip() for value in forwarded for hop in value.split(",")]
-    address = peer
-    while hops and _is_in(address, trusted):
-        address = hops.pop()
-    return address
-
-
-def _is_in(address: str, networks: Sequence[Network]) -> bool:
+def _same_host(origin: str, host: str) -> bool:
     try:
-        parsed = ip_address(address)
+        page, called = urlsplit(origin), urlsplit(f"//{host}")
     except ValueError:
         return False
-    return any(parsed in network for network in networks)
+    served_by = page.hostname if page.scheme in {"http", "https"} else None
+    return served_by is not None and served_by == called.hostname

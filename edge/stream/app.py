@@ -7,7 +7,6 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from ipaddress import ip_network
 from random import Random
 from typing import TypeVar
 from uuid import uuid4
@@ -19,7 +18,8 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from edge.stream.admission import Addresses
+from edge.rest.address import Addresses
+from edge.stream.admission import Occupancy
 from edge.stream.connection import Patience
 from edge.stream.health import serving_health
 from edge.stream.journals import Journals
@@ -161,9 +161,9 @@ def _door(settings: StreamSettings) -> Door:
     return Door(
         host,
         port,
-        Addresses(settings.sockets_max, settings.address_sockets_max),
+        Occupancy(settings.sockets_max, settings.address_sockets_max),
+        Addresses(settings.trusted_proxies),
         frozenset(settings.origins),
-        [ip_network(network) for network in settings.trusted_proxies],
         Limits(settings.subscriptions_max, user_sockets_max=settings.user_sockets_max),
         Patience(settings.queue_frames_max, settings.queue_bytes_max, settings.slow_reader_seconds),
         settings.drain_seconds,
@@ -179,7 +179,3 @@ def _required(value: T | None, name: str) -> T:
     if value is None:
         raise SystemExit(f"settings: VERITICK_{name.upper()}: is needed")
     return value
-
-
-if __name__ == "__main__":
-    main()

@@ -38,10 +38,9 @@ class PriceReader:
         """Read for ever."""
         while True:
             try:
-                async with self._redis.pubsub(ignore_subscribe_messages=True) as published:
+                async with self._redis.pubsub() as published:
                     await self._read(published)
             except (RedisError, OSError, TimeoutError) as error:
-                print(repr(error))
                 if not self._interrupted:
                     _log.warning("prices are asked for", reason=str(error) or "silence")
                 self._interrupted = True
@@ -54,14 +53,19 @@ class PriceReader:
         while True:
             async with asyncio.timeout(_SILENCE_SECONDS):
                 message = await published.get_message(timeout=None)
-            if message:
+            if message and message["type"] == "psubscribe":
+                self._begin()
+            elif message and message["type"] != "subscribe":
                 self._receive(message)
 
-    def _receive(self, message: dict[str, Any]) -> None:
+    def _begin(self) -> None:
+        """From here on everything is heard; what came before is for quotes to tell."""
+        self._market.check()
         if self._interrupted:
             self._interrupted = False
             _log.info("prices are published again")
-            self._market.check()
+
+    def _receive(self, message: dict[str, Any]) -> None:
         channel = message["channel"].decode()
         try:
             if channel == _WATERMARK:

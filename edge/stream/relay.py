@@ -136,11 +136,19 @@ class Readers:
         """Read a journal that its owner knows from now on."""
         task = self._tasks.get(journal)
         if task is None or task.done():
-            self._tasks[journal] = asyncio.create_task(self._make(journal).run())
+            task = asyncio.create_task(self._make(journal).run(), name=journal)
+            task.add_done_callback(_tell_failure)
+            self._tasks[journal] = task
 
     async def close(self) -> None:
         """Stop reading."""
         await end_tasks(self._tasks.values())
+
+
+def _tell_failure(task: asyncio.Task[None]) -> None:
+    """Log what should not happen; the journal is read again when it is next asked."""
+    if not task.cancelled() and (error := task.exception()):
+        _log.error("a reader failed", journal=task.get_name(), exc_info=error)
 
 
 def _position(entry_id: bytes) -> int:

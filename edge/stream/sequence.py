@@ -52,9 +52,13 @@ class Sequencer(Generic[E]):
 
     def offer(self, entries: Iterable[E]) -> list[E]:
         """Take entries in any order; return those that can be released now, in order."""
+        released = []
         for entry in entries:
             self._take(entry)
-        return [] if self._last is None else self._release(self._last)
+            # At once, so that what is due never waits behind what is held.
+            if self._last is not None:
+                released += self._release(self._last)
+        return released
 
     def restart(self, last: int) -> None:
         """Begin again after this sequence, and believe in nothing heard of so far beyond it."""

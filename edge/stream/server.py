@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import socket
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,13 +15,16 @@ import structlog
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
+from edge.rest.address import Addresses
 from edge.stream import frame
-from edge.stream.admission import Addresses, Network, client_address, refusal
+from edge.stream.admission import Occupancy, refusal
 from edge.stream.connection import Patience, StreamConnection
 from edge.stream.metrics import FRAMES_SENT, REFUSED, SOCKETS
 from edge.stream.session import Hubs, Limits, Session
 
 _FRAME_BYTES_MAX = 8 * 1024
+_KERNEL_BYTES = 128 * 1024
+_BACKLOG = 1024
 _RESTART = 1012
 _TRY_LATER = 1013
 _YIELD_EVERY = 50
@@ -33,12 +37,20 @@ class Door:
 
     host: str
     port: int
-    addresses: Addresses
+    occupancy: Occupancy
+    callers: Addresses
     origins: frozenset[str] = frozenset()
-    trusted_proxies: Sequence[Network] = ()
     limits: Limits = field(default_factory=Limits)
     patience: Patience = field(default_factory=Patience)
     drain_seconds: float = 5.0
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """Listen; what the kernel holds back for a slow reader is bounded as well."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL_BYTES)
+    return listening
 
 
 class SocketServer:
@@ -54,8 +66,7 @@ class SocketServer:
         door = self._door
         server = await serve(
             self._converse,
-            door.host,
-            door.port,
+            sock=_listening(door.host, door.port),
             create_connection=cast(
                 "type[ServerConnection]", partial(StreamConnection, patience=door.patience)
             ),
@@ -107,7 +118,7 @@ class SocketServer:
         status = refusal(
             request.path, headers.get("Origin"), headers.get("Host"), self._door.origins
         )
-        if status is None and not self._door.addresses.room(self._address(connection)):
+        if status is None and not self._door.occupancy.room(self._address(connection)):
             status = HTTPStatus.TOO_MANY_REQUESTS
         if status is None:
             return None
@@ -116,7 +127,7 @@ class SocketServer:
 
     async def _converse(self, connection: ServerConnection) -> None:
         address = self._address(connection)
-        if not self._door.addresses.enter(address):
+        if not self._door.occupancy.enter(address):
             await connection.close(_TRY_LATER, "too many sockets")
             return
         SOCKETS.inc()
@@ -125,10 +136,10 @@ class SocketServer:
             await Session(stream, self._hubs, self._door.limits).run()
         finally:
             SOCKETS.dec()
-            self._door.addresses.leave(address)
+            self._door.occupancy.leave(address)
 
     def _address(self, connection: ServerConnection) -> str:
         request = connection.request
         forwarded = request.headers.get_all("X-Forwarded-For") if request else ()
-        peer = str((connection.remote_address or ("",))[0])
-        return client_address(peer, forwarded, self._door.trusted_proxies)
+        peer = connection.remote_address
+        return self._door.callers.of(peer[0] if peer else None, forwarded)

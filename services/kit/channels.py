@@ -14,7 +14,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 
 from services.kit.clock import Clock
 from services.kit.contract import rpc_of
-from services.kit.interceptor import REQUEST_ID_KEY, current_request_id
+from services.kit.request_id import REQUEST_ID_KEY, current_request_id
 from services.kit.status import failure_of
 from services.kit.tokens import Keyring
 

@@ -140,7 +140,7 @@ class Database:
 
         Errors: DatabaseUnavailable, and CommitUnknown when the connection broke during COMMIT.
         """
-        with translating_outages():
+        with translating_outages(), keeping_cancellation():
             async with self.engine.connect() as connection:
                 await _characterise(connection, isolation, read_only=read_only)
                 yield connection
@@ -155,7 +155,7 @@ class Database:
         That saves the trips of BEGIN and ROLLBACK. Reads that must agree with one another belong
         in `transaction(isolation="REPEATABLE READ", read_only=True)`. Errors: DatabaseUnavailable.
         """
-        with translating_outages():
+        with translating_outages(), keeping_cancellation():
             async with self.engine.connect() as connection:
                 await connection.execution_options(isolation_level="AUTOCOMMIT")
                 yield connection
@@ -167,7 +167,7 @@ class Database:
         Transactions are the caller's: what it does not commit is rolled back on return. Wrap a
         COMMIT in `committing()`. Errors: DatabaseUnavailable.
         """
-        with translating_outages():
+        with translating_outages(), keeping_cancellation():
             connection = await self._acquire()
             try:
                 yield connection
@@ -239,6 +239,20 @@ def translating_outages() -> Iterator[None]:
         if is_outage(error):
             raise DatabaseUnavailable(_first_line(error)) from error
         raise
+
+
+@contextmanager
+def keeping_cancellation() -> Iterator[None]:
+    """Raise CancelledError at the end of a block in which the task was told to stop and went on.
+
+    Before Python 3.12 `asyncio.wait_for`, through which psycopg waits, loses a cancellation that
+    arrives together with its result: a loop over the database would then never end.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
+    yield
+    if task and task.cancelling() > before:
+        raise asyncio.CancelledError
 
 
 @contextmanager

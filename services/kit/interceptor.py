@@ -6,14 +6,12 @@ request id → deadline → caller → access → field rules → the handler �
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
-from uuid import uuid4
 
 import grpc
 import structlog
@@ -29,6 +27,7 @@ from services.kit.leader import LeadershipLost
 from services.kit.metrics import RPC_REFUSED, RPC_SECONDS
 from services.kit.principal import ANONYMOUS, Principal, set_caller
 from services.kit.reason import Reason
+from services.kit.request_id import REQUEST_ID_KEY, bind_request_id, current_request_id
 from services.kit.status import status_of
 from services.kit.tokens import Keyring
 from services.kit.validation import validate
@@ -40,9 +39,7 @@ if TYPE_CHECKING:
     Context = grpc.aio.ServicerContext[Any, Any]
     Handler = grpc.RpcMethodHandler[Any, Any]
 
-REQUEST_ID_KEY = "x-request-id"
 _BEARER = "Bearer "
-_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{8,80}")
 _INFRASTRUCTURE = "/grpc."
 _UNARY_SECONDS_MAX = 30.0
 _log = structlog.stdlib.get_logger()
@@ -139,19 +136,6 @@ class Interceptor(grpc.aio.ServerInterceptor):
             raise Failure(Reason.UNAUTHENTICATED, "The authorization must be a bearer token.")
         token = authorization.removeprefix(_BEARER)
         return self._keyring.verify(token, self._service, self._clock.now())
-
-
-def bind_request_id(given: str | bytes | None) -> str:
-    """Remember the request id for logs and onward calls: the given one if well-formed, or new."""
-    known = isinstance(given, str) and _REQUEST_ID.fullmatch(given)
-    request_id = str(given) if known else str(uuid4())
-    structlog.contextvars.bind_contextvars(request_id=request_id)
-    return request_id
-
-
-def current_request_id() -> str:
-    """Return the id of the request being handled, or an empty text outside of one."""
-    return str(structlog.contextvars.get_contextvars().get("request_id", ""))
 
 
 def as_failure(error: Exception) -> Failure:

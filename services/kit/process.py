@@ -30,6 +30,8 @@ Face = tuple[Callable[[Any, Any], None], object]
 
 Task = Callable[[], Awaitable[None]]
 _READY_EVERY_SECONDS = 0.1
+# Longer than any task takes to tidy up after being cancelled.
+_CANCEL_AGAIN_SECONDS = 4.0
 _OPTIONS = (
     ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
     ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
@@ -136,9 +138,20 @@ async def serving(
         await health_servicer.enter_graceful_shutdown()
         # Tasks feed the calls in flight, so they outlive them.
         await server.stop(settings.drain_seconds)
-        for task in tasks:
+        await _end(tasks)
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel tasks until they have ended.
+
+    Once may not do: before Python 3.12 `asyncio.wait_for`, through which the driver waits for the
+    database, loses a cancellation that arrives together with its result.
+    """
+    pending = set(tasks)
+    while pending:
+        for task in pending:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_SECONDS)
 
 
 def _add_faces(server: grpc.aio.Server, faces: Sequence[Face]) -> health.HealthServicer:

@@ -23,7 +23,7 @@ MessageCheck = Callable[[Message, str], Iterator[Violation]]
 _VIOLATIONS_MAX = 20
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _FORMATS = {
-    FieldRules.UUID: (_UUID, "must be a UUID in lower case"),
+    FieldRules.UUID: (re.compile(_UUID.pattern, re.IGNORECASE), "must be a UUID"),
     FieldRules.EMAIL: (
         re.compile(r"[^\s@\x00-\x1f]{1,64}@[^\s@\x00-\x1f.]+(\.[^\s@\x00-\x1f.]+)+"),
         "must be a mail address",

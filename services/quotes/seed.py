@@ -59,18 +59,18 @@ INDEX_WEEK = Schedule(
 """Index futures: a daily break, the holidays of Wall Street, an early close on Thanksgiving."""
 
 _CRYPTO = (
-    ("BTCUSD", "Bitcoin / US Dollar", 2),
-    ("ETHUSD", "Ethereum / US Dollar", 2),
-    ("SOLUSD", "Solana / US Dollar", 3),
-    ("XRPUSD", "XRP / US Dollar", 5),
-    ("BNBUSD", "BNB / US Dollar", 2),
-    ("ADAUSD", "Cardano / US Dollar", 5),
-    ("DOGEUSD", "Dogecoin / US Dollar", 6),
-    ("AVAXUSD", "Avalanche / US Dollar", 3),
-    ("DOTUSD", "Polkadot / US Dollar", 4),
-    ("LINKUSD", "Chainlink / US Dollar", 4),
-    ("LTCUSD", "Litecoin / US Dollar", 3),
-    ("BCHUSD", "Bitcoin Cash / US Dollar", 2),
+    ("BTCUSD", "BTC/USD", 2),
+    ("ETHUSD", "ETH/USD", 2),
+    ("SOLUSD", "SOL/USD", 3),
+    ("XRPUSD", "XRP/USD", 5),
+    ("BNBUSD", "BNB/USD", 2),
+    ("ADAUSD", "ADA/USD", 5),
+    ("DOGEUSD", "DOGE/USD", 6),
+    ("AVAXUSD", "AVAX/USD", 3),
+    ("DOTUSD", "DOT/USD", 4),
+    ("LINKUSD", "LINK/USD", 4),
+    ("LTCUSD", "LTC/USD", 3),
+    ("BCHUSD", "BCH/USD", 2),
 )
 _FX = (
     ("EURUSD", "EUR/USD", 5),

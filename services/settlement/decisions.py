@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, LiteralString, NamedTuple
 
@@ -30,6 +30,10 @@ _STORE_DECISIONS: LiteralString = """
                 %(outcomes)s::smallint[], %(void_reasons)s::smallint[], %(versions)s::integer[])
          AS d (order_id, instrument, expires_at, outcome, void_reason, rule_version)
     ON CONFLICT DO NOTHING
+"""
+_READ_DECISIONS: LiteralString = """
+    SELECT order_id, instrument, expires_at, outcome, void_reason, rule_version
+    FROM decision WHERE order_id = ANY (%(orders)s::uuid[]) ORDER BY expires_at, order_id
 """
 _STORE_OUTSTANDING: LiteralString = """
     INSERT INTO outstanding (book, expires_at, order_id)
@@ -74,11 +78,16 @@ class Decisions:
             return await _fixings(connection, points)
 
     async def store(
-        self, term: Term, decisions: Sequence[Decision], fixings: Iterable[Fixing], now: datetime
-    ) -> None:
-        """Store decisions with the fixings that are new; one made before stays as it is.
+        self,
+        term: Term,
+        decisions: Sequence[Decision],
+        fixings: Mapping[Point, Fixing],
+        now: datetime,
+    ) -> list[Outstanding]:
+        """Store decisions with the fixings they rest on, and return them as they stand.
 
-        All of them are outstanding afterwards. Errors: LeadershipLost, DatabaseUnavailable.
+        A decision or a fixing that was stored before stays as it is. All of these decisions are
+        outstanding afterwards. Errors: LeadershipLost, DatabaseUnavailable.
         """
         parameters = _columns(self._book, decisions) | {
             "outcomes": [int(decision.outcome) for decision in decisions],
@@ -90,9 +99,14 @@ class Decisions:
             with committing():
                 async with connection.transaction():
                     await term.fence(connection)
-                    await _store_fixings(connection, list(fixings))
-                    await connection.execute(_STORE_DECISIONS, parameters)
+                    await _store_fixings(connection, fixings.values())
+                    stored = await connection.execute(_STORE_DECISIONS, parameters)
                     await connection.execute(_STORE_OUTSTANDING, parameters)
+            if stored.rowcount < len(decisions):
+                rows = await connection.execute(_READ_DECISIONS, parameters)
+                decisions = [_decision(row) for row in await rows.fetchall()]
+                fixings = await _fixings(connection, {item.point for item in decisions})
+        return [Outstanding(decision, fixings[decision.point]) for decision in decisions]
 
     async def outstanding(self, after: Decision | None, limit: int) -> list[Outstanding]:
         """Return decisions without a receipt by expiry and order, those after one."""
@@ -119,14 +133,13 @@ async def _fixings(connection: RawConnection, points: Collection[Point]) -> dict
     return {fixing.point: fixing for fixing in fixings}
 
 
-async def _store_fixings(connection: RawConnection, fixings: Sequence[Fixing]) -> None:
-    if fixings:
-        parameters = {
-            "instruments": [fixing.point.instrument for fixing in fixings],
-            "times": [fixing.point.time for fixing in fixings],
-            "evidence": [to_evidence(fixing) for fixing in fixings],
-        }
-        await connection.execute(_STORE_FIXINGS, parameters)
+async def _store_fixings(connection: RawConnection, fixings: Collection[Fixing]) -> None:
+    parameters = {
+        "instruments": [fixing.point.instrument for fixing in fixings],
+        "times": [fixing.point.time for fixing in fixings],
+        "evidence": [to_evidence(fixing) for fixing in fixings],
+    }
+    await connection.execute(_STORE_FIXINGS, parameters)
 
 
 def _columns(book: str, decisions: Sequence[Decision]) -> dict[str, object]:

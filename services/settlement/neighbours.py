@@ -22,6 +22,7 @@ from services.settlement.market_time import SILENCE_SECONDS_MAX, MarketTime
 from services.settlement.outcome import DueOrder
 from services.settlement.receipt import Closed
 from services.settlement.wire import (
+    close_tick_message,
     decision_message,
     to_closed,
     to_due_order,
@@ -40,8 +41,10 @@ from veritick.trading.v1.book_service_pb2 import (
 )
 from veritick.trading.v1.book_service_pb2_grpc import BookServiceStub
 
-PAGE = 1_000
-"""Due orders per page; their points fit one call of BatchGetFixings."""
+CHUNK = 500
+"""Orders per call: their points fit one call of BatchGetFixings, and a book that closes so many
+at once keeps those who want to place an order waiting for a moment only.
+"""
 
 _SETTLE_SECONDS = 20.0
 _PAUSE_SECONDS = 0.2
@@ -105,7 +108,7 @@ class Quotes:
         self._stub = FixingServiceStub(channel)
 
     async def fixings(self, points: Collection[Point]) -> dict[Point, Fixing]:
-        """Return the fixings that are decided by now, of at most 1,000 points; others are pending.
+        """Return the fixings that are decided by now, others are pending.
 
         An instrument that quotes does not know leaves its points pending, and an error in the
         log. Failure: whatever else the call met.
@@ -150,7 +153,7 @@ class Trading:
         token = ""
         while True:
             request = ListDueOrdersRequest(
-                book=book, until=to_timestamp(until), page_size=PAGE, page_token=token
+                book=book, until=to_timestamp(until), page_size=CHUNK, page_token=token
             )
             with _failing():
                 response = await self._stub.ListDueOrders(request)
@@ -162,7 +165,9 @@ class Trading:
 
     async def settle(self, book: str, decisions: Sequence[Outstanding]) -> list[Reply]:
         """Close orders as decided; one reply for each. Failure: whatever the call met."""
-        messages = [decision_message(book, *item) for item in decisions]
+        fixings = {item.fixing.point: item.fixing for item in decisions}
+        ticks = {point: close_tick_message(fixing) for point, fixing in fixings.items()}
+        messages = [decision_message(book, item, ticks[item.point]) for item, _ in decisions]
         request = SettleOrdersRequest(book=book, decisions=messages)
         with _failing():
             response = await self._stub.SettleOrders(request, timeout=_SETTLE_SECONDS)

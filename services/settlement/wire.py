@@ -91,15 +91,21 @@ def fixing_message(fixing: Fixing) -> fixing_pb.Fixing:
     )
 
 
-def decision_message(book: str, decision: Decision, fixing: Fixing) -> book_pb.Decision:
-    """Return what a book is told to do."""
-    tick = fixing.tick
+def decision_message(
+    book: str, decision: Decision, close: instrument_pb2.Tick | None
+) -> book_pb.Decision:
+    """Return what a book is told to do; `close` is the tick of the fixing, unless void."""
     return book_pb.Decision(
         order_id=scoped(book, decision.order_id),
         outcome=order_pb2.Order.Outcome.ValueType(decision.outcome),
         void_reason=fixing_pb.VoidReason.ValueType(decision.void_reason or 0),
-        close_tick=_tick_message(decision.point.instrument, tick) if tick else None,
+        close_tick=close,
     )
+
+
+def close_tick_message(fixing: Fixing) -> instrument_pb2.Tick | None:
+    """Return the tick of a fixing as a message; None when it is void."""
+    return _tick_message(fixing.point.instrument, fixing.tick) if fixing.tick else None
 
 
 def to_closed(message: book_pb.SettledOrder) -> Closed:

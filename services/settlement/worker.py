@@ -1,11 +1,13 @@
 """The worker of one book: finds due orders, decides, has them closed, and issues receipts.
 
-One round, made whenever the watermark passes a whole second:
+One round, made whenever the watermark passes a whole second, runs three stages at once, each on
+another chunk of orders:
 
-1. carry out what is outstanding: decisions whose receipt was not issued, by whomever they were
-   made and wherever that was cut short;
-2. page through the orders that are due; decide those whose fixing is final, store the decisions,
-   and carry them out as in 1.
+1. *decide*: first take what is outstanding, that is decisions without a receipt, by whomever they
+   were made and wherever that was cut short; then page through the orders that are due, decide
+   those whose fixing is final, and store the decisions;
+2. *carry out*: tell the book;
+3. *issue*: store receipts of what the book answered.
 
 So recovery is no special case. Each step is idempotent by order: a decision that exists is used
 again, a book answers a second close with the first, an order has one receipt.
@@ -15,8 +17,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from datetime import datetime
+from typing import TypeVar
 
 import structlog
 
@@ -24,11 +28,10 @@ from services.kit.clock import Clock
 from services.kit.errors import Failure
 from services.kit.leader import Leadership, Term
 from services.settlement.decisions import Decisions, Outstanding
-from services.settlement.fixing import Point
 from services.settlement.market_time import MarketTime
 from services.settlement.metrics import ALARMS, LAG_SECONDS, LEADING, PENDING, RETRIES, SETTLED
-from services.settlement.neighbours import PAGE, Quotes, Reply, Status, Trading
-from services.settlement.outcome import DueOrder, decide
+from services.settlement.neighbours import CHUNK, Quotes, Reply, Status, Trading
+from services.settlement.outcome import Decision, DueOrder, decide
 from services.settlement.receipt import Receipt
 from services.settlement.receipts import Carried, Receipts
 
@@ -36,6 +39,7 @@ _PATIENCE_SECONDS = 1.0
 _PAUSE_SECONDS_FIRST = 0.2
 _PAUSE_SECONDS_MAX = 5.0
 _log = structlog.stdlib.get_logger()
+T = TypeVar("T")
 
 
 class Worker:
@@ -95,45 +99,57 @@ class Worker:
 
         Failure when a neighbour could not be asked; LeadershipLost, DatabaseUnavailable.
         """
-        await self._carry_out(term)
+        async with (
+            aclosing(ahead(self._decided(until, term))) as decided,
+            aclosing(ahead(self._carried_out(decided))) as carried_out,
+        ):
+            async for carried in carried_out:
+                receipts = await self._receipts.issue(term, self.book, self._decisions, carried)
+                self._count(receipts)
+
+    async def _decided(
+        self, until: datetime | None, term: Term
+    ) -> AsyncGenerator[list[Outstanding]]:
+        """Yield what the book is to be told: what is outstanding, then what is due."""
+        last: Decision | None = None
+        while chunk := await self._decisions.outstanding(last, CHUNK):
+            yield chunk
+            last = chunk[-1].decision
         if until is None:
             return
         pending = 0
         async for orders in self._trading.due(self.book, until):
-            pending += await self._decide(orders, term)
-            await self._carry_out(term)
+            chunk = await self._decide(orders, term)
+            pending += len(orders) - len(chunk)
+            if chunk:
+                yield chunk
         PENDING.labels(self.book).set(pending)
 
-    async def _decide(self, orders: Sequence[DueOrder], term: Term) -> int:
-        """Decide what can be decided, and return of how many the fixing is pending."""
-        points: dict[Point, None] = dict.fromkeys(order.point for order in orders)
+    async def _decide(self, orders: Sequence[DueOrder], term: Term) -> list[Outstanding]:
+        """Decide those orders that can be decided."""
+        points = dict.fromkeys(order.point for order in orders)
         fixings = await self._decisions.fixings(points)
-        new = await self._quotes.fixings([point for point in points if point not in fixings])
-        fixings |= new
+        fixings |= await self._quotes.fixings([point for point in points if point not in fixings])
         decisions = [
             decide(order, fixing) for order in orders if (fixing := fixings.get(order.point))
         ]
-        if decisions:
-            await self._decisions.store(term, decisions, new.values(), self._clock.now())
-        return len(orders) - len(decisions)
+        if not decisions:
+            return []
+        return await self._decisions.store(term, decisions, fixings, self._clock.now())
 
-    async def _carry_out(self, term: Term) -> None:
-        """Have every outstanding decision carried out by the book, and issue the receipts."""
-        page = await self._decisions.outstanding(None, PAGE)
-        while page:
-            replies = await self._trading.settle(self.book, page)
-            carried = self._examine(page, replies)
-            if carried:
-                receipts = await self._receipts.issue(term, self.book, self._decisions, carried)
-                self._count(receipts)
-            if len(page) < PAGE:
-                return
-            page = await self._decisions.outstanding(page[-1].decision, PAGE)
+    async def _carried_out(
+        self, decided: AsyncIterator[list[Outstanding]]
+    ) -> AsyncGenerator[list[Carried]]:
+        """Yield what the book closed, as it was told."""
+        async for chunk in decided:
+            replies = await self._trading.settle(self.book, chunk)
+            if carried := self._examine(chunk, replies):
+                yield carried
 
-    def _examine(self, page: Sequence[Outstanding], replies: Sequence[Reply]) -> list[Carried]:
+    def _examine(self, chunk: Sequence[Outstanding], replies: Sequence[Reply]) -> list[Carried]:
         """Return what the book closed; raise an alarm for what it did otherwise than decided."""
         carried = []
-        for outstanding, (status, closed) in zip(page, replies, strict=True):
+        for outstanding, (status, closed) in zip(chunk, replies, strict=True):
             if status is not Status.SETTLED:
                 ALARMS.labels(self.book, status.name).inc()
                 self._log.error(
@@ -155,3 +171,21 @@ class Worker:
         outcomes = Counter(receipt.closed.outcome for receipt in receipts)
         for outcome, count in outcomes.items():
             SETTLED.labels(self.book, outcome.name).inc(count)
+
+
+async def ahead(items: AsyncGenerator[T]) -> AsyncGenerator[T]:
+    """Yield the items, while the next one is already being made."""
+    upcoming = asyncio.ensure_future(_next(items))
+    try:
+        while (item := await upcoming) is not None:
+            upcoming = asyncio.ensure_future(_next(items))
+            yield item
+    finally:
+        upcoming.cancel()
+        # What it met no longer matters: whoever stopped has a reason of its own.
+        await asyncio.gather(upcoming, return_exceptions=True)
+        await items.aclose()
+
+
+async def _next(items: AsyncIterator[T]) -> T | None:
+    return await anext(items, None)

@@ -29,19 +29,26 @@ class MarketFeed:
     def __init__(self, channel: grpc.aio.Channel, view: MarketView) -> None:
         self._stub = MarketDataServiceStub(channel)
         self._view = view
+        self._away = False
 
     async def run(self) -> None:
         """Follow the market for ever; while quotes is away the view only grows old."""
         while True:
             try:
                 await self._follow()
-                _log.warning("quotes ended the stream")
+                self._lost("it ended the stream")
             except grpc.aio.AioRpcError as error:
-                _log.warning("quotes is away", reason=str(failure_of(error)))
+                self._lost(str(failure_of(error)))
             except TimeoutError:
-                _log.warning("quotes is silent")
-            self._view.forget()
+                self._lost("it is silent")
             await asyncio.sleep(_PAUSE_SECONDS)
+
+    def _lost(self, reason: str) -> None:
+        """Stop trusting the view; log it once, not at every attempt."""
+        if self._view.complete or not self._away:
+            _log.warning("quotes is away", reason=reason)
+        self._away = True
+        self._view.forget()
 
     async def _follow(self) -> None:
         call = self._stub.WatchMarket(WatchMarketRequest())

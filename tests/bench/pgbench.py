@@ -9,7 +9,6 @@ from pathlib import Path
 import psycopg
 
 from services.local.postgres import embedded_binaries
-from tests.stores import Postgres
 
 CLIENTS = 8
 SECONDS = 4
@@ -64,7 +63,7 @@ def prepare(url: str, accounts: int) -> None:
         )
 
 
-async def orders_per_second(postgres: Postgres, url: str, folder: Path, accounts: int) -> float:
+async def orders_per_second(url: str, folder: Path, accounts: int) -> float:
     """Run the script with 8 clients and return the rate of commits."""
     script = folder / "order.sql"
     script.write_text(ORDER.format(accounts=accounts))

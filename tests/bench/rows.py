@@ -60,12 +60,7 @@ async def side_by_side(ours: Measure, theirs: Measure) -> tuple[list[float], lis
 def show(rows: Sequence[Row]) -> str:
     """Return the rows as a table."""
     lines = [f"{'row':4} {'ratio':>7} {'goal':>6} {'ours':>12} {'theirs':>12} {'spread':>8}  what"]
-    for row in rows:
-        lines.append(
-            f"{row.id:4} {row.ratio:7.2f} {row.goal:6.2f} {median(row.ours):12,.0f} "
-            f"{median(row.theirs):12,.0f} {_spread(row):7.0%}  {row.title} ({row.unit})"
-        )
-    return "\n".join(lines)
+    return "\n".join([*lines, *map(_line, rows)])
 
 
 def keep(rows: Sequence[Row]) -> None:
@@ -74,6 +69,13 @@ def keep(rows: Sequence[Row]) -> None:
     known.update({row.id: row.as_json() for row in rows})
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(known, indent=2) + "\n")
+
+
+def _line(row: Row) -> str:
+    return (
+        f"{row.id:4} {row.ratio:7.2f} {row.goal:6.2f} {median(row.ours):12,.0f} "
+        f"{median(row.theirs):12,.0f} {_spread(row):8.0%}  {row.title} ({row.unit})"
+    )
 
 
 def _spread(row: Row) -> float:

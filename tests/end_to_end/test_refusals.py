@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -12,20 +11,11 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from services.kit.channels import Channels
 from services.kit.clock import SystemClock
 from services.kit.tokens import Keyring
 from tests.end_to_end.traders import PASSWORD, Credentials, Trader, newcomer, trading
 from tests.platform import Platform
 from veritick import Veritick, VeritickError
-from veritick.quotes.v1.instrument_pb2 import Instrument
-from veritick.quotes.v1.instrument_service_pb2 import (
-    CreateInstrumentRequest,
-    GetInstrumentRequest,
-    UpdateInstrumentRequest,
-    UpdateInstrumentResponse,
-)
-from veritick.quotes.v1.instrument_service_pb2_grpc import InstrumentServiceStub
 
 pytestmark = [pytest.mark.platform, pytest.mark.timeout(240)]
 
@@ -229,100 +219,40 @@ async def test_an_order_that_was_never_settled_has_no_receipt(trader: Trader) ->
     assert (caught.value.reason, caught.value.status) == ("RECEIPT_NOT_FOUND", 404)
 
 
-# ---- what staff may do to a market --------------------------------------------------------------
-
-
-@asynccontextmanager
-async def staff(platform: Platform) -> AsyncIterator[Any]:
-    """The instruments, for somebody who holds the operator's key."""
-    keyring = Keyring.load(platform.home / "keys", "operator")
-    channel = Channels(keyring, SystemClock()).to("quotes", platform.ports.address("quotes"))
-    async with channel:
-        yield InstrumentServiceStub(channel)
-
-
-async def refused_soon(trader: Trader, instrument: str) -> VeritickError:
-    """Try to buy until a change has arrived; return the refusal that tells of it."""
-    async with asyncio.timeout(15):
-        while True:
-            request = await trader.order_request(instrument=instrument, seconds=60)
-            try:
-                await trader.veritick.submit(request)
-            except VeritickError as error:
-                if error.reason not in {"INSTRUMENT_NOT_FOUND", "TICK_TOO_OLD", "FEED_SILENT"}:
-                    return error
-            await asyncio.sleep(0.2)
+def signed(platform: Platform, trader: Trader, audience: str, age: timedelta) -> str:
+    """Return a token for a trader as identity would have signed it."""
+    session = trader.veritick.session
+    assert session is not None
+    keyring = Keyring.load(platform.home / "keys", "identity")
+    claims = {"sub": session.user_id, "sid": session.session_id, "perm": [], "aud": audience}
+    return keyring.sign(claims, timedelta(minutes=15), SystemClock().now() - age)
 
 
 @pytest.mark.parametrize(
-    ("status", "reason"),
+    ("audience", "age", "reason"),
     [
-        (Instrument.CLOSE_ONLY, "INSTRUMENT_NOT_TRADABLE"),
-        (Instrument.HALTED, "INSTRUMENT_HALTED"),
-        (Instrument.HIDDEN, "INSTRUMENT_NOT_TRADABLE"),
+        ("veritick", timedelta(hours=1), "TOKEN_EXPIRED"),
+        ("stream", timedelta(0), "UNAUTHENTICATED"),
+        ("trading", timedelta(0), "UNAUTHENTICATED"),
     ],
 )
-async def test_a_change_by_staff_takes_effect_without_a_restart(
-    platform: Platform, trader: Trader, status: Instrument.Status.ValueType, reason: str
+async def test_a_token_that_is_old_or_for_something_else_does_not_count(
+    platform: Platform, counter: Counter, audience: str, age: timedelta, reason: str
 ) -> None:
-    async with staff(platform) as instruments:
-        symbol = "ETHUSD"
-        found = (
-            await instruments.GetInstrument(GetInstrumentRequest(instrument=symbol))
-        ).instrument
-        found.status = status
-        changed = await instruments.UpdateInstrument(UpdateInstrumentRequest(instrument=found))
-        try:
-            error = await refused_soon(trader, symbol)
-        finally:
-            changed.instrument.status = Instrument.ENABLED
-            await instruments.UpdateInstrument(
-                UpdateInstrumentRequest(instrument=changed.instrument)
-            )
+    token = signed(platform, counter.trader, audience, age)
+    counter.http.headers["authorization"] = f"Bearer {token}"
 
-    assert (error.reason, error.status) == (reason, 409)
+    assert await counter.refused(counter.body()) == (reason, 401)
 
 
-async def test_a_market_that_is_closed_says_when_it_opens(
-    platform: Platform, trader: Trader
+async def test_a_token_made_so_would_count_if_it_were_right(
+    platform: Platform, counter: Counter
 ) -> None:
-    now = trader.veritick.clock.now()
-    in_three_hours = (now.weekday() * 1440 + now.hour * 60 + 180) % 10_080
-    symbol = f"CLOSED{uuid4().hex[:8].upper()}"
-    async with staff(platform) as instruments:
-        closed = Instrument(
-            symbol=symbol,
-            display_name="Closed for now",
-            asset_class="FX",
-            price_scale=5,
-            status=Instrument.ENABLED,
-            feed_symbol="EURUSD",
-            max_tick_age_seconds=5,
-            feed_silence_max_seconds=5,
-            position=9_999,
-        )
-        closed.schedule.time_zone = "UTC"
-        closed.schedule.windows.add(open_minute=in_three_hours, close_minute=in_three_hours + 60)
-        await instruments.CreateInstrument(CreateInstrumentRequest(instrument=closed))
+    token = signed(platform, counter.trader, "veritick", timedelta(0))
 
-    error = await refused_soon(trader, symbol)
+    counter.http.headers["authorization"] = f"Bearer {token}"
 
-    assert (error.reason, error.status) == ("MARKET_CLOSED", 409)
-    assert error.metadata["next_open_time"] > (now + timedelta(hours=1)).isoformat()
-
-
-async def test_only_staff_change_instruments(trader: Trader, platform: Platform) -> None:
-    async with staff(platform) as instruments:
-        found = await instruments.GetInstrument(GetInstrumentRequest(instrument="ETHUSD"))
-    async with httpx.AsyncClient(base_url=platform.url) as http:
-        anonymous = await http.put("/v1/instruments/ETHUSD", json={"displayName": "Mine"})
-    assert anonymous.status_code in {400, 401}
-
-    request = UpdateInstrumentRequest(instrument=found.instrument)
-    with pytest.raises(VeritickError) as caught:
-        await trader.veritick.call(request, UpdateInstrumentResponse)
-
-    assert (caught.value.reason, caught.value.status) == ("PERMISSION_DENIED", 403)
+    assert (await counter.http.get("/v1/accounts")).status_code == 200
 
 
 async def test_a_session_that_was_ended_is_over(platform: Platform) -> None:

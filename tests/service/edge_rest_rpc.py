@@ -168,6 +168,7 @@ class Trading(AccountServiceServicer, OrderServiceServicer):
 
     orders: dict[str, PlaceOrderRequest] = field(default_factory=dict)
     proposals: list[GetProposalRequest] = field(default_factory=list)
+    slow_seconds: float = 30
 
     async def GetAccount(self, request: GetAccountRequest, context: Context) -> GetAccountResponse:
         return GetAccountResponse(account=_account(request.account_id, 0))
@@ -185,7 +186,7 @@ class Trading(AccountServiceServicer, OrderServiceServicer):
 
     async def PlaceOrder(self, request: PlaceOrderRequest, context: Context) -> PlaceOrderResponse:
         if request.instrument == SLOW:
-            await asyncio.sleep(30)
+            await asyncio.sleep(self.slow_seconds)
         if request.instrument == BROKEN:
             raise ValueError("the secret inside")
         if request.instrument == SHUT:

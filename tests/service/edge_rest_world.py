@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,8 @@ from uuid import uuid4
 
 import httpx
 
-from edge.rest.app import bound, build, server
+from edge.rest.app import build
+from edge.rest.server import serving as serving_http
 from edge.settings import RestSettings
 from services.kit.clock import SystemClock
 from services.kit.process import Application, Face, serving
@@ -80,17 +80,12 @@ async def running_world(keys: Path) -> AsyncIterator[World]:
 @asynccontextmanager
 async def running_edge(settings: RestSettings) -> AsyncIterator[httpx.AsyncClient]:
     """Serve an edge on a real port, and yield a client of it."""
-    async with AsyncExitStack() as stack:
-        listener = stack.enter_context(closing(bound(settings.http_listen)))
-        app = await stack.enter_async_context(build(settings))
-        http = server(settings, app)
-        serving_task = asyncio.create_task(http.serve(sockets=[listener]))
-        try:
-            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            yield await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=10))
-        finally:
-            http.should_exit = True
-            await serving_task
+    async with (
+        build(settings) as app,
+        serving_http(settings, app) as address,
+        httpx.AsyncClient(base_url=f"http://{address}", timeout=10) as client,
+    ):
+        yield client
 
 
 def order(**changes: Any) -> dict[str, Any]:

@@ -91,7 +91,7 @@ async def test_candles_come_at_most_five_times_a_second_and_end_complete(
         for number in range(100):
             tick = world.tick("EURUSD", 200 + number, seconds=1 + number / 40)
             await world.publish_ticks("EURUSD", tick)
-        frames = []
+        frames: list[Frame] = []
         while not frames or frames[-1]["sequence"] != "101":
             frames.append(await reader.next("candles.v1"))
         assert len(frames) <= 10

@@ -72,23 +72,15 @@ def test_a_part_that_is_killed_comes_back_and_says_so(own: Platform, part: str) 
     until(lambda: answers(f"{own.url}/readyz"))
 
 
-def test_stopping_leaves_no_process_and_starting_again_finds_everything(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    with running_platform(home) as first:
-        key = (home / "keys" / "public" / "identity.pem").read_bytes()
-        assert len(processes_of(first)) >= 9
-        os.kill(first.process.pid, signal.SIGINT)
-        assert first.process.wait(60) == 0
-        assert processes_of(first) == {}
-    assert first.lines[-1] == "stopped"
-    with running_platform(home) as second:
+def test_no_process_survives_its_platform_and_the_next_finds_everything(own: Platform) -> None:
+    key = (own.home / "keys" / "public" / "identity.pem").read_bytes()
+    assert len(processes_of(own)) >= 9
+    os.kill(own.process.pid, signal.SIGINT)
+    assert own.process.wait(60) == 0
+    assert processes_of(own) == {}
+    assert own.lines[-1] == "stopped"
+    with running_platform(own.home) as second:
         assert not [line for line in second.lines if "migrate" in line]
-        assert (home / "keys" / "public" / "identity.pem").read_bytes() == key
-
-
-def test_killing_the_platform_outright_leaves_no_process(tmp_path: Path) -> None:
-    with running_platform(tmp_path / "home") as platform:
-        platform.process.kill()
-        until(lambda: processes_of(platform) == {}, seconds=20)
-    with running_platform(tmp_path / "home"):
-        pass
+        assert (own.home / "keys" / "public" / "identity.pem").read_bytes() == key
+        second.process.kill()
+        until(lambda: processes_of(second) == {}, seconds=20)

@@ -84,9 +84,7 @@ class Bench:
         placed: Placed = await self.desk.writer.submit(request(account, **changes))
         return placed
 
-    async def settle(
-        self, order_id: UUID, outcome: Outcome, close: Tick | None = None
-    ) -> Settled:
+    async def settle(self, order_id: UUID, outcome: Outcome, close: Tick | None = None) -> Settled:
         """Close one order."""
         reason = VoidReason.NONE if outcome is not Outcome.VOID else VoidReason.NO_TICK
         command = SettleOrders([Decision(order_id, outcome, reason, close)])

@@ -1,7 +1,7 @@
 """Hashing happens beside the event loop, within bounds, and is renewed when its cost changes."""
 
 import asyncio
-from time import perf_counter
+from time import process_time
 
 import pytest
 
@@ -77,13 +77,13 @@ async def test_an_unknown_user_takes_as_long_as_a_wrong_password() -> None:
     async with PasswordHasher.opened(SLOW, threads=1, waiting_max=0) as hasher:
         stored = await hasher.hash("nine lives")
         wrong, unknown = [
-            min([await _seconds_to_refuse(hasher, target) for _ in range(4)])
+            min([await _cpu_seconds_to_refuse(hasher, target) for _ in range(4)])
             for target in (stored, None)
         ]
         assert 0.5 < wrong / unknown < 2
 
 
-async def _seconds_to_refuse(hasher: PasswordHasher, stored: str | None) -> float:
-    began = perf_counter()
+async def _cpu_seconds_to_refuse(hasher: PasswordHasher, stored: str | None) -> float:
+    began = process_time()
     assert await hasher.check("wrong", stored) == Verdict(fits=False)
-    return perf_counter() - began
+    return process_time() - began

@@ -106,6 +106,6 @@ async def test_the_time_of_an_answer_that_tells_it_is_used() -> None:
     body = {"events": [], "lastSequence": "0", "serverTime": told.isoformat()}
     veritick = client(Edge(answer(body)))
 
-    await veritick._last_sequence(ACCOUNT_ID)
+    await veritick.last_sequence(ACCOUNT_ID)
 
     assert abs(veritick.clock.now() - told) < timedelta(seconds=1)

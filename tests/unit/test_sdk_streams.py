@@ -202,7 +202,10 @@ async def test_a_stream_ends_with_its_session() -> None:
             await read(veritick, 1)
 
 
-@pytest.mark.parametrize("text", ["not json", "[1]", '"text"'])
+WRONG = json.dumps({**settled(1), "channel": CHANNEL, "data": {"order": {"payoutBp": "cake"}}})
+
+
+@pytest.mark.parametrize("text", ["not json", "[1]", '"text"', WRONG])
 async def test_a_server_that_talks_nonsense_is_an_error_of_ours(text: str) -> None:
     async def nonsense(edge: Edge, connection: ServerConnection) -> None:
         await connection.send(text)

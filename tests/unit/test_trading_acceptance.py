@@ -247,5 +247,3 @@ def test_every_refusal_of_a_price_says_what_it_was() -> None:
     with pytest.raises(Failure) as refused:
         offer(request(entry_price_limit=Price(1, 5)), TERMS, market(), NOW)
     assert refused.value.metadata == {"entry_price_mantissa": "112146"}
-
-

@@ -86,7 +86,8 @@ def test_clock_expiries(now: datetime, expiry: datetime, refused: Reason | None)
 
 def test_the_next_expiry_lies_on_the_grid_and_later() -> None:
     assert next_on_grid(NOON, 15) == NOON + timedelta(minutes=15)
-    assert next_on_grid(NOON + timedelta(minutes=14, seconds=59), 15) == NOON + timedelta(minutes=15)
+    late = NOON + timedelta(minutes=14, seconds=59)
+    assert next_on_grid(late, 15) == NOON + timedelta(minutes=15)
 
 
 @pytest.mark.parametrize(

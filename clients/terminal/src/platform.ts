@@ -6,8 +6,8 @@ export interface Platform {
   readonly client: Client;
   readonly stream: Stream;
   readonly clock: ServerClock;
-  /** Calls `listener` when the session cannot be kept alive any more. */
-  onSessionEnd(listener: () => void): void;
+  /** Calls the listener when the session cannot be kept alive any more. */
+  readonly onSessionEnd: (listener: () => void) => void;
 }
 
 const key: InjectionKey<Platform> = Symbol("platform");

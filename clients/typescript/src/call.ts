@@ -21,7 +21,9 @@ type Given<Key extends string, Value> = [Value] extends [never]
   : { readonly [K in Key]: Loose<Value> };
 
 /** Lets an optional part be given as `undefined`, which leaves it out. */
-type Loose<Value> = { [Name in keyof Value]: Value[Name] | (undefined extends Value[Name] ? undefined : never) };
+type Loose<Value> = {
+  [Name in keyof Value]: Value[Name] | (undefined extends Value[Name] ? undefined : never);
+};
 
 type Parts<Operation> = Given<"path", Part<Operation, "path">> &
   Partial<Given<"query", Part<Operation, "query">>> &
@@ -40,7 +42,11 @@ export function call<Path extends keyof paths, Method extends Verb & keyof paths
   path: Path,
   parts: Parts<paths[Path][Method]>,
 ): Call {
-  const { path: names, query, body } = parts as {
+  const {
+    path: names,
+    query,
+    body,
+  } = parts as {
     path?: Record<string, string>;
     query?: Record<string, string | number | undefined>;
     body?: unknown;

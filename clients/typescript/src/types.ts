@@ -6,8 +6,10 @@ import type * as contract from "./schema";
  * On the wire every message inside a message may be absent; which ones never are is told by the
  * comments of the contract only. Parts must exist in the contract, or this does not compile.
  */
-type With<Message, Parts extends { [Part in keyof Parts]: Part extends keyof Message ? unknown : never }> =
-  Omit<Message, keyof Parts> & Readonly<Parts>;
+type With<
+  Message,
+  Parts extends { [Part in keyof Parts]: Part extends keyof Message ? unknown : never },
+> = Omit<Message, keyof Parts> & Readonly<Parts>;
 
 export type Book = contract.Book;
 export type Candle = With<contract.Candle, { startTime: string }>;

@@ -175,7 +175,8 @@ class Veritick:
             for account in await self.accounts():
                 if account.book == Book.Value(book):
                     return account
-            await asyncio.sleep(self._pace.wait_seconds(attempt))
+            if attempt < self._pace.attempts_max:
+                await asyncio.sleep(self._pace.wait_seconds(attempt))
         raise VeritickError("ACCOUNT_NOT_FOUND", f"The user has no account in the book {book}.")
 
     async def place(
@@ -230,7 +231,7 @@ class Veritick:
 
         Waits for as long as it takes: limit it with `asyncio.timeout`.
         """
-        begin = await self._last_sequence(order.account_id)
+        begin = await self.last_sequence(order.account_id)
         current = await self.order(order.account_id, order.order_id)
         if current.state == Order.CLOSED:
             return current
@@ -268,6 +269,11 @@ class Veritick:
         """
         return self._streams.account_events(account_id, after)
 
+    async def last_sequence(self, account_id: str) -> int:
+        """Return the sequence of the last thing that happened to an account; 0: nothing yet."""
+        request = ListAccountEventsRequest(account_id=account_id, after=_WHOLE_JOURNAL, page_size=1)
+        return (await self.call(request, ListAccountEventsResponse)).last_sequence
+
     def ticks(self, *instruments: str) -> AsyncGenerator[Tick, None]:
         """Stream prices from now on, beginning with the last of each instrument.
 
@@ -294,10 +300,6 @@ class Veritick:
         except VeritickError as error:
             if error.reason != "EMAIL_TAKEN":
                 raise
-
-    async def _last_sequence(self, account_id: str) -> int:
-        request = ListAccountEventsRequest(account_id=account_id, after=_WHOLE_JOURNAL, page_size=1)
-        return (await self.call(request, ListAccountEventsResponse)).last_sequence
 
     async def _door(self) -> Door:
         if self.session is None:

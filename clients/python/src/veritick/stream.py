@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from google.protobuf.json_format import ParseDict
+from google.protobuf.json_format import ParseDict, ParseError
 from google.protobuf.message import Message
 
 from veritick.errors import VeritickError
@@ -139,7 +139,7 @@ def _entry(frame: Frame, channel: str) -> JournalEntry | None:
     field = kind.rpartition(".v")[0].replace(".", "_")
     # An event that is newer than this client is still told, by its type and sequence.
     if field in Event.DESCRIPTOR.fields_by_name:
-        ParseDict({field: data}, entry.event, ignore_unknown_fields=True)
+        _parse({field: data}, entry.event)
     return entry
 
 
@@ -164,7 +164,17 @@ def _ticks(frame: Frame) -> list[Tick]:
     if not str(frame.get("channel", "")).startswith("ticks:") or not isinstance(data, dict):
         return []
     if "ticks" in data:
-        return list(ParseDict(data, TickBatch(), ignore_unknown_fields=True).ticks)
+        return list(_parse(data, TickBatch()).ticks)
     if "number" in data:
-        return [ParseDict(data, Tick(), ignore_unknown_fields=True)]
+        return [_parse(data, Tick())]
     return []
+
+
+def _parse(data: Frame, message: R) -> R:
+    """Read what a frame says into a message; fields that this version lacks are skipped."""
+    try:
+        ParseDict(data, message, ignore_unknown_fields=True)
+    except ParseError as error:
+        text = f"The server sent what is no {type(message).__name__}: {error}"
+        raise VeritickError("MALFORMED_FRAME", text) from error
+    return message

@@ -6,7 +6,7 @@ import type {
   ISeriesPrimitive,
   Logical,
   SeriesAttachedParameter,
-  Time,
+  SeriesType,
 } from "lightweight-charts";
 import type { Palette } from "./palette";
 
@@ -26,13 +26,13 @@ export interface PositionMark {
 type Target = Parameters<IPrimitivePaneRenderer["draw"]>[0];
 
 /** Draws orders over the candles: entry, the way to expiry, and how it stands or ended. */
-export class PositionMarks implements ISeriesPrimitive<Time>, IPrimitivePaneView {
+export class PositionMarks implements ISeriesPrimitive, IPrimitivePaneView {
   private marks: readonly PositionMark[] = [];
-  private attachedTo: SeriesAttachedParameter<Time> | undefined;
+  private attachedTo: SeriesAttachedParameter | undefined;
 
   constructor(private palette: Palette) {}
 
-  attached(parameter: SeriesAttachedParameter<Time>): void {
+  attached(parameter: SeriesAttachedParameter): void {
     this.attachedTo = parameter;
   }
 
@@ -62,7 +62,7 @@ export class PositionMarks implements ISeriesPrimitive<Time>, IPrimitivePaneView
       draw: (target: Target) => {
         target.useMediaCoordinateSpace(({ context, mediaSize }) => {
           for (const mark of this.marks) {
-            const place = placeOf(mark, chart as IChartApi, series as ISeriesApi<"Candlestick">);
+            const place = placeOf(mark, chart, series);
             if (place !== undefined) draw(context, mark, place, mediaSize.width, this.palette);
           }
         });
@@ -81,10 +81,9 @@ interface Place {
 function placeOf(
   mark: PositionMark,
   chart: IChartApi,
-  series: ISeriesApi<"Candlestick">,
+  series: ISeriesApi<SeriesType>,
 ): Place | undefined {
-  const x = (position: number): number | null =>
-    chart.timeScale().logicalToCoordinate(position as Logical);
+  const x = (position: number): number | null => coordinate(chart, position);
   const [entryX, endX, entryY] = [
     x(mark.entryPosition),
     x(mark.expiryPosition),
@@ -95,6 +94,16 @@ function placeOf(
   const closeY = mark.close && series.priceToCoordinate(mark.close.price);
   const close = closeX != null && closeY != null ? { x: closeX, y: closeY } : undefined;
   return { entryX, entryY, endX, close };
+}
+
+/** Where a position on the axis is in the pane: the library itself places whole bars only. */
+function coordinate(chart: IChartApi, position: number): number | null {
+  // A bar is drawn around its whole number, and begins half a bar before it.
+  const place = position - 0.5;
+  const whole = Math.floor(place);
+  const left = chart.timeScale().logicalToCoordinate(whole as Logical);
+  const right = chart.timeScale().logicalToCoordinate((whole + 1) as Logical);
+  return left === null || right === null ? null : left + (right - left) * (place - whole);
 }
 
 function draw(
@@ -112,7 +121,8 @@ function draw(
   line(context, [entryX, entryY], [Math.min(endX, width), entryY]);
   dot(context, entryX, entryY, way, palette.panel);
   if (close === undefined) {
-    context.setLineDash([3, 4]);
+    context.strokeStyle = way;
+    context.setLineDash([2, 4]);
     line(context, [endX, 0], [endX, context.canvas.height]);
     context.setLineDash([]);
   } else {

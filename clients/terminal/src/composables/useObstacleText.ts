@@ -34,7 +34,13 @@ export function useObstacleText(
         });
       case "expiresAfterClose":
         return t("obstacle.expiresAfterClose", { time: moment(obstacle.closeTime) });
-      default:
+      case "accountFrozen":
+      case "closeOnly":
+      case "disconnected":
+      case "feedStale":
+      case "halted":
+      case "loading":
+      case "stakeMissing":
         return t(`obstacle.${obstacle.kind}`);
     }
   };

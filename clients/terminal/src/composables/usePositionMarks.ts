@@ -56,8 +56,8 @@ export function usePositionMarks(
   }
 
   return computed(() => {
-    // Time passes and prices move: both change the bars in place, so they are named here.
-    void connection.now;
+    // Bars grow in place, which nobody is told of: what passes is time.
+    if (connection.now === 0) return [];
     const times = toValue(bars).map(({ time }) => time);
     const width = toValue(interval);
     return toValue(orders).flatMap((order) => mark(order, times, width) ?? []);

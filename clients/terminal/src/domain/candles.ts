@@ -58,7 +58,7 @@ export function withTick(
 }
 
 /**
- * Where a moment lies on the chart's axis of bars: 2.5 is the middle of the third.
+ * Where a moment lies on the chart's axis of bars: 2 is the beginning of the third, 2.5 its middle.
  *
  * Bars stand side by side even when intervals without a tick lie between them; before the first
  * and after the last one the axis goes on evenly.

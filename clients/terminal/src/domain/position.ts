@@ -4,7 +4,7 @@ import { mantissa, minorUnits, profitOnWin, type Order, type Tick } from "@verit
 export type Standing = "WINNING" | "LOSING" | "EVEN" | "UNKNOWN";
 
 export function standing(order: Order, tick: Tick | undefined): Standing {
-  if (tick === undefined || order.entryTick === undefined) return "UNKNOWN";
+  if (tick === undefined) return "UNKNOWN";
   const [now, entry] = [mantissa(tick.price), mantissa(order.entryTick.price)];
   if (now === entry) return "EVEN";
   return now > entry === (order.direction === "UP") ? "WINNING" : "LOSING";

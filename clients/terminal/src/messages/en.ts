@@ -1,3 +1,5 @@
+import type { FailureReason } from "@veritick/client";
+
 /** Every text of the terminal in English; the shape that other languages follow. */
 export const en = {
   app: {
@@ -283,7 +285,5 @@ export const en = {
     INSUFFICIENT_FUNDS: "The balance is too small for this stake.",
     RECEIPT_NOT_FOUND: "The receipt has not been issued yet.",
     CSRF_REJECTED: "The browser did not identify this page. Reload it and try again.",
-  },
+  } satisfies Partial<Record<FailureReason | "UNKNOWN", string>>,
 };
-
-export type Messages = typeof en;

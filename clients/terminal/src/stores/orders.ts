@@ -27,6 +27,8 @@ type CloseListener = (order: Order) => void;
 
 /** How long after the press an order may still open. */
 const VALID_FOR_MS = 4_000;
+/** An order settles well within this after its expiry. */
+const OVERDUE_AFTER_MS = 5_000;
 /** How many closed orders this page keeps; the history page shows all. */
 const CLOSED_MAX = 50;
 
@@ -38,6 +40,7 @@ export const useOrders = defineStore("orders", () => {
   const closeListeners = new Set<CloseListener>();
   let end: () => void = () => undefined;
   let giveUp: () => void = () => undefined;
+  let watchman: ReturnType<typeof setInterval> | undefined;
 
   const open = computed(() =>
     [...known.values()].filter(({ state }) => state === "OPEN").sort(byExpiry),
@@ -52,6 +55,9 @@ export const useOrders = defineStore("orders", () => {
   /** Follows an account until `close`; the past is read once its events are being delivered. */
   function follow(accountId: string): void {
     close();
+    watchman = setInterval(() => {
+      askForOverdue(accountId);
+    }, OVERDUE_AFTER_MS);
     end = stream.subscribe(`account:${accountId}`, {
       message: takeEvent,
       ready: () => {
@@ -66,7 +72,14 @@ export const useOrders = defineStore("orders", () => {
   function close(): void {
     giveUp();
     end();
+    clearInterval(watchman);
     known.clear();
+  }
+
+  /** Events are delivery, not truth: an order that should have closed is asked for. */
+  function askForOverdue(accountId: string): void {
+    const overdue = clock.now() - OVERDUE_AFTER_MS;
+    if (open.value.some(({ expireTime }) => Date.parse(expireTime) < overdue)) load(accountId);
   }
 
   function load(accountId: string): void {
@@ -86,19 +99,17 @@ export const useOrders = defineStore("orders", () => {
   /** Takes an order as an event or answer shows it; one that closed never opens again. */
   function take(order: Order): void {
     if (order.accountId !== accounts.account?.accountId) return;
-    if (known.get(order.orderId)?.state === "CLOSED") return;
+    const before = known.get(order.orderId)?.state;
+    if (before === "CLOSED") return;
     known.set(order.orderId, order);
+    if (before === "OPEN" && order.state === "CLOSED") {
+      for (const tell of closeListeners) tell(order);
+    }
   }
 
   function takeEvent(message: StreamMessage): void {
     accounts.takeEvent(message);
-    if (!message.type.startsWith("order.")) return;
-    const { order } = message.data as { order: Order };
-    const before = known.get(order.orderId);
-    take(order);
-    if (order.state === "CLOSED" && before?.state !== "CLOSED") {
-      for (const tell of closeListeners) tell(order);
-    }
+    if (message.type.startsWith("order.")) take((message.data as { order: Order }).order);
   }
 
   /** Tells every order that closes from now on. */

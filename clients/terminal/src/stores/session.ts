@@ -1,6 +1,7 @@
-import type { User } from "@veritick/client";
+import type { Failure, User } from "@veritick/client";
 import { defineStore } from "pinia";
 import { ref, shallowRef } from "vue";
+import { persist } from "@/persist";
 import { usePlatform } from "@/platform";
 
 /** That this browser holds a session's cookies, which no script can see. */
@@ -13,6 +14,7 @@ export const useSession = defineStore("session", () => {
   const { client, onSessionEnd } = usePlatform();
   const user = shallowRef<User>();
   const ended = ref(false);
+  const unreachable = ref(false);
   const known = localStorage.getItem(KNOWN) !== null;
   let resuming: Promise<void> | undefined;
 
@@ -21,19 +23,26 @@ export const useSession = defineStore("session", () => {
     forget();
   });
 
-  /** Finds the session that this browser may still have; asks at most once. */
+  /** Finds the session that this browser may still have, once; waits while nobody answers. */
   function resume(): Promise<void> {
     resuming ??= localStorage.getItem(MARK) === null ? Promise.resolve() : recognise();
     return resuming;
   }
 
-  async function recognise(): Promise<void> {
-    try {
-      user.value = await client.getProfile();
-    } catch {
-      // Signed out, or the platform is away: the sign-in page says which when it is used.
-      user.value = undefined;
-    }
+  function recognise(): Promise<void> {
+    return new Promise((resolve) => {
+      const giveUp = persist(
+        async () => {
+          user.value = await client.getProfile();
+        },
+        (failure) => {
+          unreachable.value = failure !== undefined && isAbsence(failure);
+          if (unreachable.value) return;
+          giveUp();
+          resolve();
+        },
+      );
+    });
   }
 
   async function signIn(email: string, password: string): Promise<void> {
@@ -62,5 +71,10 @@ export const useSession = defineStore("session", () => {
     user.value = undefined;
   }
 
-  return { user, ended, known, resume, signIn, signUp, signOut };
+  return { user, ended, unreachable, known, resume, signIn, signUp, signOut };
 });
+
+/** Nobody answered, which says nothing about the session. */
+function isAbsence({ status }: Failure): boolean {
+  return status === 0 || status >= 500;
+}

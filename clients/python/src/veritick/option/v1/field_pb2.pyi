@@ -37,7 +37,7 @@ class FieldRules(_message.Message):
         FORMAT_UNSPECIFIED: FieldRules._Format.ValueType  # 0
         """Any text."""
         UUID: FieldRules._Format.ValueType  # 1
-        """A UUID in its canonical lower-case text form."""
+        """A UUID in its text form; letters of either case are read."""
         EMAIL: FieldRules._Format.ValueType  # 2
         """A mail address."""
         BOOK_SCOPED_ID: FieldRules._Format.ValueType  # 3
@@ -49,7 +49,7 @@ class FieldRules(_message.Message):
     FORMAT_UNSPECIFIED: FieldRules.Format.ValueType  # 0
     """Any text."""
     UUID: FieldRules.Format.ValueType  # 1
-    """A UUID in its canonical lower-case text form."""
+    """A UUID in its text form; letters of either case are read."""
     EMAIL: FieldRules.Format.ValueType  # 2
     """A mail address."""
     BOOK_SCOPED_ID: FieldRules.Format.ValueType  # 3

@@ -1,0 +1,119 @@
+import { Failure, type Client, type ListCandlesResponse, type Tick } from "@veritick/client";
+import { barOf, withTick, type Bar } from "@/domain/candles";
+import { drawablePrice } from "@/domain/number";
+import { persist } from "@/persist";
+
+const PAGE = 500;
+const BARS_MAX = 6_000;
+
+/** What a chart is told of its bars. */
+export interface BarsListener {
+  /** `fresh` when they show something else than before, not the same brought up to date. */
+  replaced(bars: readonly Bar[], priceScale: number, fresh: boolean): void;
+  prepended(bars: readonly Bar[], added: number): void;
+  updated(bar: Bar): void;
+  failed(failure: Failure | undefined): void;
+}
+
+/**
+ * The candles of one instrument and interval: the newest page, older pages on demand, and every
+ * tick folded into the newest bar. Ticks that arrive while the newest page is on its way wait
+ * for it, so none is lost between the two.
+ */
+export class CandleReader {
+  private bars: Bar[] = [];
+  private waiting: Tick[] = [];
+  private reading = true;
+  private readingOlder = false;
+  private more = false;
+  private stopped = false;
+  private giveUp: () => void = () => undefined;
+
+  constructor(
+    private readonly client: Client,
+    private readonly symbol: string,
+    private readonly intervalSeconds: number,
+    private readonly listener: BarsListener,
+  ) {
+    this.refresh();
+  }
+
+  /** Reads the newest page, at first and whenever ticks may have been missed. */
+  refresh(): void {
+    this.giveUp();
+    this.reading = true;
+    this.waiting = [];
+    this.giveUp = persist(
+      () => this.readNewest(),
+      (failure) => {
+        this.listener.failed(failure);
+      },
+    );
+  }
+
+  /** Reads the page before the oldest, unless there is none or it is on its way. */
+  older(): void {
+    const oldest = this.bars[0];
+    const idle = !this.reading && !this.readingOlder;
+    if (oldest === undefined || !idle || !this.more || this.bars.length >= BARS_MAX) return;
+    this.readingOlder = true;
+    void this.readBefore(oldest).finally(() => (this.readingOlder = false));
+  }
+
+  /** Folds a tick into the newest bar. */
+  take(tick: Tick): void {
+    if (this.reading) this.waiting.push(tick);
+    else {
+      const bar = this.grow(tick);
+      if (bar !== undefined) this.listener.updated(bar);
+    }
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.giveUp();
+  }
+
+  private async readNewest(): Promise<void> {
+    const page = await this.ask(undefined);
+    if (this.stopped) return;
+    const newest = page.candles.map((candle) => barOf(candle, page.priceScale));
+    const first = newest[0]?.time ?? Infinity;
+    const past = this.bars.filter(({ time }) => time < first);
+    const fresh = this.bars.length === 0;
+    if (past.length === 0) this.more = page.more;
+    this.bars = [...past, ...newest];
+    this.reading = false;
+    for (const tick of this.waiting) this.grow(tick);
+    this.listener.replaced(this.bars, page.priceScale, fresh);
+  }
+
+  private async readBefore(oldest: Bar): Promise<void> {
+    try {
+      const page = await this.ask(new Date(oldest.time * 1000).toISOString());
+      if (this.stopped || this.bars[0] !== oldest) return;
+      this.more = page.more && page.candles.length > 0;
+      const past = page.candles.map((candle) => barOf(candle, page.priceScale));
+      this.bars = [...past, ...this.bars];
+      this.listener.prepended(this.bars, past.length);
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      this.more = false; // until another instrument or interval is chosen
+    }
+  }
+
+  private ask(end: string | undefined): Promise<ListCandlesResponse> {
+    const { intervalSeconds } = this;
+    return this.client.listCandles(this.symbol, { intervalSeconds, end, pageSize: PAGE });
+  }
+
+  private grow(tick: Tick): Bar | undefined {
+    const newest = this.bars.at(-1);
+    const drawn = { seconds: Date.parse(tick.time) / 1000, price: drawablePrice(tick.price) };
+    const bar = withTick(newest, drawn, this.intervalSeconds);
+    if (bar === undefined) return undefined;
+    if (bar.time === newest?.time) this.bars[this.bars.length - 1] = bar;
+    else this.bars.push(bar);
+    return bar;
+  }
+}

@@ -1,0 +1,232 @@
+"""S1: ten thousand orders that expire in the same second, on the whole platform, beside psql."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import grpc
+import psycopg
+from redis.asyncio import Redis
+
+from services.kit.channels import Channels
+from services.kit.clock import SystemClock
+from services.kit.relay import stream_key
+from services.kit.tokens import Keyring
+from services.local.home import Home
+from services.local.postgres import embedded_binaries
+from services.local.valkey import Valkey, embedded_server
+from tests.bench import pgbench
+from tests.bench.rows import Row, side_by_side
+from tests.platform import Platform, running_platform
+from tests.stores import Postgres
+from veritick.trading.v1.account_service_pb2 import OpenAccountsRequest
+from veritick.trading.v1.account_service_pb2_grpc import AccountServiceStub
+from veritick.trading.v1.order_pb2 import DOWN, UP
+from veritick.trading.v1.order_service_pb2 import PlaceOrderRequest, PlaceOrderResponse
+from veritick.trading.v1.order_service_pb2_grpc import OrderServiceStub
+from veritick.type.v1.money_pb2 import Money
+
+ORDERS = 10_000
+USERS = 100
+IN_FLIGHT = 64
+LEAD_SECONDS = 25
+SYMBOLS = ("BTCUSD", "ETHUSD", "SOLUSD")
+UNLIMITED = {
+    "VERITICK_BOOKS__DEMO__OPEN_ORDERS_MAX": "1000000",
+    "VERITICK_BOOKS__DEMO__EXPOSURE_MAX_MINOR_UNITS": str(10**15),
+}
+_PATIENCE_SECONDS = 60
+_ATTEMPTS = 10
+
+# What the writer does for each chunk, in one piece: every amount computed in SQL.
+SETTLE = """
+\\timing on
+BEGIN;
+CREATE TEMP TABLE decided ON COMMIT DROP AS
+SELECT o.*, CASE WHEN entry_price % 2 = 0 THEN 1 ELSE 2 END::smallint AS outcome,
+       uuidv7() AS transfer_id
+FROM open_order o WHERE expires_at <= now() + interval '2 hours';
+ALTER TABLE decided ADD COLUMN returned bigint;
+UPDATE decided SET returned =
+    CASE outcome WHEN 1 THEN stake + stake * payout_bp / 10000 ELSE 0 END;
+DELETE FROM open_order WHERE order_id IN (SELECT order_id FROM decided);
+INSERT INTO closed_order
+SELECT order_id, account_id, request_id, request_hash, instrument, direction, stake, currency,
+       payout_bp, terms_version, price_scale, entry_number, entry_price, entry_time,
+       entry_source_time, opened_at, expires_at, outcome, 0, returned, 1, 10001, now(), now(),
+       now(), transfer_id
+FROM decided;
+UPDATE account a SET posted = posted + won.returned, open_orders = open_orders - won.orders
+FROM (SELECT account_id, sum(returned) AS returned, count(*) AS orders
+      FROM decided GROUP BY account_id) won
+WHERE a.account_id = won.account_id;
+INSERT INTO entry (transfer_id, kind, account_id, contra_account_id, amount, currency, balance,
+    order_id, time)
+SELECT transfer_id, 7, '00000000-0000-0000-0000-000000000002',
+       '00000000-0000-0000-0000-000000000001', stake, currency, NULL, order_id, now()
+FROM decided WHERE outcome = 2
+UNION ALL
+SELECT transfer_id, 8, '00000000-0000-0000-0000-000000000001',
+       '00000000-0000-0000-0000-000000000002', returned - stake, currency, NULL, order_id, now()
+FROM decided WHERE outcome = 1
+UNION ALL
+SELECT transfer_id, 4, account_id, '00000000-0000-0000-0000-000000000001', returned, currency,
+       1000000000 + sum(returned) OVER (PARTITION BY account_id ORDER BY order_id), order_id, now()
+FROM decided WHERE outcome = 1;
+INSERT INTO book_statistics AS s
+SELECT current_date, count(*), count(*) FILTER (WHERE outcome = 1),
+       count(*) FILTER (WHERE outcome = 2), 0, sum(stake), sum(returned)
+FROM decided
+ON CONFLICT (day) DO UPDATE SET orders = s.orders + excluded.orders;
+INSERT INTO journal (position, subject, sequence, type, payload, time)
+SELECT nextval('bench_position'), concat('account', chr(58), 'demo_', account_id),
+       nextval('bench_position'), (ARRAY['order.settled.v1', 'balance.changed.v1'])[nth],
+       decode(repeat('00', (ARRAY[330, 130])[nth]), 'hex'), now()
+FROM decided, generate_series(1, 2) AS nth;
+COMMIT;
+"""
+OPEN = """
+INSERT INTO open_order (order_id, account_id, request_id, request_hash, instrument, direction,
+    stake, currency, payout_bp, terms_version, price_scale, entry_number, entry_price,
+    entry_time, entry_source_time, opened_at, expires_at)
+SELECT uuidv7(), ('00000000-0000-7000-8000-' || lpad((1 + n %% %(users)s)::text, 12, '0'))::uuid,
+    uuidv4(), decode(repeat('00', 32), 'hex'), 'BTCUSD', 1, 100, 'USD', 8500, 1, 2, 1, 10000 + n,
+    now(), now(), now(), now() + interval '1 hour'
+FROM generate_series(1, %(orders)s) n
+"""
+_MILLISECONDS = re.compile(r"Time: ([0-9.]+) ms")
+
+
+async def s1(postgres: Postgres, folder: Path) -> Row:
+    """Measure expiry → all committed and published, beside the same work set-based in psql."""
+    with (
+        running_platform(environment=UNLIMITED) as platform,
+        postgres.database("trading_demo") as access,
+    ):
+        await asyncio.to_thread(_prepare, access.owner)
+        burst = await Burst.on(platform)
+
+        async def theirs() -> float:
+            return ORDERS / await _psql_seconds(access.owner, folder)
+
+        left, right = await side_by_side(burst.orders_per_second, theirs)
+    title = f"{ORDERS:,} orders of one second, expiry → committed and published, beside psql"
+    return Row("S1", title, "orders/s", left, right, goal=0.2)
+
+
+class Burst:
+    """Users of a platform who all buy for the same second."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._keys = Home(platform.home).keys
+        self._redis = Redis(
+            unix_socket_path=str(Valkey(Home(platform.home).sockets, embedded_server()).socket)
+        )
+        self._channel = grpc.aio.insecure_channel(platform.ports.address("trading"))
+        self._operator = Channels(Keyring.load(self._keys, "operator"), SystemClock()).to(
+            "trading", platform.ports.address("trading")
+        )
+        self._accounts: list[tuple[str, str]] = []
+
+    @classmethod
+    async def on(cls, platform: Platform) -> Burst:
+        """Open the users' accounts."""
+        burst = cls(platform)
+        identity = Keyring.load(burst._keys, "identity")
+        stub = AccountServiceStub(burst._operator)
+        for _ in range(USERS):
+            user = str(uuid4())
+            opened = await stub.OpenAccounts(OpenAccountsRequest(user_id=user))
+            claims = {"sub": user, "aud": "veritick", "perm": []}
+            token = identity.sign(claims, timedelta(hours=1), SystemClock().now())
+            burst._accounts.append((opened.accounts[0].account_id, token))
+        return burst
+
+    async def orders_per_second(self) -> float:
+        """Place the orders, wait for the second, and see the last one published."""
+        expiry = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=LEAD_SECONDS)
+        newest = await self._redis.xinfo_stream(stream_key("demo"))
+        placing = [self._place(number, expiry) for number in range(IN_FLIGHT)]
+        placed = sum(await asyncio.gather(*placing))
+        if datetime.now(UTC) >= expiry:
+            raise RuntimeError(f"placing {placed} orders took longer than {LEAD_SECONDS} s")
+        published = await self._last_published(newest["last-generated-id"], placed)
+        return placed / (published - expiry.timestamp())
+
+    async def _place(self, number: int, expiry: datetime) -> int:
+        """Place this caller's share, and return how many expire in that very second."""
+        stub, count = OrderServiceStub(self._channel), 0
+        for turn in range(number, ORDERS, IN_FLIGHT):
+            account_id, token = self._accounts[turn % USERS]
+            request = PlaceOrderRequest(
+                account_id=account_id,
+                request_id=str(uuid4()),
+                instrument=SYMBOLS[turn % len(SYMBOLS)],
+                direction=(UP, DOWN)[turn // 3 % 2],
+                stake=Money(currency_code="USD", minor_units=100),
+                duration_seconds=int(expiry.timestamp() - math.ceil(time.time())),
+            )
+            metadata = (("authorization", f"Bearer {token}"),)
+            response = await _repeated(lambda: stub.PlaceOrder(request, metadata=metadata))  # noqa: B023
+            count += response.order.expire_time.seconds == expiry.timestamp()
+        return count
+
+    async def _last_published(self, position: bytes, orders: int) -> float:
+        """Read the journal's stream until so many orders have settled; return when."""
+        settled, deadline = 0, time.time() + _PATIENCE_SECONDS
+        while settled < orders:
+            if time.time() > deadline:
+                raise RuntimeError(f"{settled} of {orders} orders settled")
+            answer: Any = await self._redis.xread({stream_key("demo"): position}, 5_000, 50)
+            entries = answer[0][1] if answer else ()
+            settled += sum(entry[b"type"] == b"order.settled.v1" for _, entry in entries)
+            position = entries[-1][0] if entries else position
+        return time.time()
+
+
+async def _repeated(call: Callable[[], Awaitable[PlaceOrderResponse]]) -> PlaceOrderResponse:
+    """Call again, a few times, while the book says that it may be tried again."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            return await call()
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.UNAVAILABLE or attempt == _ATTEMPTS - 1:
+                raise
+            await asyncio.sleep(0.2)
+    raise AssertionError("unreachable")
+
+
+def _prepare(url: str) -> None:
+    pgbench.prepare(url, USERS)
+
+
+async def _psql_seconds(url: str, folder: Path) -> float:
+    """Open the orders anew, close them with psql, and return how long its statements took."""
+    await asyncio.to_thread(_open_orders, url)
+    script = folder / "settle.sql"
+    script.write_text(SETTLE)
+    process = await asyncio.create_subprocess_exec(
+        embedded_binaries() / "psql",
+        *("--no-psqlrc", "--set=ON_ERROR_STOP=1", f"--file={script}", url),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    output, errors = await process.communicate()
+    if process.returncode:
+        raise RuntimeError(errors.decode())
+    return sum(float(found) for found in _MILLISECONDS.findall(output.decode())) / 1_000
+
+
+def _open_orders(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("UPDATE account SET open_orders = %s", [ORDERS // USERS])
+        connection.execute(OPEN, {"users": USERS, "orders": ORDERS})
+        connection.execute("ANALYZE")

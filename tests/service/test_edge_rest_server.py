@@ -1,0 +1,155 @@
+"""The process: it starts, gives up on those who dawdle, and stops in order."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from asyncio import StreamReader, StreamWriter
+from asyncio.subprocess import PIPE, Process
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.service.edge_rest_rpc import SLOW
+from tests.service.edge_rest_world import ACCOUNT, World, order, running_edge
+
+pytest_plugins = ["tests.service.edge_rest_fixtures"]
+
+HEAD = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
+
+
+async def connected(rest: httpx.AsyncClient) -> tuple[StreamReader, StreamWriter]:
+    """Open a plain connection to an edge."""
+    return await asyncio.open_connection(rest.base_url.host, rest.base_url.port)
+
+
+@pytest.mark.parametrize("sent", [b"G", HEAD])
+async def test_a_head_that_never_ends_is_given_up(rest_world: World, sent: bytes) -> None:
+    async with running_edge(rest_world.settings(head_seconds_max=0.2)) as rest:
+        for first in (b"", HEAD + b"\r\n"):
+            reader, writer = await connected(rest)
+            if first:
+                writer.write(first)
+                assert b"alive" in await asyncio.wait_for(reader.readuntil(b"}"), 5)
+            writer.write(sent)
+            assert await asyncio.wait_for(reader.read(), 5) == b""
+            writer.close()
+
+
+async def test_a_silent_connection_is_given_up(rest_world: World) -> None:
+    async with running_edge(rest_world.settings(head_seconds_max=0.2)) as rest:
+        reader, writer = await connected(rest)
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+        writer.close()
+
+
+async def test_a_connection_in_use_is_not_given_up(rest_world: World) -> None:
+    async with running_edge(rest_world.settings(head_seconds_max=0.2)) as rest:
+        reader, writer = await connected(rest)
+        for _ in range(3):
+            writer.write(HEAD + b"\r\n")
+            assert b"alive" in await asyncio.wait_for(reader.readuntil(b"}"), 5)
+            await asyncio.sleep(0.3)
+        writer.close()
+
+
+async def test_a_body_that_never_ends_is_given_up(rest_world: World) -> None:
+    async with running_edge(rest_world.settings(body_seconds_max=0.2)) as rest:
+        reader, writer = await connected(rest)
+        head = b"POST /v1/users HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
+        writer.write(head + b"Content-Length: 10\r\n\r\n{")
+        answer = await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert b"DEADLINE_EXCEEDED" in answer
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET /" + b"a" * 100_000,
+        b"nonsense\r\n\r\n",
+        b"GET /\xff HTTP/1.1\r\nHost: h\r\n\r\n",
+        HEAD + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\n",
+    ],
+)
+async def test_what_is_not_http_is_refused_and_the_server_goes_on(
+    rest: httpx.AsyncClient, sent: bytes
+) -> None:
+    reader, writer = await connected(rest)
+    writer.write(sent)
+    answer = await asyncio.wait_for(reader.read(4096), 5)
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert (await rest.get("/healthz")).status_code == 200
+
+
+async def test_a_reader_who_never_reads_is_given_up(rest_world: World, tmp_path: Path) -> None:
+    (tmp_path / "large.bin").write_bytes(b"x" * 50_000_000)
+    settings = rest_world.settings(terminal=tmp_path, answer_seconds_max=0.5)
+    async with running_edge(settings) as rest:
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect((rest.base_url.host, rest.base_url.port))
+            client.sendall(b"GET /large.bin HTTP/1.1\r\nHost: h\r\n\r\n")
+            await asyncio.sleep(1)
+            client.setblocking(False)
+            received = await asyncio.wait_for(_until_closed(client), 10)
+    assert 0 < received < 50_000_000
+
+
+async def _until_closed(client: socket.socket) -> int:
+    received, loop = 0, asyncio.get_running_loop()
+    while True:
+        try:
+            chunk = await loop.sock_recv(client, 1 << 20)
+        except ConnectionError:
+            return received
+        if not chunk:
+            return received
+        received += len(chunk)
+
+
+async def started(world: World) -> tuple[Process, str]:
+    """Start `python -m edge rest`, and return it with its URL."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "VERITICK_MODE": "development",
+        "VERITICK_KEYS": str(world.keys),
+        "VERITICK_HTTP_LISTEN": "127.0.0.1:0",
+        "VERITICK_DRAIN_SECONDS": "5",
+        **{
+            f"VERITICK_{name}_ADDRESS": world.address
+            for name in ("IDENTITY", "QUOTES", "TRADING", "SETTLEMENT")
+        },
+    }
+    command = (sys.executable, "-m", "edge", "rest")
+    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, env=environment)
+    assert process.stdout is not None
+    line = (await process.stdout.readline()).decode()
+    assert '"event": "serving"' in line
+    return process, "http://" + line.split('"http": "')[1].split('"')[0]
+
+
+async def test_the_process_serves_and_lets_requests_in_flight_end(rest_world: World) -> None:
+    process, url = await started(rest_world)
+    rest_world.trading.slow_seconds = 1.0
+    async with httpx.AsyncClient(base_url=url, timeout=10) as rest:
+        path, headers = f"/v1/accounts/{ACCOUNT}/orders", rest_world.bearer()
+        slow = rest.post(path, json=order(instrument=SLOW), headers=headers)
+        in_flight = asyncio.create_task(slow)
+        await asyncio.sleep(0.4)
+        process.send_signal(signal.SIGTERM)
+        assert (await in_flight).status_code == 200
+    assert await process.wait() == 0
+
+
+async def test_a_process_without_what_it_needs_says_what(tmp_path: Path) -> None:
+    command = (sys.executable, "-m", "edge", "rest")
+    environment = {"PATH": os.environ["PATH"]}
+    process = await asyncio.create_subprocess_exec(*command, stderr=PIPE, env=environment)
+    _, complaint = await process.communicate()
+    assert process.returncode == 2
+    assert b"VERITICK_KEYS: Field required" in complaint

@@ -1,0 +1,102 @@
+"""Wherever settlement is killed, what it decided stands, and each order gets one receipt."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import psycopg
+
+from services.trading.order import Direction
+from tests.service.settlement_world import ENTRY, World
+from tests.settlement_receipt import hash_of
+
+pytest_plugins = ["tests.service.settlement_fixtures"]
+
+DECIDED = "SELECT count(*) FROM decision"
+
+
+async def test_killed_after_deciding_it_repeats_the_decision(world: World) -> None:
+    async with killed(world, "before"):
+        await world.book.before.reached()
+        assert (world.rows(DECIDED), await world.outcomes()) == ([(2,)], {})
+
+
+async def test_killed_after_the_book_closed_it_issues_the_receipts(world: World) -> None:
+    async with killed(world, "after"):
+        await world.book.after.reached()
+        assert sorted((await world.outcomes()).values()) == ["LOSS", "WIN"]
+        assert world.rows("SELECT count(*) FROM receipt") == [(0,)]
+
+
+async def test_killed_while_storing_receipts_it_stores_each_once(world: World) -> None:
+    with psycopg.connect(world.access.owner) as connection:
+        connection.execute("LOCK TABLE receipt IN SHARE MODE")
+        async with killed(world):
+            await world.until(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+                "AND query LIKE 'COPY receipt%' AND wait_event_type = 'Lock'",
+                1,
+            )
+        connection.rollback()
+
+
+async def test_a_reply_that_never_came_is_asked_for_again(world: World) -> None:
+    orders = await due(world)
+    world.book.lose_replies = 2
+    async with world.settlement():
+        await world.receipts(2)
+    assert world.book.calls["SettleOrders"] == 3
+    assert await world.outcomes() == orders
+
+
+async def test_a_book_restored_from_yesterday_closes_its_orders_as_before(world: World) -> None:
+    """The book has forgotten a close that settlement remembers."""
+    orders = await due(world)
+    world.back_up_book()
+    async with world.settlement():
+        await world.receipts(2)
+    world.restore_book()
+    assert await world.outcomes() == {}
+    forget_prices(world)
+    async with world.settlement() as settlement:
+        async with asyncio.timeout(20):
+            while await world.outcomes() != orders:
+                await asyncio.sleep(0.05)
+        receipts = [await settlement.receipt(order) for order in orders]
+    assert {receipt["orderId"]: receipt["outcome"] for receipt in receipts} == orders
+
+
+async def due(world: World) -> dict[str, str]:
+    """Let two orders be due, and return how they must close."""
+    up, down = await world.order(Direction.UP), await world.order(Direction.DOWN)
+    world.fix(ENTRY + 1, world.expiry())
+    world.pass_to(world.expiry())
+    return {up: "WIN", down: "LOSS"}
+
+
+def forget_prices(world: World) -> None:
+    """Let quotes claim the opposite from now on: nobody may decide again."""
+    for point in world.script.prices:
+        world.script.prices[point] = ENTRY - 1
+
+
+@asynccontextmanager
+async def killed(world: World, stop: str | None = None) -> AsyncIterator[None]:
+    """Kill settlement at the end of the block, then see that another one completes the work."""
+    orders = await due(world)
+    gate = getattr(world.book, stop) if stop else None
+    if gate:
+        gate.close()
+    async with world.settlement():
+        yield
+    forget_prices(world)
+    if gate:
+        gate.open()
+    async with world.settlement() as settlement:
+        await world.receipts(2)
+        receipts = [await settlement.receipt(order) for order in orders]
+    assert await world.outcomes() == orders
+    assert {receipt["orderId"]: receipt["outcome"] for receipt in receipts} == orders
+    assert sorted(receipt["sequence"] for receipt in receipts) == ["1", "2"]
+    assert all(receipt["hash"] == hash_of(receipt) for receipt in receipts)
+    assert world.rows("SELECT count(*) FROM outstanding") == [(0,)]

@@ -1,0 +1,78 @@
+"""The AsyncAPI document says what the socket says."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]
+import orjson
+import pytest
+
+from edge.stream import frame
+from edge.stream.asyncapi import document
+from edge.stream.event import data_of, from_payload
+from edge.stream.neighbours import unknown_channel
+from veritick.event.v1.event_pb2 import Event
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+KINDS = [field.name for field in Event.DESCRIPTOR.oneofs[0].fields]
+
+
+def references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        if "$ref" in node:
+            yield node["$ref"]
+        for value in node.values():
+            yield from references(value)
+    if isinstance(node, list):
+        for value in node:
+            yield from references(value)
+
+
+def test_every_reference_leads_somewhere() -> None:
+    whole = document()
+    found = list(references(whole))
+    assert found
+    for reference in found:
+        node: Any = whole
+        for part in reference.removeprefix("#/").split("/"):
+            node = node[part]
+
+
+def validate(text: bytes) -> None:
+    said = orjson.loads(text)
+    whole = document()
+    payload = whole["components"]["messages"][said["type"]]["payload"]
+    jsonschema.validate(said, {**payload, "components": whole["components"]})
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        frame.authenticated("u"),
+        frame.subscribed("instruments", 3),
+        frame.unsubscribed("instruments"),
+        frame.gap("instruments", 2, 9),
+        frame.heartbeat("instruments", 2, NOW, None),
+        frame.heartbeat("instruments", 2, NOW, NOW),
+        frame.pong(NOW),
+        frame.error(unknown_channel("x"), "x"),
+        frame.error(unknown_channel("x")),
+    ],
+)
+def test_what_the_socket_says_is_as_documented(said: bytes) -> None:
+    validate(said)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_event_is_as_documented(kind: str) -> None:
+    event = Event()
+    getattr(event, kind).SetInParent()
+    name = kind.replace("_", ".") + ".v1"
+    data = data_of(from_payload(1, name, event.SerializeToString()))
+    validate(frame.event(frame.event_prefix("user:x"), 1, name, data))
+
+
+def test_a_frame_that_is_not_as_documented_is_noticed() -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        validate(b'{"type":"gap","channel":"x","sequence":7}')
