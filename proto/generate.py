@@ -142,6 +142,9 @@ def named(file: FileDescriptorProto) -> Named:
 
 def named_in_message(path: tuple[int, ...], message: DescriptorProto, scope: str = "") -> Named:
     """Yield a message, its fields, and what is declared inside it."""
+    if message.options.map_entry:
+        # The compiler's own; nobody can write a comment there.
+        return
     name = scope + message.name
     yield path, name
     for index, field in enumerate(message.field):

@@ -19,7 +19,7 @@ from edge.contract import SERVICES, bindings
 from edge.rest.address import Addresses
 from edge.rest.documents import documents
 from edge.rest.gateway import Bounds, Gateway
-from edge.rest.http import Envelope, security_headers
+from edge.rest.http import Front, Part, page_headers, security_headers
 from edge.rest.limits import Buckets, Limiter, LocalBuckets, SharedBuckets
 from edge.rest.problem import faulty, not_served
 from edge.rest.routes import Routes
@@ -28,7 +28,7 @@ from edge.rest.session import Sessions
 from edge.rest.static import Terminal
 from edge.rest.upstream import Channel, Health, Upstream
 from edge.settings import RestSettings, allowances
-from services.kit.channels import Channels
+from services.kit.channels import plain_channel
 from services.kit.clock import Clock, SystemClock
 from services.kit.logs import configure_logs
 from services.kit.metrics import serve_metrics
@@ -54,10 +54,9 @@ async def build(settings: RestSettings, clock: Clock | None = None) -> AsyncIter
     clock = clock or SystemClock()
     keyring = Keyring.load(settings.keys, own=None)
     async with AsyncExitStack() as stack:
-        channels = Channels(keyring, clock)
         to: dict[str, Channel] = {}
         for target in SERVICES:
-            channel = channels.to(target, settings.addresses[target], anonymous=True)
+            channel = plain_channel(target, settings.addresses[target])
             to[target] = await stack.enter_async_context(channel)
         buckets = await stack.enter_async_context(_buckets(settings, clock))
         routes = Routes(bindings())
@@ -74,10 +73,9 @@ async def build(settings: RestSettings, clock: Clock | None = None) -> AsyncIter
 
 def _application(settings: RestSettings, gateway: Gateway, health: Health) -> ASGIApp:
     with_metrics = settings.mode == "development" or settings.metrics_listen is None
-    app = Starlette(
+    pages = Starlette(
         routes=[
             *documents(health, with_metrics=with_metrics),
-            Mount("/v1", gateway),
             Mount("/", Terminal(settings.terminal)),
         ],
         exception_handlers={HTTPException: not_served, Exception: faulty},
@@ -85,8 +83,11 @@ def _application(settings: RestSettings, gateway: Gateway, health: Health) -> AS
             Middleware(GZipMiddleware, minimum_size=_GZIP_BYTES_MIN, compresslevel=_GZIP_LEVEL)
         ],
     )
-    headers = security_headers(settings.mode, settings.stream_url)
-    return Envelope(app, headers, settings.answer_seconds_max)
+    parts = {
+        "/v1/": Part(gateway, security_headers(settings.mode)),
+        "/": Part(pages, page_headers(settings.mode, settings.stream_url)),
+    }
+    return Front(parts, settings.answer_seconds_max)
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -18,10 +19,10 @@ from starlette.types import Receive, Scope, Send
 
 from edge.rest.address import Addresses
 from edge.rest.limits import Limiter
-from edge.rest.metrics import observe
+from edge.rest.metrics import Observations
 from edge.rest.problem import fault_of_ours, problem
 from edge.rest.routes import Match, Mismatch, Route, Routes
-from edge.rest.session import Caller, Sessions
+from edge.rest.session import NOBODY, Caller, Sessions
 from edge.rest.transcoder import Transcoder, to_bytes
 from edge.rest.upstream import Upstream
 from services.kit.errors import Failure
@@ -31,6 +32,8 @@ from veritick.option.v1.access_pb2 import CostClass
 _JSON_TYPES = ("application/json",)
 # A client that is still sending when its connection closes would never read why.
 _DRAINED_BYTES_MAX = 1024 * 1024
+_PACKED_BYTES_MIN = 1_400
+_GZIP_LEVEL = 4
 _log = structlog.stdlib.get_logger()
 
 
@@ -80,6 +83,7 @@ class Gateway:
         self._limiter = limiter
         self._addresses = addresses
         self._bounds = bounds
+        self._metrics = Observations()
         self._operations = {id(route): _operation(route, upstream) for route in routes.all}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -92,14 +96,14 @@ class Gateway:
         else:
             operation = self._operations[id(found.route)]
             response, name = await self._answer(operation, found, request), operation.route.rpc.path
-        observe(name, response.status_code, perf_counter() - started)
+        self._metrics.observe(name, response.status_code, perf_counter() - started)
         await response(scope, receive, send)
 
     async def _answer(self, operation: _Operation, match: Match, request: Request) -> Response:
         """Answer a call, or say why not. Nothing else in the edge turns exceptions into answers."""
         headers: dict[str, str] = {}
         try:
-            caller = self._sessions.caller(request.headers, request.method, public=operation.public)
+            caller = await self._caller(operation, request)
             headers |= await self._admit(operation, caller, request)
             return await self._call(operation, match, request, caller, headers)
         except _Refused as refused:
@@ -113,6 +117,14 @@ class Gateway:
         except Exception as error:  # noqa: BLE001  the one place that answers for faults of ours
             _log.error("request failed", route=operation.route.rpc.path, exc_info=error)
             return problem(fault_of_ours(), headers=headers)
+
+    async def _caller(self, operation: _Operation, request: Request) -> Caller:
+        """Return who calls. A bad token counts as a call of nobody's, by its address."""
+        try:
+            return self._sessions.caller(request.headers, request.method, public=operation.public)
+        except Failure:
+            await self._admit(operation, NOBODY, request)
+            raise
 
     async def _admit(
         self, operation: _Operation, caller: Caller, request: Request
@@ -159,7 +171,11 @@ class Gateway:
         if answer.replay:
             headers["Idempotent-Replayed"] = "true"
         headers["Cache-Control"] = "no-store"
-        shown = Response(to_bytes(answer.shown), media_type="application/json", headers=headers)
+        body = to_bytes(answer.shown)
+        if len(body) >= _PACKED_BYTES_MIN and "gzip" in request.headers.get("accept-encoding", ""):
+            body = await asyncio.to_thread(gzip.compress, body, _GZIP_LEVEL)
+            headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+        shown = Response(body, media_type="application/json", headers=headers)
         return _with_cookies(shown, cookies)
 
     async def _body(self, request: Request, *, expected: bool) -> bytes:

@@ -6,7 +6,7 @@ import asyncio
 from urllib.parse import urlsplit
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.kit.request_id import REQUEST_ID_KEY, bind_request_id
@@ -16,7 +16,16 @@ _HSTS = "max-age=63072000; includeSubDomains"
 _FEATURES = ("accelerometer", "camera", "geolocation", "gyroscope", "microphone", "payment", "usb")
 
 
-def security_headers(mode: Mode, stream_url: str) -> dict[str, str]:
+def security_headers(mode: Mode) -> dict[str, str]:
+    """Return the headers of an answer that is data: nothing in it may ever run or be framed."""
+    headers = {
+        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return headers | ({"Strict-Transport-Security": _HSTS} if mode == "production" else {})
+
+
+def page_headers(mode: Mode, stream_url: str) -> dict[str, str]:
     """Return the headers that tell browsers what our pages may do: little, and only with us."""
     stream = urlsplit(stream_url)
     policy = {
@@ -30,47 +39,52 @@ def security_headers(mode: Mode, stream_url: str) -> dict[str, str]:
         "form-action": "'self'",
         "frame-ancestors": "'none'",
     }
-    headers = {
+    return security_headers(mode) | {
         "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
-        "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
         "Referrer-Policy": "same-origin",
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
         "Permissions-Policy": ", ".join(f"{feature}=()" for feature in _FEATURES),
     }
-    return headers | ({"Strict-Transport-Security": _HSTS} if mode == "production" else {})
 
 
-class Envelope:
-    """Middleware: gives each request an id, and each answer the id and the security headers."""
+class Part:
+    """An application with the headers that its answers carry."""
 
-    def __init__(self, app: ASGIApp, headers: dict[str, str], seconds_max: float) -> None:
-        """Wrap an application; answers that set one of the headers themselves keep it.
+    def __init__(self, app: ASGIApp, headers: dict[str, str]) -> None:
+        self.app = app
+        self.headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+
+class Front:
+    """The outermost application: chooses a part by path, and gives each request an id."""
+
+    def __init__(self, parts: dict[str, Part], seconds_max: float) -> None:
+        """Serve these parts by the beginning of a path, the first that fits.
 
         A request that is not answered and read within `seconds_max` loses its connection.
         """
+        self._parts = list(parts.items())
         self._seconds_max = seconds_max
-        self._app = app
-        self._headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
         structlog.contextvars.clear_contextvars()
         request_id = bind_request_id(Headers(scope=scope).get(REQUEST_ID_KEY))
+        part = self._part(scope["path"])
+        stamp = [(REQUEST_ID_KEY.encode(), request_id.encode()), *part.headers]
         async with asyncio.timeout(self._seconds_max):
-            await self._app(scope, receive, self._stamping(send, request_id))
+            await part.app(scope, receive, _stamping(send, stamp))
 
-    def _stamping(self, send: Send, request_id: str) -> Send:
-        async def stamped(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers[REQUEST_ID_KEY] = request_id
-                present = {name for name, _ in message["headers"]}
-                message["headers"] += [pair for pair in self._headers if pair[0] not in present]
-            await send(message)
+    def _part(self, path: str) -> Part:
+        return next(part for beginning, part in self._parts if path.startswith(beginning))
 
-        return stamped
+
+def _stamping(send: Send, stamp: list[tuple[bytes, bytes]]) -> Send:
+    async def stamped(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], *stamp]
+        await send(message)
+
+    return stamped

@@ -11,7 +11,20 @@ SECONDS = Histogram(
 ANSWERS = Counter("veritick_edge_answers_total", "Answers by status", ["route", "status"])
 
 
-def observe(route: str, status: int, seconds: float) -> None:
-    """Count one answer of an RPC's route."""
-    SECONDS.labels(route).observe(seconds)
-    ANSWERS.labels(route, str(status)).inc()
+class Observations:
+    """Counts answers; labels are looked up once per route and status."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, Histogram] = {}
+        self._answers: dict[tuple[str, int], Counter] = {}
+
+    def observe(self, route: str, status: int, seconds: float) -> None:
+        """Count one answer of an RPC's route."""
+        spent = self._seconds.get(route)
+        if spent is None:
+            spent = self._seconds[route] = SECONDS.labels(route)
+        spent.observe(seconds)
+        answers = self._answers.get((route, status))
+        if answers is None:
+            answers = self._answers[route, status] = ANSWERS.labels(route, str(status))
+        answers.inc()

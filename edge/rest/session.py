@@ -69,6 +69,9 @@ class Caller:
     cookies: dict[str, str]
 
 
+NOBODY = Caller(ANONYMOUS, None, in_cookies=False, cookies={})
+
+
 class Sessions:
     """Reads callers from requests, and puts tokens into cookies."""
 

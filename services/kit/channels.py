@@ -18,7 +18,7 @@ from services.kit.request_id import REQUEST_ID_KEY, current_request_id
 from services.kit.status import failure_of
 from services.kit.tokens import Keyring
 
-__all__ = ["Channels", "failure_of"]
+__all__ = ["Channels", "failure_of", "plain_channel"]
 
 DEADLINE_SECONDS = 5.0
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
@@ -62,9 +62,22 @@ class Channels:
         )
         return grpc.aio.insecure_channel(
             address,
-            options=(*_OPTIONS, ("grpc.service_config", service_config(target))),
+            options=_options(target),
             interceptors=(_UnaryDressing(token), _StreamDressing(token)),
         )
+
+
+def plain_channel(target: str, address: str) -> grpc.aio.Channel:
+    """Return a channel that adds nothing to a call but its retries.
+
+    For the edge, which passes on what its callers bring: token, request id and deadline are its
+    own to give with each call.
+    """
+    return grpc.aio.insecure_channel(address, options=_options(target))
+
+
+def _options(target: str) -> tuple[tuple[str, str | int], ...]:
+    return (*_OPTIONS, ("grpc.service_config", service_config(target)))
 
 
 def services_of(target: str) -> Iterator[ServiceDescriptor]:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, cast
 import grpc
 import structlog
 from google.protobuf.message import Message
-from grpc_status import rpc_status
 
 from services.kit.access import check_access
 from services.kit.clock import Clock
@@ -28,7 +27,7 @@ from services.kit.metrics import RPC_REFUSED, RPC_SECONDS
 from services.kit.principal import ANONYMOUS, Principal, set_caller
 from services.kit.reason import Reason
 from services.kit.request_id import REQUEST_ID_KEY, bind_request_id, current_request_id
-from services.kit.status import status_of
+from services.kit.status import DETAILS_KEY, grpc_code, status_of
 from services.kit.tokens import Keyring
 from services.kit.validation import validate
 
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
 
 _BEARER = "Bearer "
 _INFRASTRUCTURE = "/grpc."
+_NO_RETRY = ("grpc-retry-pushback-ms", "-1")
 _UNARY_SECONDS_MAX = 30.0
 _log = structlog.stdlib.get_logger()
 
@@ -162,8 +162,13 @@ async def _refuse(rpc: Rpc, error: Exception, context: Context) -> Message:
     RPC_REFUSED.labels(rpc.path, failure.reason.value).inc()
     if failure.reason is Reason.INTERNAL:
         _log.error("call failed", method=rpc.path, exc_info=error)
+    # Who was answered was heard: gRPC's own retries are for calls that reached nobody.
     with _aborting():
-        await context.abort_with_status(rpc_status.to_status(status_of(failure)))
+        await context.abort(
+            grpc_code(failure),
+            failure.message,
+            ((DETAILS_KEY, status_of(failure).SerializeToString()), _NO_RETRY),
+        )
     raise AssertionError("abort returns never")
 
 

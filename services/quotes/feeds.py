@@ -105,6 +105,8 @@ class WebSocketFeed:
                 self._connection = None
                 asking.cancel()
                 await asyncio.wait({asking})
+                # A closing handshake would wait behind packets that nobody reads any more.
+                connection.transport.abort()
 
     async def _ask(self, connection: ClientConnection) -> None:
         """Tell the server what is wanted, now and whenever that changes."""

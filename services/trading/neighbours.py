@@ -20,6 +20,7 @@ from veritick.quotes.v1.market_data_service_pb2_grpc import MarketDataServiceStu
 
 _PAUSE_SECONDS = 0.2
 _SILENCE_SECONDS_MAX = 5.0
+_TRADER = "trader"
 _log = structlog.stdlib.get_logger()
 
 
@@ -81,14 +82,17 @@ def apply(response: WatchMarketResponse, view: MarketView) -> None:
 def opening_accounts(
     open_account: Callable[[UUID], Awaitable[object]],
 ) -> Callable[[AsyncConnection, JournalEntry], Awaitable[None]]:
-    """Return what to do with identity's events: a user who exists has an account in this book.
+    """Return what to do with identity's events: every trader has an account in this book.
 
     The book's writer opens it, in a transaction of its own; a crash before the position is stored
     only asks for it again, which changes nothing.
     """
 
     async def apply_event(_: AsyncConnection, entry: JournalEntry) -> None:
-        if entry.event.WhichOneof("data") == "user_changed":
-            await open_account(UUID(entry.event.user_changed.user.user_id))
+        if entry.event.WhichOneof("data") != "user_changed":
+            return
+        user = entry.event.user_changed.user
+        if _TRADER in user.roles:
+            await open_account(UUID(user.user_id))
 
     return apply_event

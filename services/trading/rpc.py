@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from uuid import UUID
@@ -25,6 +26,7 @@ from services.trading.wire import (
     account_subject,
     money,
     order_tick,
+    refusal,
     terms_message,
     to_book_id,
     to_order_request,
@@ -150,6 +152,21 @@ class OrderFace(OrderServiceServicer):
         placed: Placed = await desk.writer.submit(command)
         order = desk.wire.booked(placed.booked)
         return orders_pb.PlaceOrderResponse(order=order, replay=placed.replay)
+
+    async def PlaceOrders(
+        self, request: orders_pb.PlaceOrdersRequest, context: Any
+    ) -> orders_pb.PlaceOrdersResponse:
+        # They are submitted before any is awaited, and so share their commits.
+        items = (self._place_one(item, context) for item in request.orders)
+        return orders_pb.PlaceOrdersResponse(results=await asyncio.gather(*items))
+
+    async def _place_one(
+        self, item: orders_pb.PlaceOrderRequest, context: Any
+    ) -> orders_pb.PlaceOrderResult:
+        try:
+            return orders_pb.PlaceOrderResult(placed=await self.PlaceOrder(item, context))
+        except Failure as failure:
+            return orders_pb.PlaceOrderResult(refused=refusal(failure))
 
     async def GetOrder(
         self, request: orders_pb.GetOrderRequest, context: Any

@@ -16,6 +16,7 @@ from services.trading import market, order, terms
 from services.trading.book import Account, BookedOrder, DueOrder
 from services.trading.ledger import StatementLine
 from services.trading.order import Close, Direction, Order, OrderRequest, Outcome, VoidReason
+from veritick.error.v1.error_reason_pb2 import ErrorReason
 from veritick.event.v1.event_pb2 import (
     BalanceChanged,
     Event,
@@ -135,6 +136,15 @@ def to_proposal_request(
         stake=to_money(message.stake),
         duration_seconds=message.duration_seconds if given("duration_seconds") else None,
         expire_time=to_datetime(message.expire_time) if given("expire_time") else None,
+    )
+
+
+def refusal(failure: Failure) -> order_service_pb2.OrderRefusal:
+    """Return why one of several orders was refused."""
+    return order_service_pb2.OrderRefusal(
+        reason=ErrorReason.Value(failure.reason.value),
+        message=failure.message,
+        metadata=failure.metadata,
     )
 
 

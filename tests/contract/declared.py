@@ -123,4 +123,5 @@ def _messages(message: DescriptorProto, scope: str) -> Iterator[tuple[str, Descr
     name = f"{scope}.{message.name}"
     yield name, message
     for nested in message.nested_type:
-        yield from _messages(nested, name)
+        if not nested.options.map_entry:
+            yield from _messages(nested, name)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from google.api import annotations_pb2
-from google.protobuf.descriptor_pb2 import FieldDescriptorProto, MethodOptions
+from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, MethodOptions
 from google.rpc import code_pb2
 
 from services.identity.permission import PERMISSIONS
@@ -133,12 +133,21 @@ def every_change_of_money_carries_a_request_id(contract: Contract) -> Iterator[s
             if how not in contract.comment(rpc.name):
                 yield f"{rpc.name} does not say that it is idempotent {how}"
             continue
-        field = field_named(contract.request(rpc), "request_id")
+        field = field_named(_one_change(contract, rpc), "request_id")
         rules = field.options.Extensions[field_rules] if field else FieldRules()
         if not (rules.required and rules.format == FieldRules.UUID):
             yield f"{rpc.name} has no required request_id in the format UUID"
         if rpc.method.options.idempotency_level != MethodOptions.IDEMPOTENT:
             yield f"{rpc.name} is not declared IDEMPOTENT"
+
+
+def _one_change(contract: Contract, rpc: Rpc) -> DescriptorProto:
+    """What asks for one change: the request, or an item of a request that is nothing but a list."""
+    request = contract.request(rpc)
+    only = request.field[0] if len(request.field) == 1 else None
+    if only is not None and only.label == FieldDescriptorProto.LABEL_REPEATED:
+        return contract.messages.get(only.type_name.removeprefix("."), request)
+    return request
 
 
 def _moves_money(contract: Contract, rpc: Rpc) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+import pytest_asyncio
 from pydantic import SecretStr
 from websockets.asyncio.client import connect
 
@@ -268,3 +269,15 @@ async def feed() -> AsyncIterator[Simulator]:
 async def quotes(world: World, feed: Simulator) -> AsyncIterator[Quotes]:
     async with world.running(feed.url) as running:
         yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def quotes_for_a_while(
+    postgres: Postgres, valkey: ValkeyServer, quotes_keys: Path
+) -> AsyncIterator[Quotes]:
+    """One quotes for all tests of a module that only look."""
+    with postgres.database("quotes") as access:
+        world = World(access, quotes_keys, valkey.url)
+        async with simulator() as feed, world.running(feed.url) as running:
+            await running.until_status("BTCUSD", "OPEN")
+            yield running

@@ -83,8 +83,18 @@ async def test_a_terminal_that_is_not_built_says_how(rest_world: World, tmp_path
         assert "make terminal" in page.text
 
 
-async def test_every_answer_binds_the_browser(rest: httpx.AsyncClient) -> None:
-    for path in ("/", "/docs", "/v1/instruments", "/v1/nothing", "/healthz", "/openapi.json"):
+async def test_data_can_neither_run_nor_be_framed(rest: httpx.AsyncClient) -> None:
+    for path in ("/v1/instruments", "/v1/nothing", "/v1/users/me"):
+        headers = (await rest.get(path, headers=HTML)).headers
+        policy = headers["content-security-policy"]
+        assert policy == "default-src 'none'; frame-ancestors 'none'"
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["cache-control"] == "no-store"
+        assert headers["x-request-id"]
+
+
+async def test_every_page_binds_the_browser(rest: httpx.AsyncClient) -> None:
+    for path in ("/", "/docs", "/healthz", "/openapi.json", "/nothing"):
         headers = (await rest.get(path, headers=HTML)).headers
         policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
         assert policy["default-src"] == "'self'"

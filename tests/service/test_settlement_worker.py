@@ -24,6 +24,8 @@ from services.trading.order import Direction
 from tests.service.settlement_world import ENTRY, World
 from tests.service.trading_fixtures import SYMBOL
 from tests.settlement_receipt import hash_of
+from tests.stores import Postgres
+from veritick.trading.v1 import order_pb2
 from veritick.trading.v1.book_service_pb2 import DueOrder
 
 pytest_plugins = ["tests.service.settlement_fixtures"]
@@ -219,7 +221,7 @@ async def test_an_order_that_its_book_does_not_know_raises_an_alarm_and_holds_up
     lost = DueOrder(
         order_id=f"demo_{uuid4()}",
         instrument=SYMBOL,
-        direction=DOWN,
+        direction=order_pb2.DOWN,
         entry_price_mantissa=ENTRY,
         expire_time=to_timestamp(expiry),
     )
@@ -277,17 +279,13 @@ async def test_a_worker_of_a_past_term_can_store_nothing(world: World) -> None:
 
 
 @pytest.mark.parametrize("table", ["decision", "receipt", "fixing"])
-@pytest.mark.parametrize(
-    "change", ["UPDATE {} SET instrument = 'X'", "DELETE FROM {}", "TRUNCATE {}"]
-)
-def test_the_service_can_change_nothing_it_has_decided(
-    world: World, table: str, change: str
-) -> None:
-    with (
-        psycopg.connect(world.access.service) as connection,
-        pytest.raises(psycopg.errors.InsufficientPrivilege),
-    ):
-        connection.execute(change.format(table).encode())
+def test_the_service_can_change_nothing_it_has_decided(postgres: Postgres, table: str) -> None:
+    changes = ("UPDATE {} SET instrument = 'X'", "DELETE FROM {}", "TRUNCATE {}")
+    with postgres.database("settlement") as access, psycopg.connect(access.service) as connection:
+        for change in changes:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(change.format(table).encode())
+            connection.rollback()
 
 
 @contextmanager

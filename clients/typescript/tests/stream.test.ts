@@ -83,7 +83,7 @@ describe("connecting", () => {
   test("subscribes at once when the connection is there already, and once for all listeners", async () => {
     const socket = await letIn();
     stream.subscribe("ticks:BTCUSD", collect);
-    const end = stream.subscribe("ticks:BTCUSD", collect);
+    const end = stream.subscribe("ticks:BTCUSD", { ...collect });
     expect(socket.subscribed).toHaveLength(1);
     end();
     expect(socket.sent.at(-1)).toEqual({ op: "subscribe", channel: "ticks:BTCUSD" });

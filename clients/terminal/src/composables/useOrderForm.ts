@@ -26,6 +26,9 @@ import { useOrders } from "@/stores/orders";
 import { usePreferences } from "@/stores/preferences";
 import type { Order } from "@veritick/client";
 
+/** The second click of a double click comes within this, and buys nothing. */
+const DOUBLE_CLICK_MS = 400;
+
 const QUICK_AMOUNTS = [1n, 5n, 10n, 25n, 50n, 100n];
 
 export interface OrderForm {
@@ -108,6 +111,7 @@ export function useOrderForm(): OrderForm {
       throw new Failure({ reason: "INVALID_REQUEST" });
     }
     sending.value = direction;
+    const calm = new Promise((resolve) => setTimeout(resolve, DOUBLE_CLICK_MS));
     try {
       return await orders.place(account.accountId, {
         instrument: preferences.symbol,
@@ -117,7 +121,7 @@ export function useOrderForm(): OrderForm {
         payoutBp: price,
       });
     } finally {
-      sending.value = undefined;
+      void calm.then(() => (sending.value = undefined));
     }
   }
 

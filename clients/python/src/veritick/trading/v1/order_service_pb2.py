@@ -24,6 +24,7 @@ _sym_db = _symbol_database.Default()
 
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from veritick.error.v1 import error_reason_pb2 as veritick_dot_error_dot_v1_dot_error__reason__pb2
 from veritick.option.v1 import access_pb2 as veritick_dot_option_dot_v1_dot_access__pb2
 from veritick.option.v1 import field_pb2 as veritick_dot_option_dot_v1_dot_field__pb2
 from veritick.quotes.v1 import instrument_pb2 as veritick_dot_quotes_dot_v1_dot_instrument__pb2
@@ -32,7 +33,7 @@ from veritick.type.v1 import money_pb2 as veritick_dot_type_dot_v1_dot_money__pb
 from veritick.type.v1 import price_pb2 as veritick_dot_type_dot_v1_dot_price__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'veritick/trading/v1/order_service.proto\x12\x13veritick.trading.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fveritick/option/v1/access.proto\x1a\x1everitick/option/v1/field.proto\x1a#veritick/quotes/v1/instrument.proto\x1a\x1fveritick/trading/v1/order.proto\x1a\x1cveritick/type/v1/money.proto\x1a\x1cveritick/type/v1/price.proto\"\xa4\x02\n\x12GetProposalRequest\x12\x1c\n\naccount_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x03\x12,\n\ninstrument\x18\x02 \x01(\tB\x18\xba\xbb\x18\x14\x08\x01\"\x10^[A-Z0-9]{2,20}$\x12\x39\n\tdirection\x18\x03 \x01(\x0e\x32\x1e.veritick.trading.v1.DirectionB\x06\xba\xbb\x18\x02\x08\x01\x12.\n\x05stake\x18\x04 \x01(\x0b\x32\x17.veritick.type.v1.MoneyB\x06\xba\xbb\x18\x02\x08\x01\x12\x1a\n\x10\x64uration_seconds\x18\x05 \x01(\x05H\x00\x12\x31\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x42\x08\n\x06\x65xpiry\"F\n\x13GetProposalResponse\x12/\n\x08proposal\x18\x01 \x01(\x0b\x32\x1d.veritick.trading.v1.Proposal\"\xef\x01\n\x08Proposal\x12,\n\nentry_tick\x18\x01 \x01(\x0b\x32\x18.veritick.quotes.v1.Tick\x12\x11\n\tpayout_bp\x18\x02 \x01(\x05\x12\x30\n\x0freturned_on_win\x18\x03 \x01(\x0b\x32\x17.veritick.type.v1.Money\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rterms_version\x18\x05 \x01(\x03\x12(\n\x04time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa2\x04\n\x11PlaceOrderRequest\x12\x1c\n\naccount_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x03\x12\x1c\n\nrequest_id\x18\x02 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x01\x12,\n\ninstrument\x18\x03 \x01(\tB\x18\xba\xbb\x18\x14\x08\x01\"\x10^[A-Z0-9]{2,20}$\x12\x39\n\tdirection\x18\x04 \x01(\x0e\x32\x1e.veritick.trading.v1.DirectionB\x06\xba\xbb\x18\x02\x08\x01\x12.\n\x05stake\x18\x05 \x01(\x0b\x32\x17.veritick.type.v1.MoneyB\x06\xba\xbb\x18\x02\x08\x01\x12\x1a\n\x10\x64uration_seconds\x18\x06 \x01(\x05H\x00\x12\x31\n\x0b\x65xpire_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x12/\n\x0bvalid_until\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\"\n\rmin_payout_bp\x18\t \x01(\x05\x42\x06\xba\xbb\x18\x02(\x00H\x01\x88\x01\x01\x12\x32\n\x11\x65ntry_price_limit\x18\n \x01(\x0b\x32\x17.veritick.type.v1.Price\x12*\n\x15last_seen_tick_number\x18\x0b \x01(\x03\x42\x06\xba\xbb\x18\x02(\x00H\x02\x88\x01\x01\x42\x08\n\x06\x65xpiryB\x10\n\x0e_min_payout_bpB\x18\n\x16_last_seen_tick_number\"O\n\x12PlaceOrderResponse\x12)\n\x05order\x18\x01 \x01(\x0b\x32\x1a.veritick.trading.v1.Order\x12\x0e\n\x06replay\x18\x02 \x01(\x08\"K\n\x0fGetOrderRequest\x12\x1c\n\naccount_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x03\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x03\"=\n\x10GetOrderResponse\x12)\n\x05order\x18\x01 \x01(\x0b\x32\x1a.veritick.trading.v1.Order\"\xa1\x01\n\x11ListOrdersRequest\x12\x1c\n\naccount_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x03\x12\x1c\n\tpage_size\x18\x02 \x01(\x05\x42\t\xba\xbb\x18\x05(\x00\x30\xf4\x03\x12\x1b\n\npage_token\x18\x03 \x01(\tB\x07\xba\xbb\x18\x03\x18\xc8\x01\x12\x17\n\x06\x66ilter\x18\x04 \x01(\tB\x07\xba\xbb\x18\x03\x18\xc8\x01\x12\x1a\n\nrequest_id\x18\x05 \x01(\tB\x06\xba\xbb\x18\x02@\x01\"Y\n\x12ListOrdersResponse\x12*\n\x06orders\x18\x01 \x03(\x0b\x32\x1a.veritick.trading.v1.Order\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\x8f\x05\n\x0cOrderService\x12\xa3\x01\n\x0bGetProposal\x12\'.veritick.trading.v1.GetProposalRequest\x1a(.veritick.trading.v1.GetProposalResponse\"A\x90\x02\x01\xaa\xbb\x18\x02\x10\x01\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02.\x12\"/v1/accounts/{account_id}/proposalb\x08proposal\x12\x9e\x01\n\nPlaceOrder\x12&.veritick.trading.v1.PlaceOrderRequest\x1a\'.veritick.trading.v1.PlaceOrderResponse\"?\x90\x02\x02\xaa\xbb\x18\x02\x10\x01\xb0\xbb\x18\x03\x82\xd3\xe4\x93\x02,\" /v1/accounts/{account_id}/orders:\x01*b\x05order\x12\xa0\x01\n\x08GetOrder\x12$.veritick.trading.v1.GetOrderRequest\x1a%.veritick.trading.v1.GetOrderResponse\"G\x90\x02\x01\xaa\xbb\x18\x02\x10\x01\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x34\x12+/v1/accounts/{account_id}/orders/{order_id}b\x05order\x12\x94\x01\n\nListOrders\x12&.veritick.trading.v1.ListOrdersRequest\x1a\'.veritick.trading.v1.ListOrdersResponse\"5\x90\x02\x01\xaa\xbb\x18\x02\x10\x01\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02\"\x12 /v1/accounts/{account_id}/ordersb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'veritick/trading/v1/order_service.proto\x12\x13veritick.trading.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$veritick/error/v1/error_reason.proto\x1a\x1fveritick/option/v1/access.proto\x1a\x1everitick/option/v1/field.proto\x1a#veritick/quotes/v1/instrument.proto\x1a\x1fveritick/trading/v1/order.proto\x1a\x1cveritick/type/v1/money.proto\x1a\x1cveritick/type/v1/price.proto\"\xa4\x02\n\x12GetProposalRequest\x12\x1c\n\naccount_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x03\x12,\n\ninstrument\x18\x02 \x01(\tB\x18\xba\xbb\x18\x14\x08\x01\"\x10^[A-Z0-9]{2,20}$\x12\x39\n\tdirection\x18\x03 \x01(\x0e\x32\x1e.veritick.trading.v1.DirectionB\x06\xba\xbb\x18\x02\x08\x01\x12.\n\x05stake\x18\x04 \x01(\x0b\x32\x17.veritick.type.v1.MoneyB\x06\xba\xbb\x18\x02\x08\x01\x12\x1a\n\x10\x64uration_seconds\x18\x05 \x01(\x05H\x00\x12\x31\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x42\x08\n\x06\x65xpiry\"F\n\x13GetProposalResponse\x12/\n\x08proposal\x18\x01 \x01(\x0b\x32\x1d.veritick.trading.v1.Proposal\"\xef\x01\n\x08Proposal\x12,\n\nentry_tick\x18\x01 \x01(\x0b\x32\x18.veritick.quotes.v1.Tick\x12\x11\n\tpayout_bp\x18\x02 \x01(\x05\x12\x30\n\x0freturned_on_win\x18\x03 \x01(\x0b\x32\x17.veritick.type.v1.Money\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rterms_version\x18\x05 \x01(\x03\x12(\n\x04time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa2\x04\n\x11PlaceOrderRequest\x12\x1c\n\naccount_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x03\x12\x1c\n\nrequest_id\x18\x02 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x01\x12,\n\ninstrument\x18\x03 \x01(\tB\x18\xba\xbb\x18\x14\x08\x01\"\x10^[A-Z0-9]{2,20}$\x12\x39\n\tdirection\x18\x04 \x01(\x0e\x32\x1e.veritick.trading.v1.DirectionB\x06\xba\xbb\x18\x02\x08\x01\x12.\n\x05stake\x18\x05 \x01(\x0b\x32\x17.veritick.type.v1.MoneyB\x06\xba\xbb\x18\x02\x08\x01\x12\x1a\n\x10\x64uration_seconds\x18\x06 \x01(\x05H\x00\x12\x31\n\x0b\x65xpire_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x12/\n\x0bvalid_until\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\"\n\rmin_payout_bp\x18\t \x01(\x05\x42\x06\xba\xbb\x18\x02(\x00H\x01\x88\x01\x01\x12\x32\n\x11\x65ntry_price_limit\x18\n \x01(\x0b\x32\x17.veritick.type.v1.Price\x12*\n\x15last_seen_tick_number\x18\x0b \x01(\x03\x42\x06\xba\xbb\x18\x02(\x00H\x02\x88\x01\x01\x42\x08\n\x06\x65xpiryB\x10\n\x0e_min_payout_bpB\x18\n\x16_last_seen_tick_number\"O\n\x12PlaceOrderResponse\x12)\n\x05order\x18\x01 \x01(\x0b\x32\x1a.veritick.trading.v1.Order\x12\x0e\n\x06replay\x18\x02 \x01(\x08\"W\n\x12PlaceOrdersRequest\x12\x41\n\x06orders\x18\x01 \x03(\x0b\x32&.veritick.trading.v1.PlaceOrderRequestB\t\xba\xbb\x18\x05\x08\x01\x38\xc8\x01\"M\n\x13PlaceOrdersResponse\x12\x36\n\x07results\x18\x01 \x03(\x0b\x32%.veritick.trading.v1.PlaceOrderResult\"\x8d\x01\n\x10PlaceOrderResult\x12\x39\n\x06placed\x18\x01 \x01(\x0b\x32\'.veritick.trading.v1.PlaceOrderResponseH\x00\x12\x34\n\x07refused\x18\x02 \x01(\x0b\x32!.veritick.trading.v1.OrderRefusalH\x00\x42\x08\n\x06result\"\xc3\x01\n\x0cOrderRefusal\x12.\n\x06reason\x18\x01 \x01(\x0e\x32\x1e.veritick.error.v1.ErrorReason\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x41\n\x08metadata\x18\x03 \x03(\x0b\x32/.veritick.trading.v1.OrderRefusal.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"K\n\x0fGetOrderRequest\x12\x1c\n\naccount_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x03\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x03\"=\n\x10GetOrderResponse\x12)\n\x05order\x18\x01 \x01(\x0b\x32\x1a.veritick.trading.v1.Order\"\xa1\x01\n\x11ListOrdersRequest\x12\x1c\n\naccount_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x03\x12\x1c\n\tpage_size\x18\x02 \x01(\x05\x42\t\xba\xbb\x18\x05(\x00\x30\xf4\x03\x12\x1b\n\npage_token\x18\x03 \x01(\tB\x07\xba\xbb\x18\x03\x18\xc8\x01\x12\x17\n\x06\x66ilter\x18\x04 \x01(\tB\x07\xba\xbb\x18\x03\x18\xc8\x01\x12\x1a\n\nrequest_id\x18\x05 \x01(\tB\x06\xba\xbb\x18\x02@\x01\"Y\n\x12ListOrdersResponse\x12*\n\x06orders\x18\x01 \x03(\x0b\x32\x1a.veritick.trading.v1.Order\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\x9c\x06\n\x0cOrderService\x12\xa3\x01\n\x0bGetProposal\x12\'.veritick.trading.v1.GetProposalRequest\x1a(.veritick.trading.v1.GetProposalResponse\"A\x90\x02\x01\xaa\xbb\x18\x02\x10\x01\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02.\x12\"/v1/accounts/{account_id}/proposalb\x08proposal\x12\x9e\x01\n\nPlaceOrder\x12&.veritick.trading.v1.PlaceOrderRequest\x1a\'.veritick.trading.v1.PlaceOrderResponse\"?\x90\x02\x02\xaa\xbb\x18\x02\x10\x01\xb0\xbb\x18\x03\x82\xd3\xe4\x93\x02,\" /v1/accounts/{account_id}/orders:\x01*b\x05order\x12\x8a\x01\n\x0bPlaceOrders\x12\'.veritick.trading.v1.PlaceOrdersRequest\x1a(.veritick.trading.v1.PlaceOrdersResponse\"(\x90\x02\x02\xaa\xbb\x18\x02\x10\x01\xb0\xbb\x18\x03\x82\xd3\xe4\x93\x02\x15\"\x10/v1/orders:batch:\x01*\x12\xa0\x01\n\x08GetOrder\x12$.veritick.trading.v1.GetOrderRequest\x1a%.veritick.trading.v1.GetOrderResponse\"G\x90\x02\x01\xaa\xbb\x18\x02\x10\x01\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x34\x12+/v1/accounts/{account_id}/orders/{order_id}b\x05order\x12\x94\x01\n\nListOrders\x12&.veritick.trading.v1.ListOrdersRequest\x1a\'.veritick.trading.v1.ListOrdersResponse\"5\x90\x02\x01\xaa\xbb\x18\x02\x10\x01\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02\"\x12 /v1/accounts/{account_id}/ordersb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -61,6 +62,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PLACEORDERREQUEST'].fields_by_name['min_payout_bp']._serialized_options = b'\272\273\030\002(\000'
   _globals['_PLACEORDERREQUEST'].fields_by_name['last_seen_tick_number']._loaded_options = None
   _globals['_PLACEORDERREQUEST'].fields_by_name['last_seen_tick_number']._serialized_options = b'\272\273\030\002(\000'
+  _globals['_PLACEORDERSREQUEST'].fields_by_name['orders']._loaded_options = None
+  _globals['_PLACEORDERSREQUEST'].fields_by_name['orders']._serialized_options = b'\272\273\030\005\010\0018\310\001'
+  _globals['_ORDERREFUSAL_METADATAENTRY']._loaded_options = None
+  _globals['_ORDERREFUSAL_METADATAENTRY']._serialized_options = b'8\001'
   _globals['_GETORDERREQUEST'].fields_by_name['account_id']._loaded_options = None
   _globals['_GETORDERREQUEST'].fields_by_name['account_id']._serialized_options = b'\272\273\030\004\010\001@\003'
   _globals['_GETORDERREQUEST'].fields_by_name['order_id']._loaded_options = None
@@ -79,28 +84,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ORDERSERVICE'].methods_by_name['GetProposal']._serialized_options = b'\220\002\001\252\273\030\002\020\001\260\273\030\001\202\323\344\223\002.\022\"/v1/accounts/{account_id}/proposalb\010proposal'
   _globals['_ORDERSERVICE'].methods_by_name['PlaceOrder']._loaded_options = None
   _globals['_ORDERSERVICE'].methods_by_name['PlaceOrder']._serialized_options = b'\220\002\002\252\273\030\002\020\001\260\273\030\003\202\323\344\223\002,\" /v1/accounts/{account_id}/orders:\001*b\005order'
+  _globals['_ORDERSERVICE'].methods_by_name['PlaceOrders']._loaded_options = None
+  _globals['_ORDERSERVICE'].methods_by_name['PlaceOrders']._serialized_options = b'\220\002\002\252\273\030\002\020\001\260\273\030\003\202\323\344\223\002\025\"\020/v1/orders:batch:\001*'
   _globals['_ORDERSERVICE'].methods_by_name['GetOrder']._loaded_options = None
   _globals['_ORDERSERVICE'].methods_by_name['GetOrder']._serialized_options = b'\220\002\001\252\273\030\002\020\001\260\273\030\001\202\323\344\223\0024\022+/v1/accounts/{account_id}/orders/{order_id}b\005order'
   _globals['_ORDERSERVICE'].methods_by_name['ListOrders']._loaded_options = None
   _globals['_ORDERSERVICE'].methods_by_name['ListOrders']._serialized_options = b'\220\002\001\252\273\030\002\020\001\260\273\030\001\202\323\344\223\002\"\022 /v1/accounts/{account_id}/orders'
-  _globals['_GETPROPOSALREQUEST']._serialized_start=323
-  _globals['_GETPROPOSALREQUEST']._serialized_end=615
-  _globals['_GETPROPOSALRESPONSE']._serialized_start=617
-  _globals['_GETPROPOSALRESPONSE']._serialized_end=687
-  _globals['_PROPOSAL']._serialized_start=690
-  _globals['_PROPOSAL']._serialized_end=929
-  _globals['_PLACEORDERREQUEST']._serialized_start=932
-  _globals['_PLACEORDERREQUEST']._serialized_end=1478
-  _globals['_PLACEORDERRESPONSE']._serialized_start=1480
-  _globals['_PLACEORDERRESPONSE']._serialized_end=1559
-  _globals['_GETORDERREQUEST']._serialized_start=1561
-  _globals['_GETORDERREQUEST']._serialized_end=1636
-  _globals['_GETORDERRESPONSE']._serialized_start=1638
-  _globals['_GETORDERRESPONSE']._serialized_end=1699
-  _globals['_LISTORDERSREQUEST']._serialized_start=1702
-  _globals['_LISTORDERSREQUEST']._serialized_end=1863
-  _globals['_LISTORDERSRESPONSE']._serialized_start=1865
-  _globals['_LISTORDERSRESPONSE']._serialized_end=1954
-  _globals['_ORDERSERVICE']._serialized_start=1957
-  _globals['_ORDERSERVICE']._serialized_end=2612
+  _globals['_GETPROPOSALREQUEST']._serialized_start=361
+  _globals['_GETPROPOSALREQUEST']._serialized_end=653
+  _globals['_GETPROPOSALRESPONSE']._serialized_start=655
+  _globals['_GETPROPOSALRESPONSE']._serialized_end=725
+  _globals['_PROPOSAL']._serialized_start=728
+  _globals['_PROPOSAL']._serialized_end=967
+  _globals['_PLACEORDERREQUEST']._serialized_start=970
+  _globals['_PLACEORDERREQUEST']._serialized_end=1516
+  _globals['_PLACEORDERRESPONSE']._serialized_start=1518
+  _globals['_PLACEORDERRESPONSE']._serialized_end=1597
+  _globals['_PLACEORDERSREQUEST']._serialized_start=1599
+  _globals['_PLACEORDERSREQUEST']._serialized_end=1686
+  _globals['_PLACEORDERSRESPONSE']._serialized_start=1688
+  _globals['_PLACEORDERSRESPONSE']._serialized_end=1765
+  _globals['_PLACEORDERRESULT']._serialized_start=1768
+  _globals['_PLACEORDERRESULT']._serialized_end=1909
+  _globals['_ORDERREFUSAL']._serialized_start=1912
+  _globals['_ORDERREFUSAL']._serialized_end=2107
+  _globals['_ORDERREFUSAL_METADATAENTRY']._serialized_start=2060
+  _globals['_ORDERREFUSAL_METADATAENTRY']._serialized_end=2107
+  _globals['_GETORDERREQUEST']._serialized_start=2109
+  _globals['_GETORDERREQUEST']._serialized_end=2184
+  _globals['_GETORDERRESPONSE']._serialized_start=2186
+  _globals['_GETORDERRESPONSE']._serialized_end=2247
+  _globals['_LISTORDERSREQUEST']._serialized_start=2250
+  _globals['_LISTORDERSREQUEST']._serialized_end=2411
+  _globals['_LISTORDERSRESPONSE']._serialized_start=2413
+  _globals['_LISTORDERSRESPONSE']._serialized_end=2502
+  _globals['_ORDERSERVICE']._serialized_start=2505
+  _globals['_ORDERSERVICE']._serialized_end=3301
 # @@protoc_insertion_point(module_scope)

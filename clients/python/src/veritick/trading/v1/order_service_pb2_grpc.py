@@ -45,6 +45,11 @@ class OrderServiceStub:
                 request_serializer=veritick_dot_trading_dot_v1_dot_order__service__pb2.PlaceOrderRequest.SerializeToString,
                 response_deserializer=veritick_dot_trading_dot_v1_dot_order__service__pb2.PlaceOrderResponse.FromString,
                 _registered_method=True)
+        self.PlaceOrders = channel.unary_unary(
+                '/veritick.trading.v1.OrderService/PlaceOrders',
+                request_serializer=veritick_dot_trading_dot_v1_dot_order__service__pb2.PlaceOrdersRequest.SerializeToString,
+                response_deserializer=veritick_dot_trading_dot_v1_dot_order__service__pb2.PlaceOrdersResponse.FromString,
+                _registered_method=True)
         self.GetOrder = channel.unary_unary(
                 '/veritick.trading.v1.OrderService/GetOrder',
                 request_serializer=veritick_dot_trading_dot_v1_dot_order__service__pb2.GetOrderRequest.SerializeToString,
@@ -91,6 +96,17 @@ class OrderServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PlaceOrders(self, request, context):
+        """PlaceOrders buys up to 200 orders, each as PlaceOrder would, and answers one result per item.
+
+        Items are taken in order and independently of each other: a refused one moves nothing and
+        keeps none of the others back. Each carries its own `request_id`, so repeating the whole
+        call, or a part of it, repeats nothing that happened.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetOrder(self, request, context):
         """GetOrder answers one order of the caller, open or closed.
 
@@ -121,6 +137,11 @@ def add_OrderServiceServicer_to_server(servicer, server):
                     servicer.PlaceOrder,
                     request_deserializer=veritick_dot_trading_dot_v1_dot_order__service__pb2.PlaceOrderRequest.FromString,
                     response_serializer=veritick_dot_trading_dot_v1_dot_order__service__pb2.PlaceOrderResponse.SerializeToString,
+            ),
+            'PlaceOrders': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlaceOrders,
+                    request_deserializer=veritick_dot_trading_dot_v1_dot_order__service__pb2.PlaceOrdersRequest.FromString,
+                    response_serializer=veritick_dot_trading_dot_v1_dot_order__service__pb2.PlaceOrdersResponse.SerializeToString,
             ),
             'GetOrder': grpc.unary_unary_rpc_method_handler(
                     servicer.GetOrder,
@@ -188,6 +209,33 @@ class OrderService:
             '/veritick.trading.v1.OrderService/PlaceOrder',
             veritick_dot_trading_dot_v1_dot_order__service__pb2.PlaceOrderRequest.SerializeToString,
             veritick_dot_trading_dot_v1_dot_order__service__pb2.PlaceOrderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PlaceOrders(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/veritick.trading.v1.OrderService/PlaceOrders',
+            veritick_dot_trading_dot_v1_dot_order__service__pb2.PlaceOrdersRequest.SerializeToString,
+            veritick_dot_trading_dot_v1_dot_order__service__pb2.PlaceOrdersResponse.FromString,
             options,
             channel_credentials,
             insecure,

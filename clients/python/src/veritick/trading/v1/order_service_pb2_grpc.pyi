@@ -55,6 +55,13 @@ class OrderServiceStub:
     TICK_TOO_OLD, PAYOUT_BELOW_LIMIT, ENTRY_PRICE_BEYOND_LIMIT, VALID_UNTIL_PASSED,
     LAST_SEEN_TICK_AHEAD, OPEN_ORDERS_LIMIT, EXPOSURE_LIMIT, INSUFFICIENT_FUNDS.
     """
+    PlaceOrders: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.PlaceOrdersRequest, _order_service_pb2.PlaceOrdersResponse]
+    """PlaceOrders buys up to 200 orders, each as PlaceOrder would, and answers one result per item.
+
+    Items are taken in order and independently of each other: a refused one moves nothing and
+    keeps none of the others back. Each carries its own `request_id`, so repeating the whole
+    call, or a part of it, repeats nothing that happened.
+    """
     GetOrder: _grpc.UnaryUnaryMultiCallable[_order_service_pb2.GetOrderRequest, _order_service_pb2.GetOrderResponse]
     """GetOrder answers one order of the caller, open or closed.
 
@@ -92,6 +99,13 @@ class OrderServiceAsyncStub(OrderServiceStub):
     EXPIRY_CUTOFF_PASSED, CLOCK_SKEWED, MARKET_VIEW_STALE, FEED_SILENT,
     TICK_TOO_OLD, PAYOUT_BELOW_LIMIT, ENTRY_PRICE_BEYOND_LIMIT, VALID_UNTIL_PASSED,
     LAST_SEEN_TICK_AHEAD, OPEN_ORDERS_LIMIT, EXPOSURE_LIMIT, INSUFFICIENT_FUNDS.
+    """
+    PlaceOrders: _aio.UnaryUnaryMultiCallable[_order_service_pb2.PlaceOrdersRequest, _order_service_pb2.PlaceOrdersResponse]  # type: ignore[assignment]
+    """PlaceOrders buys up to 200 orders, each as PlaceOrder would, and answers one result per item.
+
+    Items are taken in order and independently of each other: a refused one moves nothing and
+    keeps none of the others back. Each carries its own `request_id`, so repeating the whole
+    call, or a part of it, repeats nothing that happened.
     """
     GetOrder: _aio.UnaryUnaryMultiCallable[_order_service_pb2.GetOrderRequest, _order_service_pb2.GetOrderResponse]  # type: ignore[assignment]
     """GetOrder answers one order of the caller, open or closed.
@@ -139,6 +153,19 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         EXPIRY_CUTOFF_PASSED, CLOCK_SKEWED, MARKET_VIEW_STALE, FEED_SILENT,
         TICK_TOO_OLD, PAYOUT_BELOW_LIMIT, ENTRY_PRICE_BEYOND_LIMIT, VALID_UNTIL_PASSED,
         LAST_SEEN_TICK_AHEAD, OPEN_ORDERS_LIMIT, EXPOSURE_LIMIT, INSUFFICIENT_FUNDS.
+        """
+
+    @_abc_1.abstractmethod
+    def PlaceOrders(
+        self,
+        request: _order_service_pb2.PlaceOrdersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_order_service_pb2.PlaceOrdersResponse, _abc.Awaitable[_order_service_pb2.PlaceOrdersResponse]]:
+        """PlaceOrders buys up to 200 orders, each as PlaceOrder would, and answers one result per item.
+
+        Items are taken in order and independently of each other: a refused one moves nothing and
+        keeps none of the others back. Each carries its own `request_id`, so repeating the whole
+        call, or a part of it, repeats nothing that happened.
         """
 
     @_abc_1.abstractmethod

@@ -1,0 +1,55 @@
+"""A real browser in front of the whole platform."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, StorageState, sync_playwright
+
+from tests.browser.visitor import DESKTOP, Visitor, visiting
+from tests.platform import Platform
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium; without one these tests fail, since nothing else would try the page."""
+    found = [path for name in BROWSERS if (path := shutil.which(name))]
+    assert found, f"no browser: install one of {', '.join(BROWSERS)}"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found[0], args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def terminal(platform: Platform) -> Platform:
+    """The platform, with the terminal built."""
+    page = Path(__file__).parents[2] / "clients" / "terminal" / "dist" / "index.html"
+    assert page.is_file(), "the terminal is not built: run `make terminal`"
+    return platform
+
+
+@pytest.fixture(scope="session")
+def signed_in(browser: Browser, terminal: Platform) -> StorageState:
+    """The cookies of somebody who signed up once for the session, since that is rate limited."""
+    with visiting(browser, terminal) as visitor:
+        visitor.sign_up()
+        return visitor.page.context.storage_state()
+
+
+@pytest.fixture
+def newcomer(browser: Browser, terminal: Platform) -> Iterator[Visitor]:
+    """Somebody who has never been here, at a desk."""
+    with visiting(browser, terminal) as visitor:
+        yield visitor
+
+
+@pytest.fixture
+def trader(browser: Browser, terminal: Platform, signed_in: StorageState) -> Iterator[Visitor]:
+    """Somebody who is signed in, at a desk."""
+    with visiting(browser, terminal, DESKTOP, signed_in) as visitor:
+        visitor.open_trade_page()
+        yield visitor

@@ -1,0 +1,161 @@
+"""A trade, seen and done in a browser: sign up, watch, buy, see it settled, read why."""
+
+import re
+from decimal import Decimal
+
+import pytest
+from playwright.sync_api import Browser, StorageState, WebSocketRoute, expect
+
+from tests.browser.visitor import DESKTOP, PHONE, SETTLED_MS, Visitor, visiting
+from tests.platform import Platform
+
+pytestmark = [pytest.mark.platform, pytest.mark.timeout(240)]
+
+STAKE = Decimal(10)
+PROFITS = {"Won": Decimal("8.50"), "Lost": -STAKE, "Draw": Decimal(0), "Refunded": Decimal(0)}
+OUTCOME = re.compile("|".join(PROFITS))
+
+
+def outcome_of_last(visitor: Visitor) -> str:
+    """How the order that closed last ended, as it is said to people who cannot see it."""
+    label = visitor.closed_orders.first.get_attribute("aria-label") or ""
+    found = OUTCOME.search(label)
+    assert found, label
+    return found.group()
+
+
+def test_a_newcomer_buys_up_and_sees_the_server_settle_it(newcomer: Visitor) -> None:
+    newcomer.sign_up()
+    page = newcomer.page
+    newcomer.await_balance(Decimal(10_000))
+
+    price, drawn = newcomer.price, newcomer.chart.screenshot()
+    expect(newcomer.chart.locator("output")).not_to_have_text(price, timeout=10_000)
+    page.wait_for_timeout(1_000)
+    assert newcomer.chart.screenshot() != drawn, "the chart stands still"
+
+    newcomer.button("10s").click()
+    expect(page.get_by_text("+$8.50")).to_be_visible()
+    newcomer.button("Up").click()
+
+    expect(newcomer.open_orders).to_have_text(re.compile(r"0:(10|0\d)"))
+    newcomer.await_balance(Decimal(10_000) - STAKE)
+    newcomer.picture("open")
+
+    expect(newcomer.open_orders).to_have_count(0, timeout=SETTLED_MS)
+    newcomer.tab("Closed").click()
+    expect(newcomer.closed_orders).to_have_count(1)
+    outcome = outcome_of_last(newcomer)
+    newcomer.await_balance(Decimal(10_000) + PROFITS[outcome])
+    newcomer.picture("closed")
+
+    newcomer.closed_orders.first.click()
+    receipt = page.get_by_role("dialog", name="Receipt")
+    expect(receipt.get_by_text(outcome, exact=True)).to_be_visible()
+    expect(receipt.get_by_text("An Up order wins if the price at expiry is above")).to_be_visible()
+    expect(receipt.get_by_role("row", name=re.compile("decides"))).to_have_count(1)
+    expect(receipt.get_by_text(re.compile("^[0-9a-f]{64}$")).first).to_be_visible()
+    newcomer.picture("receipt")
+    page.keyboard.press("Escape")
+    expect(receipt).to_have_count(0)
+
+    page.reload()
+    newcomer.await_trade_page()
+    newcomer.await_balance(Decimal(10_000) + PROFITS[outcome])
+    newcomer.tab("Closed").click()
+    expect(newcomer.closed_orders).to_have_count(1)
+
+
+def test_a_double_click_buys_once(trader: Visitor) -> None:
+    trader.button("5s").click()
+    before = trader.balance
+
+    trader.button("Down").dblclick(delay=80)
+
+    trader.await_balance(before - STAKE)
+    trader.page.wait_for_timeout(1_000)
+    expect(trader.open_orders).to_have_count(1)
+    expect(trader.open_orders).to_have_count(0, timeout=SETTLED_MS)
+
+
+def test_an_order_that_closes_while_the_socket_is_cut_is_seen_closed_once(
+    browser: Browser, terminal: Platform, signed_in: StorageState
+) -> None:
+    sockets: list[WebSocketRoute] = []
+    cut = False
+
+    def pass_on(socket: WebSocketRoute) -> None:
+        if cut:
+            socket.close()
+        else:
+            socket.connect_to_server()
+            sockets.append(socket)
+
+    with visiting(browser, terminal, DESKTOP, signed_in) as visitor:
+        visitor.page.route_web_socket(re.compile("/v1/stream"), pass_on)
+        visitor.open_trade_page()
+        visitor.tab("Closed").click()
+        expect(
+            visitor.positions.get_by_role("list").or_(
+                visitor.positions.get_by_text("Orders that have been settled")
+            )
+        ).to_be_visible()
+        closed_before = visitor.closed_orders.count()
+        balance_before = visitor.balance
+        visitor.button("5s").click()
+        visitor.button("Up").click()
+        visitor.await_balance(balance_before - STAKE)
+
+        cut = True
+        sockets[-1].close()
+        expect(visitor.page.get_by_text("Reconnecting")).to_be_visible()
+        expect(visitor.button("Up")).to_have_attribute("aria-disabled", "true")
+        expect(visitor.page.get_by_text("Waiting for the connection")).to_be_visible()
+        visitor.page.wait_for_timeout(8_000)
+        cut = False
+
+        expect(visitor.page.get_by_text("Reconnecting")).to_have_count(0, timeout=20_000)
+        expect(visitor.closed_orders).to_have_count(closed_before + 1)
+        visitor.await_balance(balance_before + PROFITS[outcome_of_last(visitor)])
+        expect(visitor.button("Up")).to_have_attribute("aria-disabled", "false")
+
+
+def test_a_stake_the_terms_refuse_says_why_and_cannot_be_sent(trader: Visitor) -> None:
+    stake = trader.page.get_by_label("Stake", exact=True)
+    for typed, reason in (
+        ("0.50", "The smallest stake is $1.00"),
+        ("5000", "The largest stake is $1,000.00"),
+        ("ten", "Enter a stake"),
+    ):
+        stake.fill(typed)
+        expect(trader.page.get_by_text(reason)).to_be_visible()
+        expect(trader.button("Up")).to_have_attribute("aria-disabled", "true")
+    stake.fill("10")
+    expect(trader.button("Up")).to_have_attribute("aria-disabled", "false")
+
+
+def test_an_instrument_is_found_and_chosen_by_keyboard(trader: Visitor) -> None:
+    trader.page.get_by_role("textbox", name="Search instruments").fill("eth")
+    trader.page.keyboard.press("ArrowDown")
+    trader.page.keyboard.press("Enter")
+
+    expect(trader.page.get_by_role("heading", name=re.compile("ETH"))).to_be_visible()
+    expect(trader.chart.locator("output")).to_have_text(re.compile(r"\d"))
+
+
+def test_a_phone_trades_without_scrolling_sideways(
+    browser: Browser, terminal: Platform, signed_in: StorageState
+) -> None:
+    with visiting(browser, terminal, PHONE, signed_in) as visitor:
+        visitor.open_trade_page()
+        visitor.page.get_by_role("button", name=re.compile("/")).click()
+        visitor.page.get_by_role("option", name=re.compile("^BTC")).click()
+        before = visitor.balance
+
+        visitor.button("Down").click()
+
+        visitor.await_balance(before - STAKE)
+        expect(visitor.open_orders.first).to_be_visible()
+        width = visitor.page.evaluate("document.documentElement.scrollWidth")
+        assert width == PHONE["width"]
+        visitor.picture("phone")

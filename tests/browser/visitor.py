@@ -1,0 +1,150 @@
+"""What a person does and sees in the terminal."""
+
+import re
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Request,
+    StorageState,
+    ViewportSize,
+    expect,
+)
+
+from tests.platform import Platform
+
+DESKTOP: ViewportSize = {"width": 1440, "height": 900}
+PHONE: ViewportSize = {"width": 360, "height": 740}
+SCREENS = Path(__file__).parents[2] / "build" / "screens"
+PASSWORD = "a long walk by the sea"
+SETTLED_MS = 30_000
+
+
+@dataclass
+class Visitor:
+    """A person at a browser; `complaints` is what the browser had to say against the page."""
+
+    page: Page
+    platform: Platform
+    email: str = field(default_factory=lambda: f"{uuid.uuid4()}@example.com")
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def watch(self) -> None:
+        """Begin to take note of errors and of everything that is asked of anybody."""
+        self.page.on("console", self._on_console)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", self._on_request)
+        self.page.on("websocket", lambda socket: self.requests.append(socket.url))
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.complaints.append(message.text)
+
+    def _on_request(self, request: Request) -> None:
+        self.requests.append(request.url)
+
+    @property
+    def strangers(self) -> list[str]:
+        """The requests that went to anybody but the platform."""
+        own = (
+            f"{self.platform.url}/",
+            f"ws://{self.platform.ports.address('stream')}/",
+            "data:",
+            "blob:",
+        )
+        return [url for url in self.requests if not url.startswith(own)]
+
+    def sign_up(self) -> None:
+        """Register, and land on the trade page."""
+        self.page.goto(self.platform.url)
+        self.page.get_by_label("Email").fill(self.email)
+        self.page.get_by_label("Password").fill(PASSWORD)
+        self.page.get_by_role("button", name="Create account").click()
+        self.await_trade_page()
+
+    def open_trade_page(self) -> None:
+        """Come back with a session."""
+        self.page.goto(self.platform.url)
+        self.await_trade_page()
+
+    def await_trade_page(self) -> None:
+        """Wait until there is a chart and something can be bought."""
+        expect(self.chart.locator("canvas").first).to_be_visible()
+        expect(self.button("Up")).to_be_enabled()
+
+    @property
+    def chart(self) -> Locator:
+        """The chart with its header."""
+        return self.page.get_by_role("region", name=re.compile("Price chart"))
+
+    @property
+    def price(self) -> str:
+        """The last price, as shown."""
+        return self.chart.locator("output").inner_text()
+
+    @property
+    def balance(self) -> Decimal:
+        """The available balance, as shown."""
+        text = self.page.get_by_label("Balance").locator("output").inner_text()
+        return Decimal(re.sub(r"[$,]", "", text))
+
+    @property
+    def positions(self) -> Locator:
+        """The panel of open and closed orders."""
+        return self.page.get_by_role("region", name="Positions")
+
+    @property
+    def open_orders(self) -> Locator:
+        """The open orders that are listed."""
+        return self.positions.get_by_role("timer")
+
+    @property
+    def closed_orders(self) -> Locator:
+        """The closed orders that are listed."""
+        return self.positions.get_by_role("button", name=re.compile("Show the receipt"))
+
+    def button(self, name: str) -> Locator:
+        """A button by its exact name."""
+        return self.page.get_by_role("button", name=name, exact=True)
+
+    def tab(self, name: str) -> Locator:
+        """The tab of open or of closed orders."""
+        return self.positions.get_by_role("tab", name=name)
+
+    def await_balance(self, amount: Decimal) -> None:
+        """Wait until the balance is shown to be this."""
+        shown = self.page.get_by_label("Balance").locator("output")
+        expect(shown).to_have_text(f"${amount:,.2f}")
+
+    def picture(self, name: str) -> None:
+        """Save what is seen, so that a person can look at it later."""
+        SCREENS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=SCREENS / f"{name}.png")
+
+
+@contextmanager
+def visiting(
+    browser: Browser,
+    platform: Platform,
+    viewport: ViewportSize = DESKTOP,
+    storage: StorageState | None = None,
+) -> Iterator[Visitor]:
+    """Open a window; at its end the browser must have had nothing to complain about."""
+    context = browser.new_context(viewport=viewport, storage_state=storage, color_scheme="dark")
+    visitor = Visitor(context.new_page(), platform)
+    visitor.watch()
+    try:
+        yield visitor
+        assert visitor.complaints == []
+        assert visitor.strangers == []
+    finally:
+        context.close()

@@ -1,0 +1,210 @@
+"""Sockets under load: slow readers, many readers, and a process that stops."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from asyncio.subprocess import PIPE
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+
+from edge.stream.app import running
+from tests.service.edge_stream_world import Client, World, balance, client, signed_in
+
+# ---- slow ones -----------------------------------------------------------------------------------
+
+
+def narrow(edge: str) -> socket.socket:
+    """Connect with a small buffer, so that a reader that stops is noticed soon."""
+    host, _, port = edge.rpartition(":")
+    raw = socket.socket()
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32 * 1024)
+    raw.connect((host, int(port)))
+    return raw
+
+
+def never_reads(edge: str) -> socket.socket:
+    """Open a socket by hand, for a client library would read ahead."""
+    raw = narrow(edge)
+    raw.sendall(
+        b"GET /v1/stream HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    return raw
+
+
+def masked(request: dict[str, object]) -> bytes:
+    text = json.dumps(request).encode()
+    return bytes([0x81, 0x80 | 126]) + len(text).to_bytes(2, "big") + bytes(4) + text
+
+
+def read_all(raw: socket.socket) -> bytes:
+    """Read what has been sent, until the server's farewell or its cutting the connection."""
+    heard = bytearray()
+    with raw, suppress(ConnectionResetError):
+        raw.settimeout(10)
+        while FAREWELL not in heard[-200:] and (chunk := raw.recv(1 << 16)):
+            heard += chunk
+    return bytes(heard)
+
+
+FAREWELL = b"reads too slowly"
+
+
+async def test_who_does_not_read_private_events_is_closed_while_others_go_on(world: World) -> None:
+    user_id = world.user()
+    channel = world.account(user_id)
+    total, wide = 1_500, balance(1)
+    wide.balance_changed.account.account_id = "demo_" + "x" * 2_000
+
+    async def trade() -> None:
+        for _ in range(total):
+            await world.publish(world.trading.append("demo", channel, wide))
+
+    async with (
+        running(world.settings(queue_frames_max=200, slow_reader_seconds=60)) as process,
+        signed_in(world, process.address, user_id) as reader,
+    ):
+        raw = await asyncio.to_thread(never_reads, process.address)
+        raw.sendall(masked({"op": "authenticate", "ticket": world.ticket(user_id)}))
+        raw.sendall(masked({"op": "subscribe", "channel": channel}))
+        await reader.subscribe(channel)
+        await asyncio.sleep(0.2)
+        _, seen = await asyncio.gather(trade(), reader.events(total))
+        assert seen == list(range(1, total + 1))
+        heard = await asyncio.to_thread(read_all, raw)
+        assert FAREWELL in heard[-200:]
+        assert len(heard) < total * 2_000 / 2
+
+
+async def publish_much(world: World) -> None:
+    for _ in range(60):
+        await world.publish_ticks("EURUSD", *[world.tick("EURUSD", 7) for _ in range(100)])
+
+
+async def test_a_slow_reader_of_ticks_skips_to_the_latest(world: World) -> None:
+    world.tick("EURUSD", 1)
+    async with running(world.settings(slow_reader_seconds=60)) as process:
+        raw = await asyncio.to_thread(narrow, process.address)
+        async with client(process.address, sock=raw, max_queue=1) as reader:
+            await reader.subscribe("ticks:EURUSD")
+            await publish_much(world)
+            await asyncio.sleep(0.2)
+            last = str(world.quotes.last["EURUSD"].number)
+            frames = 0
+            while (await reader.next())["sequence"] != last:
+                frames += 1
+            assert frames < 50
+
+
+async def test_who_takes_nothing_for_long_is_gone(world: World) -> None:
+    world.tick("EURUSD", 1)
+    async with running(world.settings(slow_reader_seconds=0.3)) as process:
+        raw = await asyncio.to_thread(never_reads, process.address)
+        raw.sendall(masked({"op": "subscribe", "channel": "ticks:EURUSD"}))
+        await asyncio.sleep(0.2)
+        await publish_much(world)
+        await asyncio.sleep(1)
+        assert FAREWELL in (await asyncio.to_thread(read_all, raw))[-200:]
+
+
+# ---- many ----------------------------------------------------------------------------------------
+
+
+async def test_three_hundred_sockets_all_get_everything(world: World, edge: str) -> None:
+    world.tick("EURUSD", 1)
+    user_id = world.user()
+    clients = [client(edge) for _ in range(300)]
+    readers = await asyncio.gather(*(opened.__aenter__() for opened in clients))
+    try:
+        for reader in readers:
+            await reader.say(op="subscribe", channel="ticks:EURUSD")
+            await reader.say(op="subscribe", channel="payouts:demo")
+        for reader in readers:
+            await reader.next("subscribed", channel="payouts:demo")
+        for number in range(20):
+            await world.publish_ticks("EURUSD", world.tick("EURUSD", number))
+            await world.publish(world.trading.append("demo", "payouts", balance(number)))
+
+        async def heard(reader: Client) -> list[str]:
+            seen: list[str] = []
+            while len(seen) < 20:
+                frame = await reader.next("balance.changed.v1")
+                seen.append(frame["sequence"])
+            return seen
+
+        found = await asyncio.gather(*(heard(reader) for reader in readers))
+        assert found == [[str(number) for number in range(1, 21)]] * 300
+        ticks = [frame for frame in readers[-1].seen if frame["type"] == "ticks.v1"]
+        assert ticks[-1]["sequence"] >= "20"
+        assert world.trading.asked
+        assert user_id
+    finally:
+        await asyncio.gather(*(opened.__aexit__(None, None, None) for opened in clients))
+
+
+# ---- the process ---------------------------------------------------------------------------------
+
+
+def environment(world: World, **changes: str) -> dict[str, str]:
+    return {
+        **os.environ,
+        "VERITICK_MODE": "development",
+        "VERITICK_KEYS": str(world.keys),
+        "VERITICK_REDIS_URL": world.store.valkey.url,
+        "VERITICK_STREAM_LISTEN": "127.0.0.1:0",
+        **{f"VERITICK_{name.upper()}_ADDRESS": where for name, where in world.addresses.items()},
+        **changes,
+    }
+
+
+async def started(**variables: str) -> tuple[asyncio.subprocess.Process, str]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "edge", "stream", stdout=PIPE, env=variables,
+        cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    assert process.stdout
+    async with asyncio.timeout(20):
+        async for line in process.stdout:
+            said = json.loads(line)
+            if said["event"] == "serving":
+                return process, said["address"]
+    raise AssertionError("it did not serve")
+
+
+async def test_the_process_tells_its_clients_to_come_back_when_it_is_stopped(world: World) -> None:
+    process, address = await started(**environment(world))
+    user_id = world.user()
+    channel = world.account(user_id)
+    async with signed_in(world, address, user_id) as reader, client(address):
+        await reader.subscribe(channel)
+        await world.happen(channel)
+        assert await reader.events(1) == [1]
+        process.send_signal(signal.SIGTERM)
+        assert await reader.closed() == 1012
+    assert await process.wait() == 0
+
+
+async def test_the_process_starts_and_is_healthy_with_nothing_around_it(world: World) -> None:
+    await world.store.kill()
+    nowhere = {f"VERITICK_{name}_ADDRESS": "127.0.0.1:1" for name in ("QUOTES", "TRADING")}
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        listen = f"127.0.0.1:{free.getsockname()[1]}"
+    process, address = await started(
+        **environment(world, VERITICK_METRICS_LISTEN=listen, **nowhere)
+    )
+    try:
+        async with httpx.AsyncClient(base_url=f"http://{listen}") as http, client(address):
+            assert (await http.get("/healthz")).status_code == 200
+            assert (await http.get("/readyz")).status_code == 200
+            assert (await http.get("/else")).status_code == 404
+            metrics = await http.get("/metrics")
+            assert "veritick_stream_sockets 1.0" in metrics.text
+            assert metrics.headers["content-type"].startswith("text/plain")
+    finally:
+        process.terminate()
+        assert await process.wait() == 0

@@ -1,0 +1,435 @@
+"""What every service's server does around every call, seen by its callers."""
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+import grpc
+import pytest
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
+from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
+from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
+from structlog.testing import capture_logs
+
+from services.kit.clock import ManualClock, utc
+from services.kit.database import CommitUnknown, DatabaseUnavailable
+from services.kit.errors import Failure, Violation
+from services.kit.leader import LeadershipLost
+from services.kit.principal import caller
+from services.kit.process import Application, serving
+from services.kit.reason import Reason
+from services.kit.request_id import current_request_id
+from services.kit.settings import ServiceSettings
+from services.kit.tokens import Keyring
+from services.local.keys import ensure_keys
+from tests.service.kit_rpc import USER, Server, bearer, nothing, refusal, running_server
+from veritick.trading.v1.account_service_pb2 import ListAccountsRequest, OpenAccountsRequest
+from veritick.trading.v1.terms_service_pb2 import ListTermsRequest, UpdateTermsRequest
+from veritick.trading.v1.terms_service_pb2_grpc import TermsServiceStub
+
+NOON = utc(2026, 11, 23, 12)
+DEMO = ListTermsRequest(book="demo")
+UNAUTHENTICATED, DENIED = Reason.UNAUTHENTICATED, Reason.PERMISSION_DENIED
+SERVING, NOT_SERVING = HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERVING
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("keys")
+    ensure_keys(folder)
+    return folder
+
+
+@pytest.fixture
+async def server(keys: Path) -> AsyncIterator[Server]:
+    async with running_server(keys, ManualClock(NOON)) as server:
+        yield server
+
+
+@pytest.fixture
+def tokens(server: Server) -> dict[str, str]:
+    """Everybody who may come to the door, and who only pretends."""
+    forged = server.user_token().rsplit(".", 1)[0] + "." + "A" * 86
+    return {
+        "user": server.user_token(),
+        "staff": server.user_token("terms.write"),
+        "other staff": server.user_token("users.write"),
+        "identity": server.service_token("identity"),
+        "operator": server.service_token("operator"),
+        "edge": server.service_token("edge"),
+        "quotes": server.service_token("quotes"),
+        "to another service": server.service_token("identity", audience="quotes"),
+        "to all services": server.service_token("identity", audience="veritick"),
+        "for another service": server.service_token("quotes", sub="identity"),
+        "user by a service": server.user_token("terms.write", issuer="quotes"),
+        "user by a service, to it": server.user_token(issuer="edge", aud="trading"),
+        "stream ticket": server.user_token(aud="stream"),
+        "forged": forged,
+        "unsigned": unsigned(server.user_token("terms.write")),
+        "no token": "not.a.token",
+        "from the future": future(server),
+    }
+
+
+def unsigned(token: str) -> str:
+    """Return a token that says `alg: none`."""
+    header = base64.urlsafe_b64encode(json.dumps({"alg": "none", "kid": "identity"}).encode())
+    return f"{header.decode().rstrip('=')}.{token.split('.')[1]}."
+
+
+def future(server: Server) -> str:
+    later = server.clock.now() + timedelta(minutes=5)
+    claims = {"sub": str(USER), "aud": "veritick"}
+    return server.keyring("identity").sign(claims, timedelta(minutes=15), later)
+
+
+CALLS = ("ListTerms", "UpdateTerms", "ListAccounts", "OpenAccounts")
+OK = None
+
+
+@pytest.mark.parametrize(
+    ("who", "expected"),
+    [
+        #                     public           permission       user             services
+        ("nobody", (OK, UNAUTHENTICATED, UNAUTHENTICATED, DENIED)),
+        ("user", (OK, DENIED, OK, DENIED)),
+        ("staff", (OK, OK, OK, DENIED)),
+        ("other staff", (OK, DENIED, OK, DENIED)),
+        ("identity", (OK, DENIED, DENIED, OK)),
+        ("operator", (OK, OK, DENIED, OK)),
+        ("edge", (OK, DENIED, DENIED, DENIED)),
+        ("quotes", (OK, DENIED, DENIED, DENIED)),
+        ("to another service", (UNAUTHENTICATED,) * 4),
+        ("to all services", (UNAUTHENTICATED,) * 4),
+        ("for another service", (UNAUTHENTICATED,) * 4),
+        ("user by a service", (UNAUTHENTICATED,) * 4),
+        ("user by a service, to it", (UNAUTHENTICATED,) * 4),
+        ("stream ticket", (UNAUTHENTICATED,) * 4),
+        ("forged", (UNAUTHENTICATED,) * 4),
+        ("unsigned", (UNAUTHENTICATED,) * 4),
+        ("no token", (UNAUTHENTICATED,) * 4),
+        ("from the future", (UNAUTHENTICATED,) * 4),
+    ],
+)
+async def test_who_may_call_what(
+    server: Server, tokens: dict[str, str], who: str, expected: tuple[Reason | None, ...]
+) -> None:
+    reached = 0
+
+    async def reach() -> None:
+        nonlocal reached
+        reached += 1
+
+    server.behave = reach
+    metadata = bearer(tokens[who]) if who != "nobody" else ()
+    found = [await outcome(server, name, metadata) for name in CALLS]
+    assert tuple(found) == expected
+    assert reached == expected.count(OK)
+
+
+async def outcome(
+    server: Server, name: str, metadata: tuple[tuple[str, str], ...]
+) -> Reason | None:
+    update = UpdateTermsRequest(book="demo")
+    update.terms.instrument = "BTCUSD"
+    update.terms.stake_min.currency_code = update.terms.stake_max.currency_code = "USD"
+    calls = {
+        "ListTerms": lambda: server.terms.ListTerms(DEMO, metadata=metadata),
+        "UpdateTerms": lambda: server.terms.UpdateTerms(update, metadata=metadata),
+        "ListAccounts": lambda: server.accounts.ListAccounts(
+            ListAccountsRequest(), metadata=metadata
+        ),
+        "OpenAccounts": lambda: server.accounts.OpenAccounts(
+            OpenAccountsRequest(user_id=str(USER)), metadata=metadata
+        ),
+    }
+    try:
+        await calls[name]()
+    except grpc.aio.AioRpcError:
+        return (await refusal(calls[name]())).reason
+    return None
+
+
+@pytest.mark.parametrize("authorization", ["Basic YTpi", "bearer x", "Bearer", ""])
+async def test_an_authorization_that_is_no_bearer_token_is_refused(
+    server: Server, authorization: str
+) -> None:
+    metadata = (("authorization", authorization),)
+    failure = await refusal(server.terms.ListTerms(DEMO, metadata=metadata))
+    assert failure.reason is UNAUTHENTICATED
+
+
+@pytest.mark.parametrize(
+    ("after", "reason"),
+    [(timedelta(minutes=15), None), (timedelta(minutes=15, seconds=3), Reason.TOKEN_EXPIRED)],
+)
+@pytest.mark.parametrize("seen_before", [False, True])
+async def test_a_token_expires_whether_it_was_seen_before_or_not(
+    server: Server, after: timedelta, reason: Reason | None, seen_before: bool
+) -> None:
+    metadata = bearer(server.user_token())
+    if seen_before:
+        await server.accounts.ListAccounts(ListAccountsRequest(), metadata=metadata)
+    server.clock.advance(after)
+    assert await outcome(server, "ListAccounts", metadata) is reason
+
+
+async def test_the_handler_knows_the_caller_and_the_next_one_is_somebody_else(
+    server: Server,
+) -> None:
+    server.answer = lambda: f"{caller().kind} {caller().id}"
+    token = bearer(server.user_token())
+    first = await server.terms.ListTerms(DEMO, metadata=token)
+    second = await server.terms.ListTerms(DEMO)
+    assert (first.next_page_token, second.next_page_token) == (f"user {USER}", "anonymous ")
+
+
+async def test_a_missing_permission_is_named(server: Server) -> None:
+    request = UpdateTermsRequest(book="demo")
+    call = server.terms.UpdateTerms(request, metadata=bearer(server.user_token()))
+    assert (await refusal(call)).metadata == {"permission": "terms.write"}
+
+
+async def test_access_is_checked_before_the_fields(server: Server) -> None:
+    assert (await refusal(server.terms.UpdateTerms(UpdateTermsRequest()))).reason is UNAUTHENTICATED
+
+
+async def test_each_broken_field_rule_is_named_by_its_path(server: Server) -> None:
+    request = UpdateTermsRequest(book="d" * 41)
+    request.terms.instrument = "btc"
+    request.terms.stake_min.currency_code = "usd"
+    token = bearer(server.user_token("terms.write"))
+    failure = await refusal(server.terms.UpdateTerms(request, metadata=token))
+    assert failure.reason is Reason.INVALID_REQUEST
+    paths = [violation.field for violation in failure.violations]
+    assert {"book", "terms.stake_min.currency_code"} <= set(paths)
+    assert "must have at most 40 characters" in [v.description for v in failure.violations]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "code"),
+    [
+        (Failure(Reason.BOOK_NOT_FOUND, "No."), Reason.BOOK_NOT_FOUND, "NOT_FOUND"),
+        (DatabaseUnavailable("secret host"), Reason.UNAVAILABLE, "UNAVAILABLE"),
+        (LeadershipLost("secret"), Reason.UNAVAILABLE, "UNAVAILABLE"),
+        (CommitUnknown("secret"), Reason.OUTCOME_UNKNOWN, "UNKNOWN"),
+        (TimeoutError("secret"), Reason.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED"),
+        (ValueError("secret"), Reason.INTERNAL, "INTERNAL"),
+        (KeyError("secret"), Reason.INTERNAL, "INTERNAL"),
+    ],
+)
+async def test_what_a_handler_raises_reaches_the_caller_as_its_reason(
+    server: Server, error: Exception, reason: Reason, code: str
+) -> None:
+    async def fail() -> None:
+        raise error
+
+    server.behave = fail
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await server.accounts.ListAccounts(
+            ListAccountsRequest(), metadata=bearer(server.user_token())
+        )
+    told = str(raised.value.trailing_metadata()) + str(raised.value.details())
+    assert raised.value.code().name == code
+    assert "secret" not in told
+    assert (await outcome(server, "ListAccounts", bearer(server.user_token()))) is reason
+
+
+async def test_a_fault_of_ours_is_logged_under_the_id_that_the_caller_is_told(
+    server: Server,
+) -> None:
+    async def fail() -> None:
+        raise ZeroDivisionError("by nought")
+
+    server.behave = fail
+    with capture_logs() as logs:
+        failure = await refusal(
+            server.terms.ListTerms(DEMO, metadata=(("x-request-id", "request-of-mine"),))
+        )
+    assert failure.metadata == {"request_id": "request-of-mine"}
+    assert [type(log["exc_info"]) for log in logs if log["event"] == "call failed"] == [
+        ZeroDivisionError
+    ]
+
+
+async def test_a_failure_arrives_with_everything_it_says(server: Server) -> None:
+    sent = Failure(
+        Reason.UNAVAILABLE,
+        "Later.",
+        metadata={"part": "book"},
+        violations=[Violation("stake.minor_units", "must be at least 1")],
+        retry_after=timedelta(milliseconds=1500),
+    )
+
+    async def fail() -> None:
+        raise sent
+
+    server.behave = fail
+    request = OpenAccountsRequest(user_id=str(USER))
+    token = bearer(server.service_token("identity"))
+    got = await refusal(server.accounts.OpenAccounts(request, metadata=token))
+    assert (got.reason, got.message, got.metadata) == (sent.reason, sent.message, sent.metadata)
+    assert (got.violations, got.retry_after) == (sent.violations, sent.retry_after)
+
+
+async def test_a_deadline_ends_the_handler(server: Server) -> None:
+    ended = asyncio.Event()
+
+    async def linger() -> None:
+        try:
+            await asyncio.sleep(30)
+        finally:
+            ended.set()
+
+    server.behave = linger
+    failure = await refusal(server.terms.ListTerms(DEMO, timeout=0.3))
+    assert failure.reason is Reason.DEADLINE_EXCEEDED
+    async with asyncio.timeout(5):
+        await ended.wait()
+
+
+async def test_a_request_id_is_kept_when_well_formed_and_travels_on(server: Server) -> None:
+    onward = server.channels("identity").to("trading", server.address)
+    seen: list[str] = []
+
+    async def call_on() -> None:
+        seen.append(current_request_id())
+        if len(seen) == 1:
+            await TermsServiceStub(onward).ListTerms(DEMO)
+
+    server.behave = call_on
+    await server.terms.ListTerms(DEMO, metadata=(("x-request-id", "0123-abcd.efgh:1"),))
+    assert seen == ["0123-abcd.efgh:1"] * 2
+    await onward.close()
+
+
+@pytest.mark.parametrize("given", ["short", "x" * 81, "with blanks in", 'quote"quote"'])
+async def test_a_malformed_request_id_is_replaced(server: Server, given: str) -> None:
+    server.answer = current_request_id
+    response = await server.terms.ListTerms(DEMO, metadata=(("x-request-id", given),))
+    assert response.next_page_token != given
+    assert len(response.next_page_token) == 36
+
+
+async def test_a_channel_speaks_for_its_service_unless_a_user_speaks(server: Server) -> None:
+    channel = server.channels("identity").to("trading", server.address)
+    stub = TermsServiceStub(channel)
+    server.answer = lambda: f"{caller().kind} {caller().id}"
+    own = await stub.ListTerms(DEMO)
+    users = await stub.ListTerms(DEMO, metadata=bearer(server.user_token()))
+    assert (own.next_page_token, users.next_page_token) == ("service identity", f"user {USER}")
+    await channel.close()
+
+
+async def test_a_channel_repeats_only_what_is_declared_repeatable(server: Server) -> None:
+    attempts = 0
+
+    async def absent() -> None:
+        nonlocal attempts
+        attempts += 1
+        raise Failure(Reason.UNAVAILABLE, "Not now.")
+
+    server.behave = absent
+    channel = server.channels("operator").to("trading", server.address)
+    await refusal(TermsServiceStub(channel).ListTerms(DEMO))
+    assert attempts == 3
+    update = UpdateTermsRequest(book="demo")
+    update.terms.instrument = "BTCUSD"
+    update.terms.stake_min.currency_code = update.terms.stake_max.currency_code = "USD"
+    attempts = 0
+    assert (await refusal(TermsServiceStub(channel).UpdateTerms(update))).reason is (
+        Reason.UNAVAILABLE
+    )
+    assert attempts == 1
+    await channel.close()
+
+
+async def test_health_follows_readiness(keys: Path) -> None:
+    ready = False
+    async with running_server(keys, ManualClock(NOON), lambda: ready) as server:
+        assert server.channel
+        watch = HealthStub(server.channel).Watch(HealthCheckRequest())
+        turns = []
+        for ready in (False, True, False, True):
+            async with asyncio.timeout(5):
+                turns.append((await watch.read()).status)
+        # Nobody is told twice, and what is told is always the newest.
+        assert turns[-1] in {SERVING, NOT_SERVING}
+        watch.cancel()
+
+
+async def test_reflection_lists_what_is_served(server: Server) -> None:
+    assert server.channel
+    request = ServerReflectionRequest(list_services="")
+    call = ServerReflectionStub(server.channel).ServerReflectionInfo(iter([request]))
+    response = await call.read()
+    assert {service.name for service in response.list_services_response.service} == {
+        "grpc.health.v1.Health",
+        "grpc.reflection.v1alpha.ServerReflection",
+        "veritick.trading.v1.AccountService",
+        "veritick.trading.v1.TermsService",
+    }
+
+
+async def test_an_unknown_method_is_unimplemented(server: Server) -> None:
+    assert server.channel
+    call = server.channel.unary_unary("/veritick.trading.v1.TermsService/Nothing")
+    assert (await refusal(call(b""))).reason is Reason.UNIMPLEMENTED
+
+
+async def test_a_stop_lets_calls_in_flight_end(keys: Path) -> None:
+    begun, release = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        await release.wait()
+
+    channel: grpc.aio.Channel | None = None
+    running = running_server(keys, ManualClock(NOON))
+    server = await running.__aenter__()
+    server.behave = work
+    server.answer = lambda: "done"
+    channel = grpc.aio.insecure_channel(server.address)
+    call = asyncio.ensure_future(TermsServiceStub(channel).ListTerms(DEMO))
+    await begun.wait()
+    stopping = asyncio.create_task(running.__aexit__(None, None, None))
+    await asyncio.sleep(0.1)
+    release.set()
+    response = await call
+    assert response.next_page_token == "done"
+    await stopping
+    with pytest.raises(grpc.aio.AioRpcError):
+        await TermsServiceStub(channel).ListTerms(DEMO, timeout=2)
+    await channel.close()
+
+
+@pytest.mark.parametrize("how", ["returns", "raises"])
+async def test_a_task_that_ends_fails_the_process(keys: Path, how: str) -> None:
+    async def task() -> None:
+        if how == "raises":
+            raise ValueError("a fault")
+
+    application = Application(keyring=Keyring.load(keys, None), tasks={"task": task})
+    settings = ServiceSettings(mode="development", drain_seconds=0)
+    async with serving("trading", settings, application) as running, asyncio.timeout(5):
+        await running.failed.wait()
+
+
+async def test_tasks_end_with_the_process(keys: Path) -> None:
+    ended = asyncio.Event()
+
+    async def task() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    with suppress(asyncio.CancelledError):
+        async with running_server(keys, ManualClock(NOON), task=task) as server:
+            assert server.behave is nothing
+    assert ended.is_set()

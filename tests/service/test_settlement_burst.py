@@ -1,0 +1,74 @@
+"""Thousands of orders expire at the same second: work grows by the chunk, not by the order."""
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import psycopg
+import pytest
+
+from services.settlement.neighbours import CHUNK
+from services.trading.order import Direction
+from tests.service.settlement_world import ENTRY, World
+from tests.service.trading_fixtures import request
+from tests.settlement_receipt import hash_of
+
+pytest_plugins = ["tests.service.settlement_fixtures"]
+
+ORDERS = 5_000
+CHUNKS = ORDERS // CHUNK
+SYMBOLS = ("BTCUSD", "ETHUSD")
+
+
+async def test_a_burst_settles_in_chunks(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await place(world)
+    expiry = world.expiry()
+    for symbol in SYMBOLS:
+        world.fix(ENTRY + 1, expiry, symbol)
+    statements = counted_statements(monkeypatch)
+    world.pass_to(expiry)
+    async with world.settlement() as settlement:
+        await world.receipts(ORDERS)
+        last = world.rows("SELECT 'demo_' || order_id FROM receipt ORDER BY sequence DESC LIMIT 1")
+        receipt = await settlement.receipt(last[0][0])
+    assert (receipt["sequence"], receipt["hash"]) == (str(ORDERS), hash_of(receipt))
+    assert Counter((await world.outcomes()).values()) == {"WIN": ORDERS / 2, "LOSS": ORDERS / 2}
+    # One distinct point per instrument, asked for once; each chunk told once.
+    assert (world.script.calls["BatchGetFixings"], world.book.calls["SettleOrders"]) == (1, CHUNKS)
+    stored = {
+        name: statements[name] for name in ("INSERT INTO decision", "DELETE FROM outstanding")
+    }
+    assert stored == dict.fromkeys(stored, CHUNKS)
+    assert sum(statements.values()) < 12 * CHUNKS
+    chain = world.rows("SELECT sequence, previous_hash, hash FROM receipt ORDER BY sequence")
+    assert [row[0] for row in chain] == list(range(1, ORDERS + 1))
+    assert [row[1] for row in chain[1:]] == [row[2] for row in chain[:-1]]
+
+
+async def place(world: World) -> None:
+    """Place the orders of a few accounts, at the same moment."""
+    accounts = [await world.bench.account() for _ in range(ORDERS // 500)]
+    requests = [
+        request(
+            accounts[number % len(accounts)],
+            instrument=SYMBOLS[number % 2],
+            direction=Direction(1 + number // 2 % 2),
+        )
+        for number in range(ORDERS)
+    ]
+    await asyncio.gather(*map(world.bench.desk.writer.submit, requests))
+
+
+def counted_statements(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Count, from now on, the statements on settlement's tables by their first words."""
+    counts = Counter[str]()
+    execute = psycopg.AsyncConnection.execute
+
+    async def counting(self: Any, query: Any, *arguments: Any, **options: Any) -> Any:
+        words = " ".join(str(query).split())
+        if any(table in words for table in ("decision", "outstanding", "receipt", "fixing")):
+            counts[" ".join(words.split()[:3])] += 1
+        return await execute(self, query, *arguments, **options)
+
+    monkeypatch.setattr(psycopg.AsyncConnection, "execute", counting)
+    return counts
