@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
+
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.kit.errors import Failure, Violation
 from services.kit.ids import parse_scoped, scoped
-from services.kit.journal import NewEvent, new_event
+from services.kit.journal import NewEvent, event_type, new_event
 from services.kit.reason import Reason
 from services.kit.values import Money as MoneyValue
 from services.kit.values import Price as PriceValue
@@ -18,13 +20,10 @@ from services.trading.ledger import StatementLine
 from services.trading.order import Close, Direction, Order, OrderRequest, Outcome, VoidReason
 from veritick.error.v1.error_reason_pb2 import ErrorReason
 from veritick.event.v1.event_pb2 import (
-    BalanceChanged,
     Event,
-    OrderOpened,
-    OrderSettled,
     PayoutChanged,
 )
-from veritick.quotes.v1 import fixing_service_pb2, instrument_pb2
+from veritick.quotes.v1 import instrument_pb2
 from veritick.trading.v1 import (
     account_pb2,
     book_service_pb2,
@@ -37,6 +36,11 @@ from veritick.type.v1.price_pb2 import Price
 
 PAYOUTS = "payouts"
 """The journal subject of a book's terms."""
+
+ORDER_OPENED = event_type("order_opened")
+ORDER_SETTLED = event_type("order_settled")
+BALANCE_CHANGED = event_type("balance_changed")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def account_subject(account_id: str) -> str:
@@ -209,44 +213,54 @@ class BookWire:
 
     def account(self, account: Account) -> account_pb2.Account:
         """Return an account as a message."""
-        return account_pb2.Account(
-            account_id=self.id(account.account_id),
-            book=self._kind,
-            currency_code=account.currency,
-            posted=money(account.posted, account.currency),
-            held=money(account.held, account.currency),
-            available=money(account.available, account.currency),
-            state=account_pb2.Account.State.ValueType(account.state),
-            open_orders=account.open_orders,
-            open_time=to_timestamp(account.opened_at),
-        )
+        message = account_pb2.Account()
+        self._fill_account(message, account, self.id(account.account_id))
+        return message
 
     def order(self, value: Order, close: Close | None) -> order_pb2.Order:
         """Return an order as a message, open or closed."""
-        message = order_pb2.Order(
-            order_id=self.id(value.order_id),
-            account_id=self.id(value.account_id),
-            request_id=str(value.request_id),
-            instrument=value.instrument,
-            direction=order_pb2.Direction.ValueType(value.direction),
-            stake=money(value.stake, value.currency),
-            payout_bp=value.payout_bp,
-            state=order_pb2.Order.CLOSED if close else order_pb2.Order.OPEN,
-            entry_tick=order_tick(
-                value.instrument,
-                value.price_scale,
-                value.entry_number,
-                value.entry_price,
-                value.entry_time,
-                value.entry_source_time,
-            ),
-            open_time=to_timestamp(value.opened_at),
-            expire_time=to_timestamp(value.expires_at),
-            terms_version=value.terms_version,
-        )
+        message = order_pb2.Order()
+        self._fill_order(message, value, self.id(value.account_id))
         if close:
             _add_close(message, value, close)
         return message
+
+    # Every order makes two events: their messages are filled where they lie, since a message
+    # that is passed to a constructor is copied. Numbers of enums are the contract's already.
+    def _fill_order(self, message: order_pb2.Order, value: Order, account_id: str) -> None:
+        message.order_id = self.id(value.order_id)
+        message.account_id = account_id
+        message.request_id = str(value.request_id)
+        message.instrument = value.instrument
+        message.direction = value.direction  # type: ignore[assignment]
+        message.state = order_pb2.Order.OPEN
+        _fill_money(message.stake, value.stake, value.currency)
+        message.payout_bp = value.payout_bp
+        message.terms_version = value.terms_version
+        _fill_time(message.open_time, value.opened_at)
+        _fill_time(message.expire_time, value.expires_at)
+        tick = message.entry_tick
+        tick.instrument = value.instrument
+        tick.number = value.entry_number
+        tick.price.mantissa = value.entry_price
+        tick.price.scale = value.price_scale
+        _fill_time(tick.time, value.entry_time)
+        if value.entry_source_time:
+            _fill_time(tick.source_time, value.entry_source_time)
+
+    def _fill_account(
+        self, message: account_pb2.Account, account: Account, account_id: str
+    ) -> None:
+        currency = account.currency
+        message.account_id = account_id
+        message.book = self._kind
+        message.currency_code = currency
+        _fill_money(message.posted, account.posted, currency)
+        _fill_money(message.held, account.held, currency)
+        _fill_money(message.available, account.available, currency)
+        message.state = account.state  # type: ignore[assignment]
+        message.open_orders = account.open_orders
+        _fill_time(message.open_time, account.opened_at)
 
     def booked(self, item: BookedOrder) -> order_pb2.Order:
         """Return an order with how it closed, if it has."""
@@ -276,44 +290,64 @@ class BookWire:
 
     def order_opened(self, value: Order, account: Account) -> list[NewEvent]:
         """Return what an accepted order tells its account."""
-        event = Event(order_opened=OrderOpened(order=self.order(value, None)))
-        return [new_event(self._subject(account), event), self.balance_changed(account)]
+        account_id, event = self.id(account.account_id), Event()
+        self._fill_order(event.order_opened.order, value, account_id)
+        return [_told(account_id, ORDER_OPENED, event), self._balance(account, account_id)]
 
     def order_settled(self, value: Order, close: Close, account: Account) -> list[NewEvent]:
         """Return what a closed order tells its account."""
-        event = Event(order_settled=OrderSettled(order=self.order(value, close)))
-        return [new_event(self._subject(account), event), self.balance_changed(account)]
+        account_id, event = self.id(account.account_id), Event()
+        message = event.order_settled.order
+        self._fill_order(message, value, account_id)
+        _add_close(message, value, close)
+        return [_told(account_id, ORDER_SETTLED, event), self._balance(account, account_id)]
 
     def balance_changed(self, account: Account) -> NewEvent:
         """Return what a movement tells its account."""
-        event = Event(balance_changed=BalanceChanged(account=self.account(account)))
-        return new_event(self._subject(account), event)
+        return self._balance(account, self.id(account.account_id))
+
+    def _balance(self, account: Account, account_id: str) -> NewEvent:
+        event = Event()
+        self._fill_account(event.balance_changed.account, account, account_id)
+        return _told(account_id, BALANCE_CHANGED, event)
 
     def payout_changed(self, value: terms.Terms) -> NewEvent:
         """Return what a change of terms tells everybody."""
         return new_event(PAYOUTS, Event(payout_changed=PayoutChanged(terms=terms_message(value))))
 
-    def _subject(self, account: Account) -> str:
-        return account_subject(self.id(account.account_id))
+
+def _told(account_id: str, event_type: str, event: Event) -> NewEvent:
+    return NewEvent(account_subject(account_id), event_type, event.SerializeToString())
+
+
+def _fill_money(message: Money, minor_units: int, currency: str) -> None:
+    message.minor_units = minor_units
+    message.currency_code = currency
+
+
+def _fill_time(message: Timestamp, moment: datetime) -> None:
+    since = moment - _EPOCH
+    message.seconds = since.days * 86_400 + since.seconds
+    message.nanos = since.microseconds * 1000
 
 
 def _add_close(message: order_pb2.Order, value: Order, close: Close) -> None:
-    message.outcome = order_pb2.Order.Outcome.ValueType(close.outcome)
+    message.state = order_pb2.Order.CLOSED
+    message.outcome = close.outcome  # type: ignore[assignment]
     if close.void_reason:
-        message.void_reason = fixing_service_pb2.VoidReason.ValueType(close.void_reason)
-    message.returned.CopyFrom(money(close.returned, value.currency))
-    message.close_time.CopyFrom(to_timestamp(close.closed_at))
-    if close.close_number is not None and close.close_price is not None and close.close_time:
-        message.close_tick.CopyFrom(
-            order_tick(
-                value.instrument,
-                value.price_scale,
-                close.close_number,
-                close.close_price,
-                close.close_time,
-                close.close_source_time,
-            )
-        )
+        message.void_reason = close.void_reason  # type: ignore[assignment]
+    _fill_money(message.returned, close.returned, value.currency)
+    _fill_time(message.close_time, close.closed_at)
+    if close.close_number is None or close.close_price is None or close.close_time is None:
+        return
+    tick = message.close_tick
+    tick.instrument = value.instrument
+    tick.number = close.close_number
+    tick.price.mantissa = close.close_price
+    tick.price.scale = value.price_scale
+    _fill_time(tick.time, close.close_time)
+    if close.close_source_time:
+        _fill_time(tick.source_time, close.close_source_time)
 
 
 def to_book_id(text: str) -> tuple[str, UUID]:
