@@ -18,7 +18,7 @@ export PYTHONUNBUFFERED := 1
 
 # ---- what people type ---------------------------------------------------------------------------
 
-.PHONY: help up reset admin terminal test bench contract lint format lock
+.PHONY: help up reset admin terminal test faults bench contract lint format lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ admin: $(STAMPS)/machine ## make an administrator while the platform runs (EMAIL
 test: lint $(STAMPS)/all terminal ## everything that must hold: lint, types, imports, contract, tests, front end
 	@python -m pytest
 	@cd clients && npm test --silent
+
+faults: $(STAMPS)/all terminal ## hurt a running platform in every way; writes build/faults.json
+	@python -m pytest tests/faults -m ''
 
 bench: $(STAMPS)/all ## measure side by side; writes build/bench.json
 	@mkdir -p build

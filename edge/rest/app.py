@@ -15,8 +15,8 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Mount
 from starlette.types import ASGIApp
 
+from edge.address import Addresses
 from edge.contract import SERVICES, bindings
-from edge.rest.address import Addresses
 from edge.rest.documents import documents
 from edge.rest.gateway import Bounds, Gateway
 from edge.rest.http import Front, Part, page_headers, security_headers

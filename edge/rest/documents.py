@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import cache
-from importlib import import_module
 
 import orjson
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -15,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 from edge.rest import docs
 from edge.rest.openapi import document
 from edge.rest.upstream import Health
+from edge.stream import asyncapi
 
 _JSON = "application/json"
 _BRIEFLY = {"Cache-Control": "public, max-age=60"}
@@ -43,7 +43,7 @@ def openapi_json() -> bytes:
 @cache
 def asyncapi_json() -> bytes:
     """Return the AsyncAPI document of the socket."""
-    return orjson.dumps(import_module("edge.stream.asyncapi").document())
+    return orjson.dumps(asyncapi.document())
 
 
 def _fixed(content: Callable[[], bytes], kind: str) -> Callable[[Request], Response]:

@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from edge.rest.address import Addresses
+from edge.address import Addresses
 from edge.rest.limits import Limiter
 from edge.rest.metrics import Observations
 from edge.rest.problem import fault_of_ours, problem

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -95,6 +96,7 @@ class Builder:
     def __init__(self, routes: Iterable[Route]) -> None:
         """Prepare names for everything these routes, and the events, speak of."""
         self._routes = list(routes)
+        self._parameter_names = _parameter_names(self._routes)
         vocabulary = [
             message for route in self._routes for message in (route.request, route.response)
         ]
@@ -105,7 +107,7 @@ class Builder:
         """Return the whole document."""
         paths: dict[str, dict[str, Any]] = {}
         for route in self._routes:
-            operations = paths.setdefault(_path(route), {})
+            operations = paths.setdefault(self._path(route), {})
             operations[route.binding.verb.lower()] = self._operation(route)
         for event in self._events:
             self._schemas.message(event, "output")
@@ -118,6 +120,11 @@ class Builder:
             "paths": dict(sorted(paths.items())),
             "components": {"schemas": components, "securitySchemes": _SECURITY_SCHEMES},
         }
+
+    def _path(self, route: Route) -> str:
+        return _shape(route).format(
+            *(f"{{{name}}}" for name in self._parameter_names[_shape(route)])
+        )
 
     def _operation(self, route: Route) -> Document:
         method = route.binding.rpc
@@ -139,8 +146,9 @@ class Builder:
         return operation
 
     def _parameters(self, route: Route) -> Iterator[Document]:
-        for name, fields in zip(route.template.fields, route.path_fields(), strict=True):
-            yield self._parameter(camel(name), "path", fields[-1], required=True)
+        names = self._parameter_names[_shape(route)]
+        for name, fields in zip(names, route.path_fields(), strict=True):
+            yield self._parameter(name, "path", fields[-1], required=True)
         for name, fields in query_fields(route).items():
             required = all(rules_of(field).required for field in fields)
             yield self._parameter(name, "query", fields[-1], required=required)
@@ -162,7 +170,7 @@ class Builder:
 
     def _request(self, route: Route) -> Schema:
         """Return the request as the body shows it: without what the path says."""
-        name = self._schemas.name(route.request, "input")
+        name = self._schemas.name(route.request, "output")
         schema = self._schemas.object(route.request, "input", without=_in_path(route))
         self._schemas.components[name] = schema
         return {"$ref": f"#/components/schemas/{name}"}
@@ -174,7 +182,7 @@ class Builder:
             if field is None
             else self._schemas.field(field, "output")
         )
-        described = schema.pop("description", "") or comment(route.response)
+        described = schema.pop("description", "") or "What was asked for."
         headers = {
             name: {"description": text, "schema": {"type": "string"}}
             for name, text in _HEADERS.items()
@@ -227,11 +235,21 @@ def _security(route: Route) -> list[dict[str, list[str]]]:
     return ways
 
 
-def _path(route: Route) -> str:
-    text = route.template.text
-    for name in route.template.fields:
-        text = text.replace(f"{{{name}}}", f"{{{camel(name)}}}")
-    return text
+def _shape(route: Route) -> str:
+    """Return a path without the names in it: routes of one shape are one path to OpenAPI."""
+    return re.sub(r"\{[^}]*\}", "{}", route.template.text)
+
+
+def _parameter_names(routes: Iterable[Route]) -> dict[str, list[str]]:
+    """Choose the names of each path's parameters, the same for all verbs and without dots.
+
+    A nested field gives its last name, where no route of the same shape has a plain one.
+    """
+    names: dict[str, list[str]] = {}
+    for route in sorted(routes, key=lambda route: route.template.text.count(".")):
+        own = [camel(field.rpartition(".")[2]) for field in route.template.fields]
+        names.setdefault(_shape(route), own)
+    return names
 
 
 def _operation_id(route: Route) -> str:

@@ -2,7 +2,8 @@
 
 A message may have two schemas. What the edge answers always holds every field that has no
 presence, so these are required. What a client sends needs only what a rule requires, and nothing
-that is not declared; that schema is called `<Name>Input`.
+that is not declared; that schema is called `<Name>Input`. A request that is the body of its call,
+less what the path says, has the plain name.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ _WELL_KNOWN: dict[str, Schema] = {
     "google.protobuf.Timestamp": {"type": "string", "format": "date-time"},
     "google.protobuf.Duration": {
         "type": "string",
-        "pattern": r"^-?[0-9]{1,12}(\.[0-9]{1,9})?s$",
+        "pattern": r"^-?[0-9]{1,11}(\.[0-9]{1,9})?s$",
         "examples": ["60s"],
     },
 }
 _INT32: Schema = {"type": "integer", "format": "int32"}
-_INT64: Schema = {"type": "string", "format": "int64", "pattern": "^-?[0-9]{1,19}$"}
+_INT64: Schema = {"type": "string", "format": "int64", "pattern": "^-?[0-9]{1,18}$"}
 _FLOAT: Schema = {"type": "number"}
 _SCALARS: dict[int, Schema] = {
     FieldDescriptor.TYPE_BOOL: {"type": "boolean"},
@@ -76,7 +77,7 @@ class Schemas:
     def name(self, message: Descriptor, direction: Direction) -> str:
         """Return the component's name of a message."""
         name = self._names[message.full_name]
-        return f"{name}Input" if direction == "input" and not name.endswith("Request") else name
+        return f"{name}Input" if direction == "input" else name
 
     def object(
         self, message: Descriptor, direction: Direction, without: Iterable[str] = ()
@@ -122,7 +123,7 @@ class Schemas:
         if field.message_type is not None:
             return self.message(field.message_type, direction)
         if field.enum_type is not None:
-            return self.enum(field.enum_type)
+            return {**self.enum(field.enum_type), **_chosen(field, direction)}
         return _scalar(field, direction)
 
 
@@ -169,9 +170,22 @@ def _context(item: Descriptor | EnumDescriptor) -> str:
 
 
 def _required(field: FieldDescriptor, direction: Direction) -> bool:
-    if direction == "input":
-        return bool(rules_of(field).required)
-    return not field.has_presence
+    if direction == "output":
+        return not field.has_presence
+    rules = rules_of(field)
+    # A number that is absent is a zero, and zero may be out of range.
+    return rules.required or (not field.has_presence and not rules.min <= 0 <= _highest(rules))
+
+
+def _highest(rules: FieldRules) -> int:
+    return rules.max if rules.HasField("max") else 0
+
+
+def _chosen(field: FieldDescriptor, direction: Direction) -> Schema:
+    """Return that a required enum is more than its zero value, which says nothing."""
+    if direction == "output" or field.enum_type is None or not rules_of(field).required:
+        return {}
+    return {"not": {"const": field.enum_type.values_by_number[0].name}}
 
 
 def _at_most_one(message: Descriptor) -> Schema:
@@ -220,7 +234,7 @@ def _constraints(field: FieldDescriptor) -> Schema:
         found["minimum"] = rules.min if rules.HasField("min") else lowest
         found["maximum"] = rules.max if rules.HasField("max") else highest
     elif rules.HasField("min") and rules.min >= 0:
-        found["pattern"] = "^[0-9]{1,19}$"
+        found["pattern"] = "^[0-9]{1,18}$"
     if rules.secret:
         found["format"] = "password"
     return found

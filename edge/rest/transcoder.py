@@ -13,11 +13,11 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
+from edge.canonical import to_object
 from edge.comments import camel
 from edge.rest.parameters import FieldPath, query_fields
 from edge.rest.reader import Faults, read, read_field
 from edge.rest.routes import Route
-from edge.stream.canonical import to_object
 from services.kit.errors import Failure, Violation
 from services.kit.reason import Reason
 

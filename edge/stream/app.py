@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from edge.rest.address import Addresses
+from edge.address import Addresses
 from edge.stream.admission import Occupancy
 from edge.stream.connection import Patience
 from edge.stream.health import serving_health

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge.stream.canonical import to_json
+from edge.canonical import to_json
 from veritick.event.v1.event_pb2 import Event
 from veritick.journal.v1.journal_service_pb2 import JournalEntry
 

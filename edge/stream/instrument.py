@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+from edge.canonical import to_json
 from edge.stream import frame
 from edge.stream.candle import Candle, Trade, fold
-from edge.stream.canonical import to_json
 from edge.stream.listener import Listener
 from edge.stream.metrics import FRAMES_SENT
 from services.kit.wire import to_datetime, to_timestamp

@@ -131,7 +131,10 @@ class Journals:
     def check(self, journal: str) -> None:
         """Ask the journal about every subject that is followed: events may have been lost."""
         for topic in list(self._topics.get(journal, {}).values()):
-            self._ask(topic)
+            if topic.user_id or not topic.channel.private:
+                self._ask(topic)
+            else:  # being opened: nobody is known yet for whom to ask
+                topic.fill_again = True
 
     def heartbeat_topics(self) -> Iterable[Topic]:
         """Return the topics that have listeners and know where they stand."""
@@ -214,7 +217,7 @@ class Journals:
         self._read(topic.channel.journal)
         topic.learn(page.last)
         topic.offer(page.events)
-        if topic.sequencer.missing:
+        if topic.sequencer.missing or topic.fill_again:
             self._ask(topic)
 
     # Asking the journal for what is missing.

@@ -15,7 +15,7 @@ import structlog
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
-from edge.rest.address import Addresses
+from edge.address import Addresses
 from edge.stream import frame
 from edge.stream.admission import Occupancy, refusal
 from edge.stream.connection import Patience, StreamConnection

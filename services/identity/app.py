@@ -20,6 +20,7 @@ from services.identity.wire import subject_of
 from services.kit.channels import Channels
 from services.kit.clock import Clock, SystemClock
 from services.kit.database import Database
+from services.kit.failpoints import process_clock
 from services.kit.ids import Ids, uuid7
 from services.kit.jobs import JobRunner
 from services.kit.journal import Journal
@@ -51,7 +52,7 @@ async def build(
     random: Random = secrets.token_bytes,
 ) -> AsyncIterator[Application]:
     """Yield identity, ready to be served."""
-    clock = clock or SystemClock()
+    clock = clock or process_clock()
     keyring = _keyring(settings)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database.from_settings(settings, name=NAME))

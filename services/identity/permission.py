@@ -16,7 +16,7 @@ PERMISSIONS: Mapping[Role, frozenset[str]] = MappingProxyType(
     {
         # A trader needs no permission for what is his own.
         Role.TRADER: frozenset(),
-        Role.STAFF: frozenset({"instruments.write", "ledger.read", "terms.write"}),
+        Role.STAFF: frozenset({"audit.read", "instruments.write", "ledger.read", "terms.write"}),
     }
 )
 """The permissions of each role, by the names that the contract asks for."""

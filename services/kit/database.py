@@ -143,6 +143,9 @@ class Database:
         with translating_outages(), keeping_cancellation():
             async with self.engine.connect() as connection:
                 await _characterise(connection, isolation, read_only=read_only)
+                # SQLAlchemy commits nothing that was only done on the driver's own connection
+                # below it, unless it knows that a transaction has begun.
+                await connection.begin()
                 yield connection
                 await _refuse_aborted(connection)
                 with committing():

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.kit.channels import failure_of
 from services.kit.database import Database, DatabaseUnavailable
 from services.kit.errors import Failure
+from services.kit.failpoints import reached
 from veritick.journal.v1.journal_service_pb2 import JournalEntry, WatchJournalRequest
 from veritick.journal.v1.journal_service_pb2_grpc import JournalServiceStub
 
@@ -20,11 +21,14 @@ Apply = Callable[[AsyncConnection, JournalEntry], Awaitable[None]]
 """Applies one event in the transaction that also stores how far the journal was followed."""
 
 _PAUSE_SECONDS = 1.0
-_POSITION = text("SELECT position FROM follower_position WHERE journal = :journal")
-_ADVANCE = text(
-    "INSERT INTO follower_position (journal, position) VALUES (:journal, :position) "
-    "ON CONFLICT (journal) DO UPDATE SET position = excluded.position"
+# A transaction at a time, so short that the database does not take it for a forgotten one.
+_TOGETHER = 20
+_BEGIN = text(
+    "INSERT INTO follower_position (journal, position) VALUES (:journal, 0) ON CONFLICT DO NOTHING"
 )
+_POSITION = text("SELECT position FROM follower_position WHERE journal = :journal")
+_LOCK = text("SELECT position FROM follower_position WHERE journal = :journal FOR UPDATE")
+_ADVANCE = text("UPDATE follower_position SET position = :position WHERE journal = :journal")
 _log = structlog.stdlib.get_logger()
 
 
@@ -55,16 +59,23 @@ class Follower:
     async def _follow(self) -> None:
         request = WatchJournalRequest(journal=self._journal, after_position=await self._position())
         async for response in self._stub.WatchJournal(request):
-            await self._take(response.entries)
+            for start in range(0, len(response.entries), _TOGETHER):
+                await self._take(response.entries[start : start + _TOGETHER])
 
     async def _take(self, entries: Sequence[JournalEntry]) -> None:
         async with self._database.transaction() as connection:
+            # Another replica may follow as well: it waits here, and finds these entries taken.
+            found = await connection.execute(_LOCK, {"journal": self._journal})
+            taken = int(found.scalar_one())
             for entry in entries:
-                await self._apply(connection, entry)
-            advance = {"journal": self._journal, "position": entries[-1].position}
-            await connection.execute(_ADVANCE, advance)
+                if entry.position > taken:
+                    await self._apply(connection, entry)
+                    reached("follower.after_effect")
+            last = max(taken, entries[-1].position)
+            await connection.execute(_ADVANCE, {"journal": self._journal, "position": last})
 
     async def _position(self) -> int:
-        async with self._database.connection() as connection:
+        async with self._database.transaction() as connection:
+            await connection.execute(_BEGIN, {"journal": self._journal})
             found = await connection.execute(_POSITION, {"journal": self._journal})
-            return int(found.scalar() or 0)
+            return int(found.scalar_one())

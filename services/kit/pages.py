@@ -3,12 +3,14 @@
 import base64
 import binascii
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 from services.kit.errors import Failure
 from services.kit.reason import Reason
 
 _CONDITIONS_MAX = 8
+_LARGEST = 2**63 - 1
 
 
 def encode_page_token(key: Sequence[str | int]) -> str:
@@ -16,20 +18,21 @@ def encode_page_token(key: Sequence[str | int]) -> str:
     return base64.urlsafe_b64encode(json.dumps(list(key)).encode()).decode().rstrip("=")
 
 
-def decode_page_token(token: str, size: int) -> list[str]:
-    """Return the key of a token as texts, `size` of them.
+def decode_page_token(token: str, *kinds: Callable[[str], Any]) -> list[Any]:
+    """Return the key of a token, each part read by its kind, such as `int` or `UUID`.
 
     Failure INVALID_PAGE_TOKEN when it was not made by `encode_page_token` for such a list.
     """
     try:
         key = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        if not isinstance(key, list) or not all(isinstance(part, str | int) for part in key):
+            raise _invalid_token()
+        values = [kind(str(part)) for kind, part in zip(kinds, key, strict=True)]
     except (binascii.Error, ValueError) as error:
         raise _invalid_token() from error
-    if not isinstance(key, list) or len(key) != size:
+    if any(isinstance(value, int) and abs(value) > _LARGEST for value in values):
         raise _invalid_token()
-    if not all(isinstance(part, str | int) for part in key):
-        raise _invalid_token()
-    return [str(part) for part in key]
+    return values
 
 
 def parse_filter(text: str, fields: Collection[str]) -> dict[str, str]:

@@ -17,8 +17,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
 from grpc_reflection.v1alpha import reflection
 
+from services.kit import failpoints
 from services.kit.channels import MESSAGE_BYTES_MAX
-from services.kit.clock import Clock, SystemClock
+from services.kit.clock import Clock
 from services.kit.interceptor import Interceptor
 from services.kit.logs import configure_logs
 from services.kit.metrics import serve_metrics
@@ -38,7 +39,7 @@ _OPTIONS = (
     # Two processes on one port would share its calls without anybody noticing.
     ("grpc.so_reuseport", 0),
     ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
 )
 _log = structlog.stdlib.get_logger()
 
@@ -84,6 +85,7 @@ def serve(
     build: Callable[[SettingsType], AbstractAsyncContextManager[Application]],
 ) -> None:
     """Serve until SIGTERM or SIGINT; the exit code is 1 when a task failed."""
+    failpoints.arm(settings.failpoints, settings.failpoints_seed)
     if settings.metrics_listen:
         serve_metrics(settings.metrics_listen)
     if not uvloop.run(_serve(name, settings, build)):
@@ -120,7 +122,7 @@ async def serving(
 ) -> AsyncIterator[Running]:
     """Serve an application within the block, on `settings.listen`; leaving drains and stops it."""
     server = grpc.aio.server(
-        interceptors=(Interceptor(name, application.keyring, clock or SystemClock()),),
+        interceptors=(Interceptor(name, application.keyring, clock or failpoints.process_clock()),),
         options=_OPTIONS,
     )
     health_servicer = _add_faces(server, application.faces)

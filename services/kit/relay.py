@@ -15,6 +15,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
 from services.kit.database import DatabaseUnavailable
+from services.kit.failpoints import reached
 from services.kit.journal import Entry, Journal
 from services.kit.metrics import RELAY_POSITION
 
@@ -58,6 +59,7 @@ class Relay:
         while True:
             while entries := await self._journal.read(position, _BATCH):
                 await self._send(entries)
+                reached("relay.after_send")
                 position = entries[-1].position
             await self._journal.wait()
 

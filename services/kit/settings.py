@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from psycopg.conninfo import conninfo_to_dict
-from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from services.kit import failpoints
 
 Mode = Literal["development", "production"]
 LogFormat = Literal["json", "console"]
@@ -71,6 +73,9 @@ class ServiceSettings(BaseSettings):
         default=5, ge=0, le=300, description="how long calls in flight may take to end at a stop"
     )
 
+    failpoints: str = Field(default="", description="faults for tests: see kit.failpoints")
+    failpoints_seed: int | None = None
+
     identity_address: str | None = None
     quotes_address: str | None = None
     trading_address: str | None = None
@@ -81,6 +86,17 @@ class ServiceSettings(BaseSettings):
         weak = list(weak_secrets(self)) if self.mode == "production" else []
         if weak:
             raise ValueError(f"production refuses a default or guessable secret: {', '.join(weak)}")
+        return self
+
+    @field_validator("failpoints")
+    @classmethod
+    def _failpoints_exist(cls, text: str) -> str:
+        return failpoints.check(text)
+
+    @model_validator(mode="after")
+    def _production_has_no_failpoints(self) -> Self:
+        if self.mode == "production" and self.failpoints:
+            raise ValueError("production refuses failpoints")
         return self
 
     def required(self, name: str) -> Any:

@@ -140,6 +140,8 @@ def _problems(checks: Iterable[Check], value: object) -> Iterator[str]:
 
 
 def _value_checks(field: FieldDescriptor, rules: FieldRules) -> Iterator[Check]:
+    if field.type == FieldDescriptor.TYPE_STRING:
+        yield _storable
     if rules.HasField("min_length"):
         yield _at_least_characters(rules.min_length)
     if rules.HasField("max_length"):
@@ -154,6 +156,11 @@ def _value_checks(field: FieldDescriptor, rules: FieldRules) -> Iterator[Check]:
         yield _at_most(rules.max)
     if field.enum_type is not None:
         yield _known(frozenset(field.enum_type.values_by_number))
+
+
+def _storable(value: str) -> str | None:
+    """Refuse the one character that Postgres cannot store or compare."""
+    return "must not contain a NUL character" if "\0" in value else None
 
 
 def _at_least_characters(bound: int) -> Check:

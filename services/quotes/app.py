@@ -9,8 +9,9 @@ from random import Random
 from uuid import UUID
 
 from services.kit import migrate as migrations
-from services.kit.clock import Clock, SystemClock
+from services.kit.clock import Clock
 from services.kit.database import Database
+from services.kit.failpoints import process_clock
 from services.kit.ids import Ids, uuid7
 from services.kit.jobs import Job, JobRunner
 from services.kit.journal import Journal
@@ -54,7 +55,7 @@ async def build(
     settings: Settings, clock: Clock | None = None, ids: Ids = uuid7
 ) -> AsyncIterator[Application]:
     """Join the parts of quotes."""
-    clock = clock or SystemClock()
+    clock = clock or process_clock()
     if settings.keys is None or settings.redis_url is None:
         raise SystemExit("quotes needs VERITICK_KEYS and VERITICK_REDIS_URL")
     keyring = Keyring.load(settings.keys, "quotes")

@@ -15,6 +15,7 @@ import structlog
 from services.kit.clock import Clock
 from services.kit.database import CommitUnknown, Database, DatabaseUnavailable
 from services.kit.errors import Failure
+from services.kit.failpoints import reached
 from services.kit.leader import Term
 from services.quotes import candles, metrics, ticks
 from services.quotes.candle import HOUR, MINUTE, Candle, start_of
@@ -81,6 +82,7 @@ class Ingestor:
         self._timeline: Timeline | None = None
         self._vigil = Vigil(clock)
         self._gap: str | None = None
+        self._begun = asyncio.Event()
         self._heard = asyncio.Event()
         self._recordings: asyncio.Queue[frozenset[str]] = asyncio.Queue(_WELCOMES_MAX)
         self._beat_at = 0.0
@@ -93,10 +95,11 @@ class Ingestor:
     async def lead(self, term: Term) -> None:
         """Ingest for a term. Errors: LeadershipLost, DatabaseUnavailable; then nothing is kept."""
         self._gap = None
+        self._begun.clear()
         try:
             await together(
                 self._ingest(term),
-                self._feed.run(self._hear),
+                self._listen(),
                 self._look(),
                 self._heed_recordings(),
             )
@@ -109,6 +112,11 @@ class Ingestor:
         self._feed.subscribe(frozenset(i.definition.feed_symbol for i in instruments))
         if self._timeline is not None:
             self._timeline.follow(instruments)
+
+    async def _listen(self) -> None:
+        """Hear the feed once there is a run to hear it for, so that no tick of it is lost."""
+        await self._begun.wait()
+        await self._feed.run(self._hear)
 
     async def _look(self) -> None:
         while True:
@@ -155,6 +163,7 @@ class Ingestor:
             timeline = self._timeline = await self._loaded(run)
             self._vigil.look()
             self.follow()
+            self._begun.set()
             reason = await self._go_on(term, run, timeline)
             self._timeline, self._gap = None, None
             metrics.GAPS.labels(reason).inc()
@@ -196,7 +205,9 @@ class Ingestor:
                 return "OVERFLOW"
             began = self._clock.monotonic()
             batch = timeline.cut(self._clock.now())
+            reached("ingest.before_store")
             run = await self._stored(term, run, batch)
+            reached("ingest.after_store")
             metrics.FLUSH_SECONDS.observe(self._clock.monotonic() - began)
             self._show(batch, timeline)
 

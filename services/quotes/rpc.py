@@ -228,22 +228,12 @@ def _place(standing: Standing) -> tuple[int, str]:
 def _place_of(page_token: str) -> tuple[int, str]:
     if not page_token:
         return -(2**31) - 1, ""
-    position, symbol = decode_page_token(page_token, 2)
-    return _integer(position), symbol
+    position, symbol = decode_page_token(page_token, int, str)
+    return position, symbol
 
 
 def _number(page_token: str) -> int:
-    return _integer(decode_page_token(page_token, 1)[0]) if page_token else 0
-
-
-def _integer(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = 2**63
-    if abs(number) >= 2**63:
-        raise Failure(Reason.INVALID_PAGE_TOKEN, "The page token was not issued for this list.")
-    return number
+    return decode_page_token(page_token, int)[0] if page_token else 0
 
 
 def _matches(standing: Standing, conditions: dict[str, str]) -> bool:

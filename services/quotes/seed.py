@@ -89,8 +89,8 @@ _FX = (
 _OTHERS = (
     ("XAUUSD", "Gold", "METAL", 2, METALS_WEEK),
     ("XAGUSD", "Silver", "METAL", 3, METALS_WEEK),
-    ("US500", "US 500", "INDEX", 1, INDEX_WEEK),
-    ("US100", "US Tech 100", "INDEX", 1, INDEX_WEEK),
+    ("US500", "US 500", "INDEX", 2, INDEX_WEEK),
+    ("US100", "US Tech 100", "INDEX", 2, INDEX_WEEK),
 )
 _GAP = 10
 """Positions lie apart, so that another instrument fits between two."""

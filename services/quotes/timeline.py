@@ -20,8 +20,13 @@ from services.quotes.ticks import Head
 CLOCK_JUMP = timedelta(milliseconds=250)
 """A wall clock that moves against the monotonic one by more than this between two looks jumped."""
 
-STALL = timedelta(seconds=1)
-"""A process that did not look at the clock for this long was not listening."""
+STALL = timedelta(seconds=3)
+"""A process that did not look at the clock for this long was not listening.
+
+It is the lease of a leader: whoever stands still for longer may have been replaced meanwhile. A
+shorter pause loses nothing, what came in it is stamped at its end; and it stays below the age at
+which a tick no longer counts.
+"""
 
 _INSTANT = timedelta(microseconds=1)
 _SECOND = timedelta(seconds=1)
@@ -43,17 +48,27 @@ class Vigil:
     def __init__(self, clock: Clock) -> None:
         """Begin to look."""
         self._clock = clock
-        self._wall, self._monotonic = clock.now(), clock.monotonic()
+        self._wall, self._monotonic, self._doubt = self._read()
 
     def look(self) -> str | None:
         """Return why market time was lost since the last look, or None if it was not."""
-        wall, monotonic = self._clock.now(), self._clock.monotonic()
+        wall, monotonic, doubt = self._read()
         passed = timedelta(seconds=monotonic - self._monotonic)
-        drift = wall - self._wall - passed
-        self._wall, self._monotonic = wall, monotonic
-        if abs(drift) > CLOCK_JUMP:
+        drift = abs(wall - self._wall - passed) - doubt - self._doubt
+        self._wall, self._monotonic, self._doubt = wall, monotonic, doubt
+        if drift > CLOCK_JUMP:
             return "CLOCK_JUMP"
         return "STALL" if passed > STALL else None
+
+    def _read(self) -> tuple[datetime, float, timedelta]:
+        """Return both clocks, and how far apart they may have been read.
+
+        On a busy machine a process may be put aside just between the two; that is no jump.
+        """
+        before = self._clock.monotonic()
+        wall = self._clock.now()
+        after = self._clock.monotonic()
+        return wall, after, timedelta(seconds=after - before)
 
 
 class Timeline:

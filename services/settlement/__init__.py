@@ -1,6 +1,7 @@
 """Settlement: decides how orders close, and proves it.
 
-**Owns** its decisions, the fixings they rest on, and the receipts: one hash chain per book.
+**Owns** its decisions, the fixings they rest on, and the receipts: one hash chain
+per book, whose head is signed every minute.
 
 **Promises**
 - An outcome is a pure function of the order and the fixing. Nothing else decides.
@@ -13,10 +14,10 @@
 - One worker per book is live, others stand by; one that lost its lead can write nothing here, and
   what it still tells the book is what was decided before.
 
-**Called by** anyone who wants a receipt. **Calls** quotes (the watermark and fixings) and trading
-(due orders, closing them).
+**Called by** anyone who wants a receipt, or all of them. **Calls** quotes (the watermark and
+fixings) and trading (due orders, closing them).
 
-Read in this order: `fixing`, `outcome`, `receipt` (the rules); `decisions`, `receipts` (the
-tables); `market_time`, `worker`, `books` (the flow); `neighbours`, `rpc`, `wire` (the faces);
-`app` (how it is put together).
+Read in this order: `fixing`, `outcome`, `receipt`, `checkpoint` (the rules); `decisions`,
+`receipts`, `checkpoints` (the tables); `market_time`, `worker`, `books` (the flow); `neighbours`,
+`rpc`, `wire` (the faces); `app` (how it is put together).
 """

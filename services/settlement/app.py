@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from services.kit.channels import Channels
-from services.kit.clock import Clock, SystemClock
+from services.kit.clock import Clock
 from services.kit.database import Database
+from services.kit.failpoints import process_clock
 from services.kit.ids import Ids, uuid7
+from services.kit.jobs import JobRunner
 from services.kit.leader import Leadership
 from services.kit.migrate import migrate as apply_migrations
 from services.kit.process import Application
 from services.kit.tokens import Keyring
 from services.settlement.books import Books
+from services.settlement.checkpoints import Checkpoints, Signing
 from services.settlement.decisions import Decisions
 from services.settlement.market_time import MarketTime
 from services.settlement.neighbours import Quotes, Trading, WatermarkFeed
@@ -41,7 +45,7 @@ async def build(
     settings: Settings, clock: Clock | None = None, ids: Ids = uuid7
 ) -> AsyncIterator[Application]:
     """Yield settlement, ready to work."""
-    clock = clock or SystemClock()
+    clock = clock or process_clock()
     keyring = Keyring.load(settings.required("keys"), NAME)
     channels = Channels(keyring, clock)
     async with (
@@ -51,15 +55,20 @@ async def build(
     ):
         time = MarketTime(clock)
         workshop = Workshop(database, time, Quotes(quotes), Trading(trading), clock, ids)
+        checkpoints = Checkpoints(database)
+        signing = Signing(checkpoints, keyring, clock)
+        every = timedelta(seconds=settings.sign_every_seconds)
         books = Books(workshop.trading, workshop.worker)
         health = _Health(database)
+        face = ReceiptFace(workshop.receipts, checkpoints)
         yield Application(
             keyring=keyring,
-            faces=[(add_ReceiptServiceServicer_to_server, ReceiptFace(workshop.receipts))],
+            faces=[(add_ReceiptServiceServicer_to_server, face)],
             tasks={
                 "watermarks": WatermarkFeed(quotes, time).run,
                 "books": books.run,
                 "health": health.run,
+                "jobs": JobRunner(database, [signing.job(every)], clock).run,
             },
             # A standby is ready as well: it shows receipts, and takes over by itself.
             ready=lambda: health.good and time.heard() and books.known,

@@ -22,6 +22,7 @@ _HEAD: LiteralString = """
     SELECT sequence, hash FROM receipt WHERE book = %(book)s ORDER BY sequence DESC LIMIT 1
 """
 _ISSUED: LiteralString = "SELECT order_id FROM receipt WHERE order_id = ANY (%(orders)s::uuid[])"
+_LAST: LiteralString = "SELECT max(sequence) FROM receipt WHERE book = %(book)s"
 _COPY = f"COPY receipt (book, {_COLUMNS}) FROM STDIN"
 _EVIDENCE = """
     SELECT evidence FROM fixing
@@ -30,6 +31,17 @@ _EVIDENCE = """
 _GET = f"""
     SELECT {_COLUMNS}, ({_EVIDENCE}) FROM receipt WHERE order_id = %(order)s AND book = %(book)s
 """
+_LIST = f"""
+    SELECT {_COLUMNS}, ({_EVIDENCE}) FROM receipt
+    WHERE book = %(book)s AND sequence > %(after)s ORDER BY sequence LIMIT %(limit)s
+"""
+
+
+class Proof(NamedTuple):
+    """A receipt, with the fixing that it rests on."""
+
+    receipt: Receipt
+    fixing: Fixing
 
 
 class Carried(NamedTuple):
@@ -66,14 +78,20 @@ class Receipts:
                     await decisions.finish(connection, done)
         return receipts
 
-    async def get(self, book: str, order_id: UUID) -> tuple[Receipt, Fixing] | None:
+    async def get(self, book: str, order_id: UUID) -> Proof | None:
         """Return an order's receipt with the fixing it rests on, if it has one."""
         async with self._database.raw() as connection:
             cursor = await connection.execute(_GET, {"order": order_id, "book": book})
             row = await cursor.fetchone()
-        if row is None:
-            return None
-        return _receipt(row[:-1]), from_evidence(row[-1])
+        return _proof(row) if row else None
+
+    async def after(self, book: str, sequence: int, limit: int) -> tuple[list[Proof], int]:
+        """Return a book's receipts after a sequence, in order, and the book's last sequence."""
+        key = {"book": book, "after": sequence, "limit": limit}
+        async with self._database.raw() as connection:
+            rows = await (await connection.execute(_LIST, key)).fetchall()
+            last = await (await connection.execute(_LAST, key)).fetchone()
+        return [_proof(row) for row in rows], (last[0] if last else None) or 0
 
 
 async def _without_receipt(connection: RawConnection, carried: Sequence[Carried]) -> list[Carried]:
@@ -96,6 +114,10 @@ async def _store(connection: RawConnection, book: str, receipts: Sequence[Receip
     async with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
         for closed, *place in receipts:
             await copy.write_row((book, *closed, *place))
+
+
+def _proof(row: tuple[Any, ...]) -> Proof:
+    return Proof(_receipt(row[:-1]), from_evidence(row[-1]))
 
 
 def _receipt(row: tuple[Any, ...]) -> Receipt:

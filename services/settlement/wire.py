@@ -7,6 +7,7 @@ from uuid import UUID
 
 from services.kit.ids import scoped
 from services.kit.wire import to_datetime, to_timestamp
+from services.settlement.checkpoint import Checkpoint
 from services.settlement.fixing import Fixing, Point, Tick, VoidReason
 from services.settlement.outcome import Decision, Direction, DueOrder, Outcome
 from services.settlement.receipt import Closed, Receipt
@@ -158,6 +159,19 @@ def receipt_message(book: str, receipt: Receipt, fixing: Fixing) -> receipt_pb.R
         sequence=receipt.sequence,
         previous_hash=receipt.previous_hash,
         hash=receipt.hash,
+    )
+
+
+def checkpoint_message(checkpoint: Checkpoint) -> receipt_pb.Checkpoint:
+    """Return a signed head as a message."""
+    return receipt_pb.Checkpoint(
+        book=checkpoint.book,
+        sequence=checkpoint.sequence,
+        hash=checkpoint.hash,
+        sign_time=to_timestamp(checkpoint.signed_at),
+        key_id=checkpoint.key_id,
+        public_key=checkpoint.public_key,
+        signature=checkpoint.signature,
     )
 
 

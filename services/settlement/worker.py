@@ -26,6 +26,7 @@ import structlog
 
 from services.kit.clock import Clock
 from services.kit.errors import Failure
+from services.kit.failpoints import reached
 from services.kit.leader import Leadership, Term
 from services.settlement.decisions import Decisions, Outstanding
 from services.settlement.market_time import MarketTime
@@ -104,6 +105,7 @@ class Worker:
             aclosing(ahead(self._carried_out(decided))) as carried_out,
         ):
             async for carried in carried_out:
+                reached("worker.before_receipts")
                 receipts = await self._receipts.issue(term, self.book, self._decisions, carried)
                 self._count(receipts)
 
@@ -135,6 +137,7 @@ class Worker:
         ]
         if not decisions:
             return []
+        reached("worker.before_decisions")
         return await self._decisions.store(term, decisions, fixings, self._clock.now())
 
     async def _carried_out(
@@ -142,7 +145,9 @@ class Worker:
     ) -> AsyncGenerator[list[Carried]]:
         """Yield what the book closed, as it was told."""
         async for chunk in decided:
+            reached("worker.before_settle")
             replies = await self._trading.settle(self.book, chunk)
+            reached("worker.after_settle")
             if carried := self._examine(chunk, replies):
                 yield carried
 

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from uuid import UUID
 
 from services.kit.channels import Channels
-from services.kit.clock import Clock, SystemClock
+from services.kit.clock import Clock
 from services.kit.database import Database
+from services.kit.failpoints import process_clock
 from services.kit.follower import Follower
 from services.kit.ids import Ids, uuid7
+from services.kit.jobs import Job, JobRunner
 from services.kit.journal_face import JournalFace
 from services.kit.migrate import migrate as migrate_database
 from services.kit.process import Application, Face, Task
 from services.kit.relay import Relay
 from services.kit.tokens import Keyring
+from services.trading.audit_rpc import AuditFace
+from services.trading.audit_walk import Fixings
+from services.trading.auditor import Auditor
 from services.trading.desk import BookRules, Desk
+from services.trading.ledger_rpc import LedgerFace
 from services.trading.market import MarketView
-from services.trading.neighbours import MarketFeed, opening_accounts
+from services.trading.neighbours import FixingRecord, MarketFeed, opening_accounts
 from services.trading.rpc import AccountEventFace, AccountFace, Desks, OrderFace, TermsFace
-from services.trading.service_rpc import BookFace, LedgerFace
+from services.trading.service_rpc import BookFace
 from services.trading.settings import BookSettings, Settings, kind_of
 from services.trading.terms import TermsDefaults
 from services.trading.wire import PAYOUTS, account_subject
@@ -31,6 +38,7 @@ from veritick.journal.v1.account_event_service_pb2_grpc import (
 )
 from veritick.journal.v1.journal_service_pb2_grpc import add_JournalServiceServicer_to_server
 from veritick.trading.v1.account_service_pb2_grpc import add_AccountServiceServicer_to_server
+from veritick.trading.v1.audit_service_pb2_grpc import add_AuditServiceServicer_to_server
 from veritick.trading.v1.book_service_pb2_grpc import add_BookServiceServicer_to_server
 from veritick.trading.v1.ledger_service_pb2_grpc import add_LedgerServiceServicer_to_server
 from veritick.trading.v1.order_service_pb2_grpc import add_OrderServiceServicer_to_server
@@ -39,6 +47,7 @@ from veritick.trading.v1.terms_service_pb2_grpc import add_TermsServiceServicer_
 NAME = "trading"
 MIGRATIONS = Path(__file__).parent / "migrations"
 _DEMO_CHIPS = 1_000_000
+_ROLLUP_EVERY = timedelta(minutes=1)
 
 
 @asynccontextmanager
@@ -46,7 +55,7 @@ async def build(
     settings: Settings, clock: Clock | None = None, ids: Ids = uuid7
 ) -> AsyncIterator[Application]:
     """Put the books together with the market they trade on, and everything that keeps them."""
-    clock = clock or SystemClock()
+    clock = clock or process_clock()
     keyring = Keyring.load(settings.required("keys"), NAME)
     channels = Channels(keyring, clock)
     market = MarketView(clock)
@@ -66,19 +75,26 @@ async def build(
             )
             tasks[f"{name}: writer"] = desk.writer.run
             tasks[f"{name}: terms"] = desk.keep_terms
+            tasks[f"{name}: holds"] = desk.keep_holds
+            tasks[f"{name}: jobs"] = JobRunner(desk.book.database, jobs(desk), clock).run
             tasks[f"{name}: users"] = follower.run
             if settings.redis_url:
                 relay = Relay(desk.journal, settings.redis_url.get_secret_value())
                 tasks[f"{name}: relay"] = relay.run
         yield Application(
             keyring=keyring,
-            faces=faces(desks),
+            faces=faces(desks, FixingRecord(quotes)),
             tasks=tasks,
             ready=lambda: all(desk.ready() for desk in desks.values()),
         )
 
 
-def faces(desks: Desks) -> list[Face]:
+def jobs(desk: Desk) -> list[Job]:
+    """Return the recurring work of a book that any replica can do."""
+    return [Job("rollup", _ROLLUP_EVERY, desk.ledger.roll_up)]
+
+
+def faces(desks: Desks, fixings: Fixings | None = None) -> list[Face]:
     """Return what is served for these books."""
     journals = {name: desk.journal for name, desk in desks.items()}
     journal = JournalFace(journals, partial(owns, desks))
@@ -89,8 +105,26 @@ def faces(desks: Desks) -> list[Face]:
         (add_AccountEventServiceServicer_to_server, AccountEventFace(desks)),
         (add_BookServiceServicer_to_server, BookFace(desks)),
         (add_LedgerServiceServicer_to_server, LedgerFace(desks)),
+        (add_AuditServiceServicer_to_server, AuditFace(desks, fixings)),
         (add_JournalServiceServicer_to_server, journal),
     ]
+
+
+@asynccontextmanager
+async def auditors(settings: Settings) -> AsyncIterator[dict[str, Auditor]]:
+    """Yield an auditor for every book, outside the service; fixings need keys and an address."""
+    clock, fixings = process_clock(), None
+    async with AsyncExitStack() as stack:
+        if settings.keys and settings.quotes_address:
+            channels = Channels(Keyring.load(settings.keys, NAME), clock)
+            quotes = channels.to("quotes", settings.quotes_address)
+            fixings = FixingRecord(await stack.enter_async_context(quotes))
+        found = {}
+        for name, book in settings.books.items():
+            database = Database.from_settings(book, name=f"audit.{name}")
+            await stack.enter_async_context(database)
+            found[name] = Auditor(database, clock.now, fixings)
+        yield found
 
 
 async def owns(desks: Desks, journal: str, subject: str, user_id: UUID | None) -> bool:

@@ -36,6 +36,7 @@ from services.kit.database import (
     translating_outages,
 )
 from services.kit.errors import Failure
+from services.kit.failpoints import reached
 from services.kit.leader import Leadership, LeadershipLost, Term
 from services.kit.reason import Reason
 
@@ -117,6 +118,7 @@ class Transaction:
         Errors: LeadershipLost, DatabaseUnavailable, CommitUnknown, and psycopg's own.
         """
         epoch = {"leader": self._term.name, "epoch": self._term.epoch}
+        reached("writer.before_write")
         try:
             with committing():
                 async with self.connection.pipeline(), self.connection.transaction():
@@ -127,6 +129,7 @@ class Transaction:
             if error.sqlstate == _REQUIRE_FAILED and error.diag.message_primary == _EPOCH_PASSED:
                 raise LeadershipLost("another writer leads this book") from error
             raise
+        reached("writer.after_write")
 
 
 class Writer:

@@ -17,6 +17,7 @@ from services.kit.reason import Reason
 from services.trading.acceptance import Offer, offer
 from services.trading.book import Account, Book
 from services.trading.commit import Batch, Writer
+from services.trading.holding import EndHold, ExpireHolds, Holding, HoldRequest
 from services.trading.ledger import Ledger
 from services.trading.market import MarketView
 from services.trading.moving import (
@@ -28,6 +29,7 @@ from services.trading.moving import (
 )
 from services.trading.order import OrderRequest
 from services.trading.placing import Placing
+from services.trading.recording import Recorder
 from services.trading.setting_terms import SetTerms, SettingTerms
 from services.trading.settling import SettleOrders, Settling
 from services.trading.tables import Exposure, TermsBook
@@ -36,6 +38,7 @@ from services.trading.terms_table import TermsTable
 from services.trading.wire import BookWire
 
 _TERMS_EVERY_SECONDS = 0.5
+_HOLDS_EVERY_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -79,20 +82,24 @@ class Desk:
         )
 
     def _batches(self, ids: Ids) -> Mapping[type, Batch]:
-        exposure, journal, wire = Exposure(), self.journal, self.wire
+        exposure, recorder, wire = Exposure(), Recorder(self.journal), self.wire
         market, terms = self.market, self._live_terms
-        transferring = Transferring(market=market, ids=ids, journal=journal, wire=wire)
+        transferring = Transferring(market=market, ids=ids, recorder=recorder, wire=wire)
+        holding = Holding(market=market, ids=ids, recorder=recorder, wire=wire)
         return {
             OrderRequest: Placing(
-                market=market, ids=ids, terms=terms, exposure=exposure, journal=journal, wire=wire
+                market=market, ids=ids, terms=terms, exposure=exposure, recorder=recorder, wire=wire
             ),
             SettleOrders: Settling(
-                market=market, ids=ids, exposure=exposure, journal=journal, wire=wire
+                market=market, ids=ids, exposure=exposure, recorder=recorder, wire=wire
             ),
-            OpenAccount: Opening(market=market, ids=ids, journal=journal, wire=wire),
+            OpenAccount: Opening(market=market, ids=ids, recorder=recorder, wire=wire),
             TransferRequest: transferring,
             RefillRequest: transferring,
-            SetTerms: SettingTerms(market=market, terms=terms, journal=journal, wire=wire),
+            HoldRequest: holding,
+            EndHold: holding,
+            ExpireHolds: holding,
+            SetTerms: SettingTerms(market=market, terms=terms, recorder=recorder, wire=wire),
         }
 
     def ready(self) -> bool:
@@ -125,13 +132,24 @@ class Desk:
                 await self._add_missing_terms()
             await asyncio.sleep(_TERMS_EVERY_SECONDS)
 
+    async def keep_holds(self) -> None:
+        """End the holds whose time is over, for ever."""
+        while True:
+            if self.writer.leading:
+                await self._submit_if_leading(ExpireHolds())
+            await asyncio.sleep(_HOLDS_EVERY_SECONDS)
+
     async def _add_missing_terms(self) -> None:
         for symbol in list(self.market.instruments):
             if self._live_terms.current(symbol) is None:
                 first = self.rules.terms.for_instrument(symbol)
                 command = SetTerms(first._replace(version=0), changed_by="service:trading")
-                try:
-                    await self.writer.submit(command)
-                except Failure as failure:
-                    if failure.reason not in {Reason.UNAVAILABLE, Reason.OUTCOME_UNKNOWN}:
-                        raise
+                await self._submit_if_leading(command)
+
+    async def _submit_if_leading(self, command: object) -> None:
+        """Submit what will be submitted again anyway, should this process stop to lead."""
+        try:
+            await self.writer.submit(command)
+        except Failure as failure:
+            if failure.reason not in {Reason.UNAVAILABLE, Reason.OUTCOME_UNKNOWN}:
+                raise

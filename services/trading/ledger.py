@@ -1,4 +1,8 @@
-"""The ledger as it is read: statements and the trial balance."""
+"""The ledger as it is read: statements, past balances, transfers and the trial balance.
+
+System accounts have no balance row that every order would contend on. Theirs is a rollup, made now
+and then by a job, and the sum of what was entered after it.
+"""
 
 from __future__ import annotations
 
@@ -10,22 +14,77 @@ from sqlalchemy import text
 
 from services.kit.database import Database
 
+ROLLUP_AFTER_ENTRIES = 10_000
+"""So many new entries are worth a new rollup; so few are quickly summed."""
+
+
+class Transfer(NamedTuple):
+    """A transfer that was asked for and made. The fields are the columns of `transfer`."""
+
+    transfer_id: UUID
+    account_id: UUID
+    request_id: UUID
+    request_hash: bytes
+    kind: int
+    system: int
+    """The other side, a SystemAccount."""
+
+    amount: int
+    currency: str
+    balance: int
+    note: str
+    time: datetime
+
+
+TRANSFER_COLUMNS = ", ".join(Transfer._fields)
 _STATEMENT = """
     SELECT entry_id, transfer_id, kind, amount, currency, balance, order_id, time FROM entry
     WHERE account_id = :account_id AND balance IS NOT NULL
       AND entry_id < :before {kind} ORDER BY entry_id DESC LIMIT :limit
 """
-_TRIAL_BALANCE = """
-    SELECT side, currency, sum(amount)::bigint
-    FROM (
-        SELECT account_id AS side, currency, amount FROM entry WHERE balance IS NULL
+# Seals are few and know when they were made: the last one in time tells where to look.
+_BALANCE_AT = """
+    SELECT balance FROM entry
+    WHERE account_id = :account_id AND balance IS NOT NULL AND entry_id <= coalesce(
+        (SELECT last_entry_id FROM seal WHERE time <= :time
+         ORDER BY time DESC, seal_id DESC LIMIT 1), 0)
+    ORDER BY entry_id DESC LIMIT 1
+"""
+_TRANSFER = f"SELECT {TRANSFER_COLUMNS} FROM transfer WHERE "
+_SYSTEM_BALANCES = """
+    WITH newest AS (
+        SELECT coalesce(max(last_entry_id), 0) AS last_entry_id FROM rollup
+    ), movement AS (
+        SELECT account_id, currency, amount FROM entry, newest
+        WHERE entry_id > last_entry_id AND balance IS NULL
         UNION ALL
-        SELECT contra_account_id, currency, -amount FROM entry
-    ) movements
-    GROUP BY side, currency
+        SELECT contra_account_id, currency, -amount FROM entry, newest
+        WHERE entry_id > last_entry_id
+        UNION ALL
+        SELECT account_id, currency, balance FROM rollup JOIN newest USING (last_entry_id)
+    ), system AS (
+        SELECT account_id, currency, sum(amount)::bigint AS balance
+        FROM movement GROUP BY account_id, currency
+    )
+"""
+TRIAL_BALANCE = f"""
+    {_SYSTEM_BALANCES}
+    SELECT account_id, currency, balance FROM system
+    WHERE CAST(:currency AS text) IS NULL OR currency = :currency
     UNION ALL
-    SELECT NULL, currency, sum(posted)::bigint FROM account GROUP BY currency
+    SELECT NULL, currency, sum(posted)::bigint FROM account
+    WHERE CAST(:currency AS text) IS NULL OR currency = :currency
+    GROUP BY currency
     ORDER BY 2, 1
+"""
+# A rollup is a set of rows that nobody changes: two that are made at once are the same rows.
+_ROLL_UP = f"""
+    {_SYSTEM_BALANCES}
+    INSERT INTO rollup (last_entry_id, account_id, currency, balance)
+    SELECT head.last_entry_id, account_id, currency, balance
+    FROM system, newest, (SELECT max(entry_id) AS last_entry_id FROM entry) head
+    WHERE head.last_entry_id - newest.last_entry_id >= :worth
+    ON CONFLICT DO NOTHING
 """
 NEWEST = 2**63 - 1
 """Before this entry id lie all of them."""
@@ -68,8 +127,34 @@ class Ledger:
             rows = await connection.execute(text(query), parameters)
             return [StatementLine(*row) for row in rows]
 
-    async def trial_balance(self) -> list[TrialBalanceLine]:
+    async def balance_at(self, account_id: UUID, time: datetime) -> int:
+        """Return an account's posted balance at a moment; 0 before its first entry."""
+        parameters = {"account_id": account_id, "time": time}
+        async with self._database.connection() as connection:
+            found = await connection.execute(text(_BALANCE_AT), parameters)
+            return int(found.scalar() or 0)
+
+    async def transfer(self, transfer_id: UUID) -> Transfer | None:
+        """Return a transfer that was asked for, by its id."""
+        return await self._transfer("transfer_id = :transfer_id", transfer_id=transfer_id)
+
+    async def transfer_asked(self, account_id: UUID, request_id: UUID) -> Transfer | None:
+        """Return the transfer that was asked for under a request id, if it happened."""
+        condition = "account_id = :account_id AND request_id = :request_id"
+        return await self._transfer(condition, account_id=account_id, request_id=request_id)
+
+    async def _transfer(self, condition: str, **parameters: UUID) -> Transfer | None:
+        async with self._database.connection() as connection:
+            row = (await connection.execute(text(_TRANSFER + condition), parameters)).fetchone()
+            return Transfer(*row) if row else None
+
+    async def trial_balance(self, currency: str | None = None) -> list[TrialBalanceLine]:
         """Return the balance of every system account and of all users; they sum to zero."""
         async with self._database.connection() as connection:
-            rows = await connection.execute(text(_TRIAL_BALANCE))
+            rows = await connection.execute(text(TRIAL_BALANCE), {"currency": currency})
             return [TrialBalanceLine(*row) for row in rows]
+
+    async def roll_up(self, worth: int = ROLLUP_AFTER_ENTRIES) -> None:
+        """Keep the balances of system accounts as of now, if so many entries make it worth it."""
+        async with self._database.transaction() as connection:
+            await connection.execute(text(_ROLL_UP), {"worth": worth})

@@ -12,23 +12,23 @@ from services.kit.arrays import uuids
 from services.kit.database import RawConnection
 from services.kit.errors import Failure
 from services.kit.ids import Ids
-from services.kit.journal import APPEND_SQL, Journal, append_parameters
 from services.kit.reason import Reason
 from services.kit.values import Money
 from services.trading.acceptance import AccountState, Funds, check_account
 from services.trading.book import ACCOUNT_COLUMNS, Account
 from services.trading.commit import Statement, Transaction
+from services.trading.ledger import TRANSFER_COLUMNS, Transfer
 from services.trading.market import MarketView
 from services.trading.posting import Entry, EntryKind, SystemAccount
+from services.trading.recording import Recorder
 from services.trading.tables import (
     ACCOUNT_ENCODERS,
-    ENTRY_ENCODERS,
     INSERT_ACCOUNTS,
-    INSERT_ENTRIES,
     INSERT_TRANSFERS,
     READ_ACCOUNTS,
     TRANSFER_ENCODERS,
     UPDATE_ACCOUNTS,
+    Change,
     balance_parameters,
     columns,
 )
@@ -37,11 +37,6 @@ from services.trading.wire import BookWire
 _READ_USERS: LiteralString = f"""
     SELECT {ACCOUNT_COLUMNS} FROM account
     WHERE user_id = %(user_id)s AND currency = %(currency)s
-"""
-_READ_TRANSFER: LiteralString = """
-    SELECT transfer_id, account_id, request_id, request_hash, kind, amount, currency, balance, note,
-           time
-    FROM transfer WHERE account_id = %(account_id)s AND request_id = %(request_id)s
 """
 
 
@@ -85,19 +80,10 @@ class RefillRequest(NamedTuple):
         return hashlib.sha256(b"refill.1").digest()
 
 
-class Transfer(NamedTuple):
-    """A transfer that was made. The fields are the columns of `transfer`."""
-
-    transfer_id: UUID
-    account_id: UUID
-    request_id: UUID
-    request_hash: bytes
-    kind: int
-    amount: int
-    currency: str
-    balance: int
-    note: str
-    time: datetime
+READ_TRANSFER: LiteralString = f"""
+    SELECT {TRANSFER_COLUMNS} FROM transfer
+    WHERE account_id = %(account_id)s AND request_id = %(request_id)s
+"""
 
 
 class Moved(NamedTuple):
@@ -108,26 +94,35 @@ class Moved(NamedTuple):
     replay: bool
 
 
-class _Moving:
-    """What the movements of a book share."""
+class Moving:
+    """What the movements of a book that no order makes have in common."""
 
     size_max = 1
 
-    def __init__(self, *, market: MarketView, ids: Ids, journal: Journal, wire: BookWire) -> None:
+    def __init__(self, *, market: MarketView, ids: Ids, recorder: Recorder, wire: BookWire) -> None:
         self._market = market
         self._ids = ids
-        self._journal = journal
+        self._recorder = recorder
         self._wire = wire
 
     async def load(self, connection: RawConnection) -> None:
-        """Nothing is kept in memory."""
+        """Read where the seals of the book end; nothing else is kept in memory."""
+        await self._recorder.load(connection)
 
-    def _told(self, account: Account, now: datetime) -> Statement:
-        events = [self._wire.balance_changed(account)]
-        return APPEND_SQL, append_parameters(self._journal.name, events, now)
+    async def _record(
+        self,
+        transaction: Transaction,
+        changes: Sequence[Statement],
+        entries: Sequence[Entry],
+        after: Account,
+        now: datetime,
+    ) -> None:
+        """Write what changed one account, and tell it."""
+        events = [self._wire.balance_changed(after)]
+        await self._recorder.record(transaction, changes, entries, events, now)
 
 
-class Opening(_Moving):
+class Opening(Moving):
     """The batch of OpenAccount: idempotent by user and currency."""
 
     kind = "open"
@@ -153,19 +148,14 @@ class Opening(_Moving):
             open_orders=0,
             opened_at=now,
         )
-        statements: list[Statement] = [
-            (INSERT_ACCOUNTS, columns(ACCOUNT_ENCODERS, [account])),
-            self._told(account, now),
-        ]
-        if command.chips:
-            entry = _entry(self._ids(), EntryKind.OPENING, SystemAccount.ISSUE, account, now)
-            statements.insert(1, (INSERT_ENTRIES, columns(ENTRY_ENCODERS, [entry])))
-        await transaction.write(statements)
-        self._journal.notify()
+        issue = SystemAccount.ISSUE
+        chips = entry_of(self._ids(), EntryKind.OPENING, issue, account, command.chips, now)
+        changes = [(INSERT_ACCOUNTS, columns(ACCOUNT_ENCODERS, [account]))]
+        await self._record(transaction, changes, [chips] if command.chips else [], account, now)
         return account
 
 
-class Transferring(_Moving):
+class Transferring(Moving):
     """The batch of TransferRequest and RefillRequest: idempotent by account and request id."""
 
     kind = "transfer"
@@ -188,10 +178,11 @@ class Transferring(_Moving):
         rows = await transaction.read(READ_ACCOUNTS, {"accounts": uuids([command.account_id])})
         account = _owned(Account(*rows[0]) if rows else None, command)
         key = {"account_id": command.account_id, "request_id": command.request_id}
-        if earlier := await transaction.read(_READ_TRANSFER, key):
+        if earlier := await transaction.read(READ_TRANSFER, key):
             return _replay(Transfer(*earlier[0]), account, command)
         kind, system, amount = _movement(command, account)
-        _check_funds(account, amount)
+        check_participation(account)
+        _check_amount(account, amount)
         now = self._market.now()
         after = account._replace(posted=account.posted + amount.minor_units)
         transfer = Transfer(
@@ -200,22 +191,19 @@ class Transferring(_Moving):
             request_id=command.request_id,
             request_hash=command.digest(),
             kind=int(kind),
+            system=int(system),
             amount=amount.minor_units,
             currency=amount.currency,
             balance=after.posted,
             note=command.note if isinstance(command, TransferRequest) else "",
             time=now,
         )
-        entry = _entry(transfer.transfer_id, kind, system, after, now, amount.minor_units)
-        await transaction.write(
-            [
-                (UPDATE_ACCOUNTS, balance_parameters([_change(account, after)])),
-                (INSERT_TRANSFERS, columns(TRANSFER_ENCODERS, [transfer])),
-                (INSERT_ENTRIES, columns(ENTRY_ENCODERS, [entry])),
-                self._told(after, now),
-            ]
-        )
-        self._journal.notify()
+        entry = entry_of(transfer.transfer_id, kind, system, after, transfer.amount, now)
+        changes: list[Statement] = [
+            (UPDATE_ACCOUNTS, balance_parameters([change(account, after)])),
+            (INSERT_TRANSFERS, columns(TRANSFER_ENCODERS, [transfer])),
+        ]
+        await self._record(transaction, changes, [entry], after, now)
         return Moved(transfer, after, replay=False)
 
 
@@ -250,35 +238,50 @@ def _movement(
     return EntryKind.REFILL, SystemAccount.ISSUE, Money(missing, account.currency)
 
 
-def _check_funds(account: Account, amount: Money) -> None:
+def check_participation(account: Account) -> None:
+    """Refuse for an account that takes no part. Failures: ACCOUNT_CLOSED, ACCOUNT_FROZEN."""
     state = AccountState(account.state)
     check_account(Funds(account.currency, state, account.posted, account.held, 0))
+
+
+def _check_amount(account: Account, amount: Money) -> None:
+    check_currency(account, amount)
+    if amount.minor_units == 0:
+        raise Failure(Reason.INVALID_TRANSFER, "A transfer moves something.")
+    check_available(account, -amount.minor_units)
+
+
+def check_currency(account: Account, amount: Money) -> None:
+    """Refuse an amount in another currency than the account's. Failure CURRENCY_MISMATCH."""
     if amount.currency != account.currency:
         metadata = {"currency_code": account.currency}
         message = f"The account holds {account.currency}."
         raise Failure(Reason.CURRENCY_MISMATCH, message, metadata=metadata)
-    if amount.minor_units == 0:
-        raise Failure(Reason.INVALID_TRANSFER, "A transfer moves something.")
-    if account.available + amount.minor_units < 0:
+
+
+def check_available(account: Account, wanted: int) -> None:
+    """Refuse what would take available below zero. Failure INSUFFICIENT_FUNDS."""
+    if account.available < wanted:
         metadata = {"available_minor_units": str(account.available)}
         message = "The available balance is smaller than the amount."
         raise Failure(Reason.INSUFFICIENT_FUNDS, message, metadata=metadata)
 
 
-def _entry(
+def entry_of(
     transfer_id: UUID,
     kind: EntryKind,
     system: SystemAccount,
     after: Account,
+    amount: int,
     now: datetime,
-    amount: int | None = None,
 ) -> Entry:
+    """Return the entry that moves an amount between a system account and a user's."""
     return Entry(
         transfer_id=transfer_id,
         kind=int(kind),
         account_id=after.account_id,
         contra_account_id=system.account_id,
-        amount=after.posted if amount is None else amount,
+        amount=amount,
         currency=after.currency,
         balance=after.posted,
         order_id=None,
@@ -286,5 +289,6 @@ def _entry(
     )
 
 
-def _change(before: Account, after: Account) -> tuple[UUID, int, int, int]:
-    return after.account_id, before.posted, after.posted, after.open_orders
+def change(before: Account, after: Account) -> Change:
+    """Return what becomes of an account."""
+    return after.account_id, before.posted, after.posted, after.held, after.open_orders

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
 import grpc
@@ -11,10 +11,13 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.kit.channels import failure_of
-from services.kit.wire import to_datetime
+from services.kit.wire import to_datetime, to_timestamp
+from services.trading.audit import Fixing, Point
 from services.trading.market import MarketView
 from services.trading.wire import to_instrument, to_tick
 from veritick.journal.v1.journal_service_pb2 import JournalEntry
+from veritick.quotes.v1 import fixing_service_pb2 as fixing_pb
+from veritick.quotes.v1.fixing_service_pb2_grpc import FixingServiceStub
 from veritick.quotes.v1.market_data_service_pb2 import WatchMarketRequest, WatchMarketResponse
 from veritick.quotes.v1.market_data_service_pb2_grpc import MarketDataServiceStub
 
@@ -77,6 +80,33 @@ def apply(response: WatchMarketResponse, view: MarketView) -> None:
             view.set_instrument(to_instrument(response.instrument))
         case "snapshot_complete":
             view.complete = True
+
+
+class FixingRecord:
+    """Asks quotes what prices were fixed."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = FixingServiceStub(channel)
+
+    async def fixings(self, points: Sequence[Point]) -> list[Fixing | None]:
+        """Return what was fixed at each point, None for what is pending. Failure: the call's."""
+        asked = [
+            fixing_pb.FixingPoint(instrument=point.instrument, time=to_timestamp(point.time))
+            for point in points
+        ]
+        try:
+            response = await self._stub.BatchGetFixings(
+                fixing_pb.BatchGetFixingsRequest(points=asked)
+            )
+        except grpc.aio.AioRpcError as error:
+            raise failure_of(error) from error
+        return [_fixing(message) for message in response.fixings]
+
+
+def _fixing(message: fixing_pb.Fixing) -> Fixing | None:
+    if message.state == fixing_pb.Fixing.FINAL:
+        return Fixing(to_tick(message.tick), 0)
+    return Fixing(None, message.void_reason) if message.state == fixing_pb.Fixing.VOID else None
 
 
 def opening_accounts(

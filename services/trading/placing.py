@@ -16,7 +16,7 @@ from services.kit.arrays import uuids
 from services.kit.database import RawConnection
 from services.kit.errors import Failure
 from services.kit.ids import Ids
-from services.kit.journal import APPEND_SQL, Journal, NewEvent, append_parameters
+from services.kit.journal import NewEvent
 from services.kit.reason import Reason
 from services.trading.acceptance import (
     AccountState,
@@ -32,13 +32,13 @@ from services.trading.commit import Statement, Transaction
 from services.trading.market import MarketView
 from services.trading.order import Order, OrderRequest
 from services.trading.posting import Entry, stake_entry
+from services.trading.recording import Recorder
 from services.trading.tables import (
-    ENTRY_ENCODERS,
-    INSERT_ENTRIES,
     INSERT_OPEN_ORDERS,
     ORDER_ENCODERS,
     READ_BY_REQUEST,
     UPDATE_ACCOUNTS,
+    Change,
     Exposure,
     TermsBook,
     balance_parameters,
@@ -101,19 +101,20 @@ class Placing:
         ids: Ids,
         terms: TermsBook,
         exposure: Exposure,
-        journal: Journal,
+        recorder: Recorder,
         wire: BookWire,
     ) -> None:
         self._market = market
         self._ids = ids
         self._terms = terms
         self._exposure = exposure
-        self._journal = journal
+        self._recorder = recorder
         self._wire = wire
 
     async def load(self, connection: RawConnection) -> None:
-        """Read the exposure of the book's open orders."""
+        """Read the exposure of the book's open orders, and where its seals end."""
         await self._exposure.load(connection)
+        await self._recorder.load(connection)
 
     async def commit(
         self, commands: Sequence[OrderRequest], transaction: Transaction
@@ -143,9 +144,9 @@ class Placing:
         else:
             return [_stood_still()] * len(commands)
         if state.orders:
-            await transaction.write(self._statements(state, now))
+            changes = self._statements(state)
+            await self._recorder.record(transaction, changes, state.entries, state.events, now)
             self._exposure.add(state.owed)
-            self._journal.notify()
         return results
 
     async def _orders_of(
@@ -219,13 +220,10 @@ class Placing:
         after = account._replace(posted=funds.posted, open_orders=funds.open_orders)
         state.events += self._wire.order_opened(order, after)
 
-    def _statements(self, state: _State, now: datetime) -> list[Statement]:
-        events = append_parameters(self._journal.name, state.events, now)
+    def _statements(self, state: _State) -> list[Statement]:
         return [
             (UPDATE_ACCOUNTS, balance_parameters(_changes(state))),
             (INSERT_OPEN_ORDERS, columns(ORDER_ENCODERS, state.orders)),
-            (INSERT_ENTRIES, columns(ENTRY_ENCODERS, state.entries)),
-            (APPEND_SQL, events),
         ]
 
 
@@ -261,12 +259,13 @@ def _funds(account: Account) -> Funds:
     )
 
 
-def _changes(state: _State) -> list[tuple[UUID, int, int, int]]:
-    """Return (account, posted before, posted, open orders) of the accounts that paid."""
+def _changes(state: _State) -> list[Change]:
+    """Return what becomes of the accounts that paid."""
     changed = sorted({order.account_id for order in state.orders})
+    funds = [(key, state.funds[key]) for key in changed]
     return [
-        (key, state.accounts[key].posted, state.funds[key].posted, state.funds[key].open_orders)
-        for key in changed
+        (key, state.accounts[key].posted, left.posted, left.held, left.open_orders)
+        for key, left in funds
     ]
 
 

@@ -121,7 +121,7 @@ class AccountFace(AccountServiceServicer):
     ) -> accounts_pb.ListEntriesResponse:
         desk, account = await own_account(self._desks, request.account_id)
         kind = _enum(EntryKind, parse_filter(request.filter, {"kind"}).get("kind"), request.filter)
-        before = int(decode_page_token(request.page_token, 1)[0]) if request.page_token else NEWEST
+        before = decode_page_token(request.page_token, int)[0] if request.page_token else NEWEST
         limit = request.page_size or _ENTRIES
         lines = await desk.ledger.statement(account.account_id, kind, before, limit)
         following = encode_page_token([lines[-1].entry_id]) if len(lines) == limit else ""
@@ -182,7 +182,7 @@ class OrderFace(OrderServiceServicer):
         self, request: orders_pb.ListOrdersRequest, context: Any
     ) -> orders_pb.ListOrdersResponse:
         desk, account = await own_account(self._desks, request.account_id)
-        before = UUID(decode_page_token(request.page_token, 1)[0]) if request.page_token else None
+        before = decode_page_token(request.page_token, UUID)[0] if request.page_token else None
         limit = request.page_size or _ORDERS
         found = await desk.book.orders(account.account_id, _condition(request), before, limit)
         last = found[-1].order.order_id if len(found) == limit else None
@@ -202,7 +202,7 @@ class TermsFace(TermsServiceServicer):
     ) -> terms_pb.ListTermsResponse:
         desk = desk_of(self._desks, request.book)
         instrument = parse_filter(request.filter, {"instrument"}).get("instrument")
-        after = decode_page_token(request.page_token, 1)[0] if request.page_token else ""
+        after = decode_page_token(request.page_token, str)[0] if request.page_token else ""
         limit = request.page_size or _TERMS
         found = await desk.terms.current(instrument, after, limit)
         following = encode_page_token([found[-1].instrument]) if len(found) == limit else ""

@@ -1,33 +1,26 @@
-"""What other services call: settling orders, and moving money. Decode, call, encode."""
+"""How settlement closes orders. Decode, call, encode."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from services.kit.errors import Failure
 from services.kit.pages import decode_page_token, encode_page_token
 from services.kit.reason import Reason
-from services.kit.wire import to_datetime, to_timestamp
+from services.kit.wire import to_datetime
 from services.trading.desk import Desk
-from services.trading.ledger import TrialBalanceLine
-from services.trading.moving import Moved, TransferRequest
-from services.trading.posting import SystemAccount
-from services.trading.rpc import Desks, desk_of, locate
+from services.trading.rpc import Desks, desk_of
 from services.trading.settling import Decision, Settled, SettleOrders
 from services.trading.wire import (
-    money,
     to_book_id,
-    to_money,
     to_outcome,
     to_tick,
     to_void_reason,
 )
 from veritick.trading.v1 import book_service_pb2 as book_pb
-from veritick.trading.v1 import ledger_service_pb2 as ledger_pb
 from veritick.trading.v1.book_service_pb2_grpc import BookServiceServicer
-from veritick.trading.v1.ledger_service_pb2_grpc import LedgerServiceServicer
 
 _DUE = 1_000
 
@@ -49,8 +42,8 @@ class BookFace(BookServiceServicer):
         desk = desk_of(self._desks, request.book)
         after = None
         if request.page_token:
-            moment, order_id = decode_page_token(request.page_token, 2)
-            after = (datetime.fromisoformat(moment), UUID(order_id))
+            moment, order_id = decode_page_token(request.page_token, _aware, UUID)
+            after = (moment, order_id)
         limit = request.page_size or _DUE
         due = await desk.book.due_orders(to_datetime(request.until), after, limit)
         following = ""
@@ -68,37 +61,8 @@ class BookFace(BookServiceServicer):
         return book_pb.SettleOrdersResponse(results=[_settled(item, desk) for item in settled])
 
 
-class LedgerFace(LedgerServiceServicer):
-    """How other services move money."""
-
-    def __init__(self, desks: Desks) -> None:
-        self._desks = desks
-
-    async def Transfer(
-        self, request: ledger_pb.TransferRequest, context: Any
-    ) -> ledger_pb.TransferResponse:
-        desk, account_id = locate(self._desks, request.account_id, Reason.ACCOUNT_NOT_FOUND)
-        command = TransferRequest(
-            account_id=account_id,
-            request_id=UUID(request.request_id),
-            system=SystemAccount(request.system_account),
-            amount=to_money(request.amount),
-            note=request.note,
-        )
-        moved: Moved = await desk.writer.submit(command)
-        return ledger_pb.TransferResponse(
-            transfer_id=desk.wire.id(moved.transfer.transfer_id),
-            balance=money(moved.transfer.balance, moved.transfer.currency),
-            time=to_timestamp(moved.transfer.time),
-            replay=moved.replay,
-        )
-
-    async def GetTrialBalance(
-        self, request: ledger_pb.GetTrialBalanceRequest, context: Any
-    ) -> ledger_pb.GetTrialBalanceResponse:
-        desk = desk_of(self._desks, request.book)
-        lines = [_line(line) for line in await desk.ledger.trial_balance()]
-        return ledger_pb.GetTrialBalanceResponse(lines=lines)
+def _aware(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def _decision(message: book_pb.Decision, desk: Desk) -> Decision:
@@ -122,12 +86,4 @@ def _settled(item: Settled, desk: Desk) -> book_pb.SettledOrder:
         status=status,
         order=desk.wire.booked(item.booked),
         transfer_ids=[desk.wire.id(transfer) for transfer in transfers],
-    )
-
-
-def _line(line: TrialBalanceLine) -> ledger_pb.TrialBalanceLine:
-    number = line.account_id.int if line.account_id else 0
-    return ledger_pb.TrialBalanceLine(
-        system_account=ledger_pb.SystemAccount.ValueType(number),
-        balance=money(line.balance, line.currency),
     )

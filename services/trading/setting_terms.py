@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from services.kit.database import RawConnection
 from services.kit.errors import Failure
-from services.kit.journal import APPEND_SQL, Journal, append_parameters
 from services.kit.reason import Reason
 from services.trading.commit import Transaction
 from services.trading.market import MarketView
+from services.trading.recording import Recorder
 from services.trading.tables import INSERT_TERMS, TermsBook
 from services.trading.terms import Terms
 from services.trading.wire import BookWire
@@ -30,11 +30,11 @@ class SettingTerms:
     size_max = 1
 
     def __init__(
-        self, *, market: MarketView, terms: TermsBook, journal: Journal, wire: BookWire
+        self, *, market: MarketView, terms: TermsBook, recorder: Recorder, wire: BookWire
     ) -> None:
         self._market = market
         self._terms = terms
-        self._journal = journal
+        self._recorder = recorder
         self._wire = wire
 
     async def load(self, connection: RawConnection) -> None:
@@ -57,8 +57,6 @@ class SettingTerms:
         now = self._market.now()
         stored = terms._asdict() | {"changed_by": command.changed_by, "changed_at": now}
         events = [self._wire.payout_changed(terms)]
-        told = append_parameters(self._journal.name, events, now)
-        await transaction.write([(INSERT_TERMS, stored), (APPEND_SQL, told)])
+        await self._recorder.record(transaction, [(INSERT_TERMS, stored)], [], events, now)
         self._terms.set(terms)
-        self._journal.notify()
         return terms

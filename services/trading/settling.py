@@ -16,19 +16,18 @@ from uuid import UUID
 from services.kit.arrays import bigints, smallints, texts, uuids
 from services.kit.database import RawConnection
 from services.kit.ids import Ids
-from services.kit.journal import APPEND_SQL, Journal, NewEvent, append_parameters
+from services.kit.journal import NewEvent
 from services.trading.acceptance import profit_of
 from services.trading.book import Account, BookedOrder, booked
 from services.trading.commit import Statement, Transaction
 from services.trading.market import MarketView
 from services.trading.order import Close, Order, Outcome, Tick, VoidReason
 from services.trading.posting import Entry, closing_entries, returned_of
+from services.trading.recording import Recorder
 from services.trading.tables import (
     CLOSE_ENCODERS,
     CLOSE_ORDERS,
     COUNT_CLOSED,
-    ENTRY_ENCODERS,
-    INSERT_ENTRIES,
     READ_ACCOUNTS,
     READ_CLOSED_ORDERS,
     READ_OPEN_ORDERS,
@@ -95,18 +94,19 @@ class Settling:
         market: MarketView,
         ids: Ids,
         exposure: Exposure,
-        journal: Journal,
+        recorder: Recorder,
         wire: BookWire,
     ) -> None:
         self._market = market
         self._ids = ids
         self._exposure = exposure
-        self._journal = journal
+        self._recorder = recorder
         self._wire = wire
 
     async def load(self, connection: RawConnection) -> None:
-        """Read the exposure of the book's open orders, which placing shares."""
+        """Read the exposure of the book's open orders, and where its seals end."""
         await self._exposure.load(connection)
+        await self._recorder.load(connection)
 
     async def commit(
         self, commands: Sequence[SettleOrders], transaction: Transaction
@@ -127,9 +127,9 @@ class Settling:
             if order is not None:
                 self._close(order, decision, state, now)
         if state.closed:
-            await transaction.write(self._statements(state, now))
+            changes = self._statements(state, now)
+            await self._recorder.record(transaction, changes, state.entries, state.events, now)
             self._exposure.add(state.owed)
-            self._journal.notify()
         earlier = await self._closed_before(decisions, state, transaction)
         return [_answer(decision, state.closed, earlier) for decision in decisions]
 
@@ -160,16 +160,15 @@ class Settling:
         orders = [item.order for item in state.closed.values()]
         closes = [item.close for item in state.closed.values() if item.close is not None]
         ids = uuids([order.order_id for order in orders])
+        accounts = [(state.accounts[key], posted) for key, posted in state.before.items()]
         changes = [
-            (key, posted, state.accounts[key].posted, state.accounts[key].open_orders)
-            for key, posted in state.before.items()
+            (after.account_id, posted, after.posted, after.held, after.open_orders)
+            for after, posted in accounts
         ]
         return [
             (CLOSE_ORDERS, columns(CLOSE_ENCODERS, closes) | {"order_ids": ids}),
             (UPDATE_ACCOUNTS, balance_parameters(changes)),
-            (INSERT_ENTRIES, columns(ENTRY_ENCODERS, state.entries)),
             (COUNT_CLOSED, _counts(orders, closes, now)),
-            (APPEND_SQL, append_parameters(self._journal.name, state.events, now)),
         ]
 
     async def _closed_before(

@@ -28,9 +28,10 @@ from services.trading.terms import Terms
 
 UPDATE_ACCOUNTS: LiteralString = """
     WITH changed AS (
-        UPDATE account a SET posted = v.posted, open_orders = v.open_orders
+        UPDATE account a SET posted = v.posted, held = v.held, open_orders = v.open_orders
         FROM unnest(%(accounts)s::uuid[], %(before)s::bigint[], %(posted)s::bigint[],
-                    %(open_orders)s::integer[]) AS v (account_id, before, posted, open_orders)
+                    %(held)s::bigint[], %(open_orders)s::integer[])
+             AS v (account_id, before, posted, held, open_orders)
         WHERE a.account_id = v.account_id AND a.posted = v.before
         RETURNING 1
     )
@@ -55,14 +56,6 @@ INSERT_OPEN_ORDERS: LiteralString = """
         %(entry_price)s::bigint[], %(entry_time)s::timestamptz[],
         %(entry_source_time)s::timestamptz[], %(opened_at)s::timestamptz[],
         %(expires_at)s::timestamptz[])
-"""
-
-INSERT_ENTRIES: LiteralString = """
-    INSERT INTO entry (transfer_id, kind, account_id, contra_account_id, amount, currency, balance,
-        order_id, time)
-    SELECT * FROM unnest(%(transfer_id)s::uuid[], %(kind)s::smallint[], %(account_id)s::uuid[],
-        %(contra_account_id)s::uuid[], %(amount)s::bigint[], %(currency)s::text[],
-        %(balance)s::bigint[], %(order_id)s::uuid[], %(time)s::timestamptz[])
 """
 
 CLOSE_ORDERS: LiteralString = """
@@ -124,11 +117,12 @@ COUNT_CLOSED: LiteralString = """
 """
 
 INSERT_TRANSFERS: LiteralString = """
-    INSERT INTO transfer (transfer_id, account_id, request_id, request_hash, kind, amount, currency,
-        balance, note, time)
+    INSERT INTO transfer (transfer_id, account_id, request_id, request_hash, kind, system, amount,
+        currency, balance, note, time)
     SELECT * FROM unnest(%(transfer_id)s::uuid[], %(account_id)s::uuid[], %(request_id)s::uuid[],
-        %(request_hash)s::bytea[], %(kind)s::smallint[], %(amount)s::bigint[], %(currency)s::text[],
-        %(balance)s::bigint[], %(note)s::text[], %(time)s::timestamptz[])
+        %(request_hash)s::bytea[], %(kind)s::smallint[], %(system)s::smallint[],
+        %(amount)s::bigint[], %(currency)s::text[], %(balance)s::bigint[], %(note)s::text[],
+        %(time)s::timestamptz[])
 """
 
 INSERT_TERMS: LiteralString = """
@@ -209,17 +203,6 @@ CLOSE_ENCODERS: Mapping[str, Encoder] = {
     "closed_at": timestamps,
     "transfer_id": uuids,
 }
-ENTRY_ENCODERS: Mapping[str, Encoder] = {
-    "transfer_id": uuids,
-    "kind": smallints,
-    "account_id": uuids,
-    "contra_account_id": uuids,
-    "amount": bigints,
-    "currency": texts,
-    "balance": bigints,
-    "order_id": uuids,
-    "time": timestamps,
-}
 ACCOUNT_ENCODERS: Mapping[str, Encoder] = {
     "account_id": uuids,
     "user_id": uuids,
@@ -236,6 +219,7 @@ TRANSFER_ENCODERS: Mapping[str, Encoder] = {
     "request_id": uuids,
     "request_hash": byteas,
     "kind": smallints,
+    "system": smallints,
     "amount": bigints,
     "currency": texts,
     "balance": bigints,
@@ -253,10 +237,21 @@ def columns(encoders: Mapping[str, Encoder], rows: Iterable[Sequence[Any]]) -> d
     }
 
 
-def balance_parameters(changes: Sequence[tuple[UUID, int, int, int]]) -> dict[str, Array]:
-    """Return the parameters of UPDATE_ACCOUNTS: (account, posted before, posted, open orders)."""
-    names = ("accounts", "before", "posted", "open_orders")
-    return columns(dict(zip(names, (uuids, bigints, bigints, integers), strict=True)), changes)
+Change = tuple[UUID, int, int, int, int]
+"""An account with the balance it had, and its posted, held and open orders from now on."""
+
+_CHANGE_ENCODERS: Mapping[str, Encoder] = {
+    "accounts": uuids,
+    "before": bigints,
+    "posted": bigints,
+    "held": bigints,
+    "open_orders": integers,
+}
+
+
+def balance_parameters(changes: Sequence[Change]) -> dict[str, Array]:
+    """Return the parameters of UPDATE_ACCOUNTS."""
+    return columns(_CHANGE_ENCODERS, changes)
 
 
 class Exposure:

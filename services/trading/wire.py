@@ -366,3 +366,12 @@ def to_outcome(number: int) -> Outcome:
 def to_void_reason(number: int) -> VoidReason:
     """Return a reason by its number in the contract."""
     return VoidReason(number)
+
+
+def told_order(payload: bytes) -> UUID:
+    """Return the order that an event of the journal tells of; a nil id if it tells of none."""
+    event = Event.FromString(payload)
+    data = event.WhichOneof("data")
+    if data not in {"order_opened", "order_settled"}:
+        return UUID(int=0)
+    return to_book_id(getattr(event, data).order.order_id)[1]

@@ -31,10 +31,10 @@ WITH paid AS (
     FROM paid
     RETURNING order_id, account_id
 ), entered AS (
-    INSERT INTO entry (transfer_id, kind, account_id, contra_account_id, amount, currency, balance,
-        order_id, time)
-    SELECT order_id, 3, account_id, '00000000-0000-0000-0000-000000000001', -100, 'USD', posted,
-        order_id, now()
+    INSERT INTO entry (entry_id, seal_id, transfer_id, kind, account_id, contra_account_id, amount,
+        currency, balance, order_id, time)
+    SELECT nextval('bench_position'), 0, order_id, 3, account_id,
+        '00000000-0000-0000-0000-000000000001', -100, 'USD', posted, order_id, now()
     FROM opened JOIN paid USING (account_id)
 ), counted AS (
     INSERT INTO journal_subject AS s (subject, sequence)

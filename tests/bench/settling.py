@@ -68,19 +68,20 @@ UPDATE account a SET posted = posted + won.returned, open_orders = open_orders -
 FROM (SELECT account_id, sum(returned) AS returned, count(*) AS orders
       FROM decided GROUP BY account_id) won
 WHERE a.account_id = won.account_id;
-INSERT INTO entry (transfer_id, kind, account_id, contra_account_id, amount, currency, balance,
-    order_id, time)
+INSERT INTO entry (entry_id, seal_id, transfer_id, kind, account_id, contra_account_id, amount,
+    currency, balance, order_id, time)
+SELECT nextval('bench_position'), 0, moved.* FROM (
 SELECT transfer_id, 7, '00000000-0000-0000-0000-000000000002',
-       '00000000-0000-0000-0000-000000000001', stake, currency, NULL, order_id, now()
+       '00000000-0000-0000-0000-000000000001', stake, currency, NULL::bigint, order_id, now()
 FROM decided WHERE outcome = 2
 UNION ALL
 SELECT transfer_id, 8, '00000000-0000-0000-0000-000000000001',
-       '00000000-0000-0000-0000-000000000002', returned - stake, currency, NULL, order_id, now()
+       '00000000-0000-0000-0000-000000000002', returned - stake, currency, NULL::bigint, order_id, now()
 FROM decided WHERE outcome = 1
 UNION ALL
 SELECT transfer_id, 4, account_id, '00000000-0000-0000-0000-000000000001', returned, currency,
        1000000000 + sum(returned) OVER (PARTITION BY account_id ORDER BY order_id), order_id, now()
-FROM decided WHERE outcome = 1;
+FROM decided WHERE outcome = 1) moved;
 INSERT INTO book_statistics AS s
 SELECT current_date, count(*), count(*) FILTER (WHERE outcome = 1),
        count(*) FILTER (WHERE outcome = 2), 0, sum(stake), sum(returned)

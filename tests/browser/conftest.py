@@ -5,17 +5,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, StorageState, sync_playwright
+from playwright.sync_api import Browser, StorageState, expect, sync_playwright
 
 from tests.browser.visitor import DESKTOP, Visitor, visiting
 from tests.platform import Platform
+
+# A busy machine with two processors shows things late; what never comes fails all the same.
+expect.set_options(timeout=15_000)
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """The system's Chromium; without one these tests fail, since nothing else would try the page."""
+    """The system's Chromium; without one these tests fail: nothing else would try the page."""
     found = [path for name in BROWSERS if (path := shutil.which(name))]
     assert found, f"no browser: install one of {', '.join(BROWSERS)}"
     with sync_playwright() as playwright:

@@ -23,11 +23,39 @@ def test_a_wrong_password_is_refused_in_words(newcomer: Visitor) -> None:
     assert newcomer.complaints.pop().endswith("401 (Unauthorized)")
 
 
-def test_who_signs_out_is_out_in_every_tab_that_loads_again(trader: Visitor) -> None:
-    page = trader.page
+def test_who_signs_out_is_out(newcomer: Visitor) -> None:
+    newcomer.sign_up()
+    page = newcomer.page
     page.get_by_role("button", name="Account").click()
     page.get_by_role("menuitem", name="Sign out").click()
 
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
-    page.goto(trader.platform.url)
+    page.goto(newcomer.platform.url)
     expect(page).to_have_url(re.compile("/sign-in$"))
+
+
+def test_a_session_outlives_its_access_token(newcomer: Visitor) -> None:
+    newcomer.sign_up()
+
+    newcomer.page.context.clear_cookies(name="veritick_access")
+    newcomer.page.reload()
+
+    newcomer.await_trade_page()
+    # The refused call that made the page refresh; nothing else went wrong.
+    assert newcomer.complaints.pop().endswith("401 (Unauthorized)")
+
+
+def test_a_session_ended_elsewhere_leads_back_to_signing_in(newcomer: Visitor) -> None:
+    newcomer.sign_up()
+    page = newcomer.page
+
+    status = page.evaluate(
+        """async () => (await fetch("/v1/sessions/current", {
+            method: "DELETE", headers: {"Veritick-Session": "cookie"}
+        })).status"""
+    )
+
+    assert status == 200
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_text("Your session has ended. Please sign in again.")
+    newcomer.complaints.clear()

@@ -75,6 +75,13 @@ def test_the_parameters_of_a_path_are_those_in_its_template(path: str) -> None:
         assert in_path == set(re.findall(r"{([^}]+)}", path))
 
 
+def test_paths_differ_in_more_than_the_names_in_them() -> None:
+    shapes = [re.sub(r"{[^}]*}", "{}", path) for path in API["paths"]]
+    assert len(shapes) == len(set(shapes))
+    assert set(API["paths"]["/v1/instruments/{instrument}"]) == {"get", "put"}
+    assert "/v1/books/{book}/terms/{instrument}" in API["paths"]
+
+
 def test_what_is_always_printed_is_required_of_answers_and_only_of_them() -> None:
     money, given = SCHEMAS["Money"], SCHEMAS["MoneyInput"]
     assert money["required"] == ["currencyCode", "minorUnits"]
@@ -103,7 +110,19 @@ def test_field_rules_become_constraints() -> None:
     assert validator.is_valid(order)
     assert not validator.is_valid(order | {"expireTime": "2026-11-23T12:00:00Z"})
     assert not validator.is_valid(order | {"colour": "red"})
+    assert not validator.is_valid(order | {"direction": "DIRECTION_UNSPECIFIED"})
     assert not validator.is_valid(order | {"stake": {"currencyCode": "dollars"}})
+
+
+def test_a_number_that_may_not_be_zero_is_required() -> None:
+    required = SCHEMAS["InstrumentInput"]["required"]
+    assert "maxTickAgeSeconds" in required
+    assert "priceScale" not in required
+
+
+def test_a_request_inside_another_keeps_what_a_path_would_say() -> None:
+    assert "accountId" in SCHEMAS["PlaceOrderRequestInput"]["required"]
+    assert "accountId" not in SCHEMAS["PlaceOrderRequest"]["properties"]
 
 
 def test_access_rules_become_security() -> None:

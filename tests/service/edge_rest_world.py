@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,8 +60,8 @@ class World:
 
 
 @asynccontextmanager
-async def running_world(keys: Path) -> AsyncIterator[World]:
-    """Run services of one's own."""
+async def running_world(keys: Path, others: Sequence[Face] | None = None) -> AsyncIterator[World]:
+    """Run services of one's own: those below, or others in their place."""
     keyring = Keyring.load(keys, "identity")
     identity = Identity(keyring, SystemClock())  # type: ignore[abstract]
     quotes, trading = Quotes(), Trading()  # type: ignore[abstract]
@@ -73,7 +73,7 @@ async def running_world(keys: Path) -> AsyncIterator[World]:
         (add_OrderServiceServicer_to_server, trading),
     ]
     settings = ServiceSettings(mode="development", drain_seconds=0)
-    async with serving("identity", settings, Application(keyring, faces)) as running:
+    async with serving("identity", settings, Application(keyring, others or faces)) as running:
         yield World(keys, running.address, identity, quotes, trading)
 
 

@@ -39,7 +39,7 @@ async def identity_trading(
     identity_keys: Path, identity_clock: ManualClock
 ) -> AsyncIterator[Trading]:
     """A server in trading's place."""
-    servicer = Trading()
+    servicer = Trading()  # type: ignore[abstract]  # it is asked for one thing only
     keyring = Keyring.load(identity_keys, "trading")
     application = Application(keyring, [(add_AccountServiceServicer_to_server, servicer)])
     settings = ServiceSettings(mode="development", drain_seconds=0)

@@ -103,10 +103,11 @@ class Identity:
         stream.cancel()
         return [entry for entry in entries if not types or entry.type in types]
 
-    async def until_health(self, status: "HealthCheckResponse.ServingStatus") -> None:
+    async def until_health(self, status: int) -> None:
         """Wait until identity reports this health."""
         async with asyncio.timeout(20):
-            while (await self.health.Check(HealthCheckRequest())).status != status:
+            check: Any = self.health
+            while (await check.Check(HealthCheckRequest())).status != status:
                 await asyncio.sleep(0.05)
 
     def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:

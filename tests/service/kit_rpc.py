@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from veritick.trading.v1.terms_service_pb2_grpc import TermsServiceAsyncStub
 
 USER = UUID("01a209d1-efa8-70a2-9430-cb29a9d3bcb3")
-Behaviour = Callable[[], Awaitable[None]]
+Behaviour = Callable[[], Awaitable[object]]
 
 
 async def nothing() -> None:
@@ -90,17 +90,19 @@ class Server:
     behave: Behaviour = nothing
     answer: Callable[[], str] = str
     address: str = ""
-    channel: grpc.aio.Channel | None = None
+    channel: Any = None
 
     @property
     def terms(self) -> TermsServiceAsyncStub:
         """Call without any token but what a test adds."""
-        return TermsServiceStub(self.channel)  # type: ignore[arg-type, return-value]
+        stub: TermsServiceAsyncStub = TermsServiceStub(self.channel)
+        return stub
 
     @property
     def accounts(self) -> AccountServiceAsyncStub:
         """Call without any token but what a test adds."""
-        return AccountServiceStub(self.channel)  # type: ignore[arg-type, return-value]
+        stub: AccountServiceAsyncStub = AccountServiceStub(self.channel)
+        return stub
 
     def keyring(self, name: str) -> Keyring:
         """Return the keys of a service."""
@@ -132,7 +134,7 @@ async def running_server(
         keyring=Keyring.load(keys, None),
         faces=[
             (add_TermsServiceServicer_to_server, Terms(server)),
-            (add_AccountServiceServicer_to_server, Accounts(server)),
+            (add_AccountServiceServicer_to_server, Accounts(server)),  # type: ignore[abstract]
         ],
         tasks=tasks,
         ready=ready,

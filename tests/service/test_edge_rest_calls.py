@@ -213,6 +213,8 @@ async def test_unknown_and_repeated_parameters_are_refused(
     unknown = await rest.get("/v1/instruments?colour=red&pageSize=x")
     assert reason_of(unknown) == (400, "INVALID_REQUEST")
     assert [item["field"] for item in unknown.json()["violations"]] == ["colour", "pageSize"]
+    unstorable = await rest.get("/v1/instruments?filter=%00")
+    assert reason_of(unstorable) == (400, "INVALID_REQUEST")
     twice = await rest.get("/v1/instruments?pageSize=1&pageSize=2")
     assert reason_of(twice) == (400, "INVALID_REQUEST")
     with_body = await rest.post(f"{ORDERS}?instrument=X", json=order(), headers=rest_world.bearer())

@@ -1,12 +1,12 @@
 """What every service's server does around every call, seen by its callers."""
 
 import asyncio
-import base64
 import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -16,6 +16,7 @@ from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
 from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 from structlog.testing import capture_logs
 
+from services.kit.channels import failure_of, service_config
 from services.kit.clock import ManualClock, utc
 from services.kit.database import CommitUnknown, DatabaseUnavailable
 from services.kit.errors import Failure, Violation
@@ -49,134 +50,6 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def server(keys: Path) -> AsyncIterator[Server]:
     async with running_server(keys, ManualClock(NOON)) as server:
         yield server
-
-
-@pytest.fixture
-def tokens(server: Server) -> dict[str, str]:
-    """Everybody who may come to the door, and who only pretends."""
-    forged = server.user_token().rsplit(".", 1)[0] + "." + "A" * 86
-    return {
-        "user": server.user_token(),
-        "staff": server.user_token("terms.write"),
-        "other staff": server.user_token("users.write"),
-        "identity": server.service_token("identity"),
-        "operator": server.service_token("operator"),
-        "edge": server.service_token("edge"),
-        "quotes": server.service_token("quotes"),
-        "to another service": server.service_token("identity", audience="quotes"),
-        "to all services": server.service_token("identity", audience="veritick"),
-        "for another service": server.service_token("quotes", sub="identity"),
-        "user by a service": server.user_token("terms.write", issuer="quotes"),
-        "user by a service, to it": server.user_token(issuer="edge", aud="trading"),
-        "stream ticket": server.user_token(aud="stream"),
-        "forged": forged,
-        "unsigned": unsigned(server.user_token("terms.write")),
-        "no token": "not.a.token",
-        "from the future": future(server),
-    }
-
-
-def unsigned(token: str) -> str:
-    """Return a token that says `alg: none`."""
-    header = base64.urlsafe_b64encode(json.dumps({"alg": "none", "kid": "identity"}).encode())
-    return f"{header.decode().rstrip('=')}.{token.split('.')[1]}."
-
-
-def future(server: Server) -> str:
-    later = server.clock.now() + timedelta(minutes=5)
-    claims = {"sub": str(USER), "aud": "veritick"}
-    return server.keyring("identity").sign(claims, timedelta(minutes=15), later)
-
-
-CALLS = ("ListTerms", "UpdateTerms", "ListAccounts", "OpenAccounts")
-OK = None
-
-
-@pytest.mark.parametrize(
-    ("who", "expected"),
-    [
-        #                     public           permission       user             services
-        ("nobody", (OK, UNAUTHENTICATED, UNAUTHENTICATED, DENIED)),
-        ("user", (OK, DENIED, OK, DENIED)),
-        ("staff", (OK, OK, OK, DENIED)),
-        ("other staff", (OK, DENIED, OK, DENIED)),
-        ("identity", (OK, DENIED, DENIED, OK)),
-        ("operator", (OK, OK, DENIED, OK)),
-        ("edge", (OK, DENIED, DENIED, DENIED)),
-        ("quotes", (OK, DENIED, DENIED, DENIED)),
-        ("to another service", (UNAUTHENTICATED,) * 4),
-        ("to all services", (UNAUTHENTICATED,) * 4),
-        ("for another service", (UNAUTHENTICATED,) * 4),
-        ("user by a service", (UNAUTHENTICATED,) * 4),
-        ("user by a service, to it", (UNAUTHENTICATED,) * 4),
-        ("stream ticket", (UNAUTHENTICATED,) * 4),
-        ("forged", (UNAUTHENTICATED,) * 4),
-        ("unsigned", (UNAUTHENTICATED,) * 4),
-        ("no token", (UNAUTHENTICATED,) * 4),
-        ("from the future", (UNAUTHENTICATED,) * 4),
-    ],
-)
-async def test_who_may_call_what(
-    server: Server, tokens: dict[str, str], who: str, expected: tuple[Reason | None, ...]
-) -> None:
-    reached = 0
-
-    async def reach() -> None:
-        nonlocal reached
-        reached += 1
-
-    server.behave = reach
-    metadata = bearer(tokens[who]) if who != "nobody" else ()
-    found = [await outcome(server, name, metadata) for name in CALLS]
-    assert tuple(found) == expected
-    assert reached == expected.count(OK)
-
-
-async def outcome(
-    server: Server, name: str, metadata: tuple[tuple[str, str], ...]
-) -> Reason | None:
-    update = UpdateTermsRequest(book="demo")
-    update.terms.instrument = "BTCUSD"
-    update.terms.stake_min.currency_code = update.terms.stake_max.currency_code = "USD"
-    calls = {
-        "ListTerms": lambda: server.terms.ListTerms(DEMO, metadata=metadata),
-        "UpdateTerms": lambda: server.terms.UpdateTerms(update, metadata=metadata),
-        "ListAccounts": lambda: server.accounts.ListAccounts(
-            ListAccountsRequest(), metadata=metadata
-        ),
-        "OpenAccounts": lambda: server.accounts.OpenAccounts(
-            OpenAccountsRequest(user_id=str(USER)), metadata=metadata
-        ),
-    }
-    try:
-        await calls[name]()
-    except grpc.aio.AioRpcError:
-        return (await refusal(calls[name]())).reason
-    return None
-
-
-@pytest.mark.parametrize("authorization", ["Basic YTpi", "bearer x", "Bearer", ""])
-async def test_an_authorization_that_is_no_bearer_token_is_refused(
-    server: Server, authorization: str
-) -> None:
-    metadata = (("authorization", authorization),)
-    failure = await refusal(server.terms.ListTerms(DEMO, metadata=metadata))
-    assert failure.reason is UNAUTHENTICATED
-
-
-@pytest.mark.parametrize(
-    ("after", "reason"),
-    [(timedelta(minutes=15), None), (timedelta(minutes=15, seconds=3), Reason.TOKEN_EXPIRED)],
-)
-@pytest.mark.parametrize("seen_before", [False, True])
-async def test_a_token_expires_whether_it_was_seen_before_or_not(
-    server: Server, after: timedelta, reason: Reason | None, seen_before: bool
-) -> None:
-    metadata = bearer(server.user_token())
-    if seen_before:
-        await server.accounts.ListAccounts(ListAccountsRequest(), metadata=metadata)
-    server.clock.advance(after)
-    assert await outcome(server, "ListAccounts", metadata) is reason
 
 
 async def test_the_handler_knows_the_caller_and_the_next_one_is_somebody_else(
@@ -217,7 +90,7 @@ async def test_each_broken_field_rule_is_named_by_its_path(server: Server) -> No
         (Failure(Reason.BOOK_NOT_FOUND, "No."), Reason.BOOK_NOT_FOUND, "NOT_FOUND"),
         (DatabaseUnavailable("secret host"), Reason.UNAVAILABLE, "UNAVAILABLE"),
         (LeadershipLost("secret"), Reason.UNAVAILABLE, "UNAVAILABLE"),
-        (CommitUnknown("secret"), Reason.OUTCOME_UNKNOWN, "UNKNOWN"),
+        (CommitUnknown("secret"), Reason.OUTCOME_UNKNOWN, "UNAVAILABLE"),
         (TimeoutError("secret"), Reason.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED"),
         (ValueError("secret"), Reason.INTERNAL, "INTERNAL"),
         (KeyError("secret"), Reason.INTERNAL, "INTERNAL"),
@@ -237,7 +110,7 @@ async def test_what_a_handler_raises_reaches_the_caller_as_its_reason(
     told = str(raised.value.trailing_metadata()) + str(raised.value.details())
     assert raised.value.code().name == code
     assert "secret" not in told
-    assert (await outcome(server, "ListAccounts", bearer(server.user_token()))) is reason
+    assert failure_of(raised.value).reason is reason
 
 
 async def test_a_fault_of_ours_is_logged_under_the_id_that_the_caller_is_told(
@@ -326,47 +199,50 @@ async def test_a_channel_speaks_for_its_service_unless_a_user_speaks(server: Ser
     await channel.close()
 
 
-async def test_a_channel_repeats_only_what_is_declared_repeatable(server: Server) -> None:
-    attempts = 0
+def test_a_channel_repeats_only_what_is_declared_repeatable() -> None:
+    policy = json.loads(service_config("trading"))["methodConfig"][0]
+    repeated = {(name["service"].rpartition(".")[2], name["method"]) for name in policy["name"]}
+    assert ("TermsService", "ListTerms") in repeated
+    assert ("BookService", "SettleOrders") in repeated
+    assert ("TermsService", "UpdateTerms") not in repeated
+    assert policy["retryPolicy"]["retryableStatusCodes"] == ["UNAVAILABLE"]
 
-    async def absent() -> None:
-        nonlocal attempts
-        attempts += 1
-        raise Failure(Reason.UNAVAILABLE, "Not now.")
 
-    server.behave = absent
+async def test_a_channel_gives_up_after_its_deadline(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.kit.channels.DEADLINE_SECONDS", 0.3)
+    server.behave = asyncio.Event().wait
     channel = server.channels("operator").to("trading", server.address)
-    await refusal(TermsServiceStub(channel).ListTerms(DEMO))
-    assert attempts == 3
-    update = UpdateTermsRequest(book="demo")
-    update.terms.instrument = "BTCUSD"
-    update.terms.stake_min.currency_code = update.terms.stake_max.currency_code = "USD"
-    attempts = 0
-    assert (await refusal(TermsServiceStub(channel).UpdateTerms(update))).reason is (
-        Reason.UNAVAILABLE
-    )
-    assert attempts == 1
+    failure = await refusal(TermsServiceStub(channel).ListTerms(DEMO))
+    assert failure.reason is Reason.DEADLINE_EXCEEDED
+    await channel.close()
+
+
+async def test_a_peer_that_is_not_there_is_unavailable_at_once(keys: Path) -> None:
+    async with running_server(keys, ManualClock(NOON)) as server:
+        channel = server.channels("operator").to("trading", server.address)
+    async with asyncio.timeout(4):
+        failure = await refusal(TermsServiceStub(channel).ListTerms(DEMO))
+    assert failure.reason is Reason.UNAVAILABLE
     await channel.close()
 
 
 async def test_health_follows_readiness(keys: Path) -> None:
     ready = False
     async with running_server(keys, ManualClock(NOON), lambda: ready) as server:
-        assert server.channel
-        watch = HealthStub(server.channel).Watch(HealthCheckRequest())
-        turns = []
-        for ready in (False, True, False, True):
+        stub: Any = HealthStub(server.channel)
+        for ready, status in ((False, NOT_SERVING), (True, SERVING), (False, NOT_SERVING)):
             async with asyncio.timeout(5):
-                turns.append((await watch.read()).status)
-        # Nobody is told twice, and what is told is always the newest.
-        assert turns[-1] in {SERVING, NOT_SERVING}
-        watch.cancel()
+                while (await stub.Check(HealthCheckRequest())).status != status:
+                    await asyncio.sleep(0.02)
+            assert ready is (status == SERVING)
 
 
 async def test_reflection_lists_what_is_served(server: Server) -> None:
-    assert server.channel
     request = ServerReflectionRequest(list_services="")
-    call = ServerReflectionStub(server.channel).ServerReflectionInfo(iter([request]))
+    stub: Any = ServerReflectionStub(server.channel)
+    call = stub.ServerReflectionInfo(iter([request]))
     response = await call.read()
     assert {service.name for service in response.list_services_response.service} == {
         "grpc.health.v1.Health",
@@ -377,9 +253,8 @@ async def test_reflection_lists_what_is_served(server: Server) -> None:
 
 
 async def test_an_unknown_method_is_unimplemented(server: Server) -> None:
-    assert server.channel
-    call = server.channel.unary_unary("/veritick.trading.v1.TermsService/Nothing")
-    assert (await refusal(call(b""))).reason is Reason.UNIMPLEMENTED
+    method: Any = server.channel.unary_unary("/veritick.trading.v1.TermsService/Nothing")
+    assert (await refusal(method(b""))).reason is Reason.UNIMPLEMENTED
 
 
 async def test_a_stop_lets_calls_in_flight_end(keys: Path) -> None:
@@ -389,7 +264,6 @@ async def test_a_stop_lets_calls_in_flight_end(keys: Path) -> None:
         begun.set()
         await release.wait()
 
-    channel: grpc.aio.Channel | None = None
     running = running_server(keys, ManualClock(NOON))
     server = await running.__aenter__()
     server.behave = work

@@ -1,8 +1,6 @@
 import asyncio
 from itertools import pairwise
 
-import pytest
-
 from services.kit.wire import to_datetime
 from tests.service.quotes_fixtures import Quotes, seconds
 from veritick.quotes.v1 import market_data_service_pb2 as market

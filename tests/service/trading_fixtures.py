@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from services.kit.clock import ManualClock, utc
+from services.kit.clock import ManualClock, SystemClock, utc
 from services.kit.database import Database
 from services.kit.ids import uuid7
 from services.kit.values import Money
@@ -74,6 +74,8 @@ class Bench:
 
     desk: Desk
     market: Market
+    owner: str
+    """DSN of the role that owns the book's tables, and may do what the service may not."""
 
     async def account(self) -> Account:
         """Open the account of a new user."""
@@ -120,7 +122,8 @@ def request(account: Account, **changes: Any) -> OrderRequest:
 def desk_on(database: Database, market: Market, **terms: Any) -> Desk:
     """Return a demo desk with default terms, some of them changed."""
     rules = BookRules("DEMO", "USD", CHIPS, TermsDefaults(**terms))
-    return Desk("demo", rules, database, market.view, market.clock, uuid7)
+    # A lease lasts as long as it really does, however a test moves the market's time.
+    return Desk("demo", rules, database, market.view, SystemClock(), uuid7)
 
 
 @asynccontextmanager
@@ -131,26 +134,33 @@ async def bench(postgres: Postgres, *symbols: str, **terms: Any) -> AsyncIterato
         async with Database(access.service, name="demo") as database:
             desk = desk_on(database, market, **terms)
             async with leading(desk):
-                yield Bench(desk, market)
+                yield Bench(desk, market, access.owner)
 
 
 @asynccontextmanager
 async def leading(desk: Desk) -> AsyncIterator[None]:
     """Run a desk's writer, and wait until it leads."""
-    tasks = [asyncio.create_task(desk.writer.run()), asyncio.create_task(desk.keep_terms())]
+    tasks = [asyncio.create_task(desk.writer.run())]
     try:
-        async with asyncio.timeout(15):
-            while not desk.ready():
-                for task in tasks:
-                    if task.done():
-                        task.result()
-                await asyncio.sleep(0.01)
+        await _until(lambda: desk.writer.leading, tasks)
+        # Only now, so that it need not look a second time.
+        tasks.append(asyncio.create_task(desk.keep_terms()))
+        await _until(desk.ready, tasks)
         yield
     finally:
         for task in tasks:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+
+
+async def _until(true: Callable[[], bool], tasks: Sequence[asyncio.Task[None]]) -> None:
+    async with asyncio.timeout(15):
+        while not true():
+            for task in tasks:
+                if task.done():
+                    task.result()
+            await asyncio.sleep(0.01)
 
 
 def seconds_after(moment: datetime, seconds: float) -> datetime:

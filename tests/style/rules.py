@@ -21,8 +21,8 @@ FUNCTION_LINES_MEDIAN = 10
 PURE: Mapping[str, tuple[str, ...]] = {
     "services/identity": ("password", "permission", "session", "user"),
     "services/quotes": ("candle", "fixing", "history", "instrument", "session", "tick"),
-    "services/settlement": ("fixing", "outcome", "receipt"),
-    "services/trading": ("acceptance", "market", "order", "posting", "terms"),
+    "services/settlement": ("checkpoint", "fixing", "outcome", "receipt"),
+    "services/trading": ("acceptance", "audit", "market", "order", "posting", "terms"),
 }
 """The rules of each domain: values in, values out (architecture.md, the sketch of the rooms)."""
 

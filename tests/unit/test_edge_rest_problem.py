@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from edge.rest.address import Addresses
+from edge.address import Addresses
 from edge.rest.problem import problem
 from edge.rest.reasons import meaning_of, status_of, title_of
 from services.kit.errors import Failure, Violation

@@ -31,6 +31,8 @@ class Listing:
     async def list_events(self, channel: JournalChannel, after: int | None, user_id: str) -> Page:
         for _ in range(self.random.randrange(4)):
             await asyncio.sleep(0)
+        if channel.private and not user_id:
+            raise Failure(Reason.UNKNOWN_CHANNEL, "nobody's")
         if self.random.random() < 0.2:
             raise Failure(Reason.UNAVAILABLE, "away")
         page = Page(self.events[after : after + PAGE] if after is not None else [], self.last)
@@ -157,3 +159,19 @@ async def test_a_subject_that_nobody_follows_any_more_costs_nothing() -> None:
     journals.unfollow(topic, reader)
     assert not journals.wants("demo", CHANNEL.subject)
     await journals.close()
+
+
+@given(st.integers(0, 2**32))
+def test_a_doubt_while_a_channel_is_being_opened_does_not_take_it_away(seed: int) -> None:
+    async def play_it() -> list[int]:
+        listing, reader = Listing(Random(seed)), Reader(0)
+        journals = Journals(listing, lambda _: None, Random(seed))
+        following = asyncio.create_task(follow(journals, reader))
+        while not following.done():
+            journals.check("demo")
+            await asyncio.sleep(0)
+        journals.receive("demo", CHANNEL.subject, listing.commit())
+        await journals.close()
+        return reader.heard
+
+    assert asyncio.run(play_it()) == [1]

@@ -10,11 +10,11 @@ from google.protobuf.message import DecodeError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.canonical import to_json
 from edge.stream import frame
 from edge.stream.admission import Occupancy, refusal
 from edge.stream.allowance import Allowance
 from edge.stream.candle import Candle, Trade, fold, interval_start
-from edge.stream.canonical import to_json
 from edge.stream.channel import CandleChannel, JournalChannel, TickChannel, parse_channel
 from edge.stream.event import data_of, from_payload
 from veritick.event.v1.event_pb2 import Event

@@ -165,6 +165,46 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/books/{book}/checkpoint": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Answers a signed head of a book's chain of receipts
+         * @description The head is signed every minute in which the chain has grown. A signature covers all receipts up to its sequence, for each receipt names the hash of the one before it. Public. Errors: CHECKPOINT_NOT_FOUND.
+         */
+        readonly get: operations["getCheckpoint"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/books/{book}/receipts": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Lists the receipts of a book after a sequence, in order of sequence
+         * @description Whoever has them all can check the whole chain. Public, and free of personal data. A book without receipts, or of which nothing is known here, has an empty list.
+         */
+        readonly get: operations["listReceipts"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/books/{book}/terms": {
         readonly parameters: {
             readonly query?: never;
@@ -185,7 +225,7 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
-    readonly "/v1/books/{book}/terms/{terms.instrument}": {
+    readonly "/v1/books/{book}/terms/{instrument}": {
         readonly parameters: {
             readonly query?: never;
             readonly header?: never;
@@ -229,26 +269,6 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
-    readonly "/v1/instruments/{instrument.symbol}": {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path?: never;
-            readonly cookie?: never;
-        };
-        readonly get?: never;
-        /**
-         * Replaces an instrument's settings, from now on
-         * @description The change is numbered in the market's own timeline: fixings for earlier moments are judged by the earlier settings. Symbol and price scale never change. Errors: INSTRUMENT_NOT_FOUND, INSTRUMENT_CHANGED when `instrument.version` is not the current one, INVALID_SCHEDULE.
-         */
-        readonly put: operations["updateInstrument"];
-        readonly post?: never;
-        readonly delete?: never;
-        readonly options?: never;
-        readonly head?: never;
-        readonly patch?: never;
-        readonly trace?: never;
-    };
     readonly "/v1/instruments/{instrument}": {
         readonly parameters: {
             readonly query?: never;
@@ -261,7 +281,11 @@ export interface paths {
          * @description Errors: INSTRUMENT_NOT_FOUND.
          */
         readonly get: operations["getInstrument"];
-        readonly put?: never;
+        /**
+         * Replaces an instrument's settings, from now on
+         * @description The change is numbered in the market's own timeline: fixings for earlier moments are judged by the earlier settings. Symbol and price scale never change. Errors: INSTRUMENT_NOT_FOUND, INSTRUMENT_CHANGED when `instrument.version` is not the current one, INVALID_SCHEDULE.
+         */
+        readonly put: operations["updateInstrument"];
         readonly post?: never;
         readonly delete?: never;
         readonly options?: never;
@@ -337,6 +361,26 @@ export interface paths {
         readonly get: operations["getReceipt"];
         readonly put?: never;
         readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/orders:batch": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Buys up to 200 orders, each as PlaceOrder would, and answers one result per item
+         * @description Items are taken in order and independently of each other: a refused one moves nothing and keeps none of the others back. Each carries its own `requestId`, so repeating the whole call, or a part of it, repeats nothing that happened.
+         */
+        readonly post: operations["placeOrders"];
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -568,6 +612,39 @@ export interface components {
             /** @description Generated to give a new chart a past; never used to fix a price. */
             readonly synthetic: boolean;
         };
+        /**
+         * @description Checkpoint is the head of a book's chain of receipts, signed by the platform.
+         *
+         *     The signature is Ed25519 over these lines in UTF-8, each ended by one line feed:
+         *
+         *         veritick checkpoint 1
+         *         book <book>
+         *         sequence <sequence>
+         *         hash <hash>
+         *         time <signTime, in UTC with six digits of the second: 2026-11-23T12:00:00.000000Z>
+         */
+        readonly Checkpoint: {
+            /** @description The book. */
+            readonly book: string;
+            /**
+             * Format: int64
+             * @description The sequence of its last receipt when it was signed.
+             */
+            readonly sequence: string;
+            /** @description That receipt's hash, hexadecimal. */
+            readonly hash: string;
+            /**
+             * Format: date-time
+             * @description When it was signed.
+             */
+            readonly signTime?: string;
+            /** @description SHA-256 of the public key, hexadecimal. Compare it with one that you trust. */
+            readonly keyId: string;
+            /** @description The Ed25519 public key, 32 bytes. */
+            readonly publicKey: string;
+            /** @description The signature, 64 bytes. */
+            readonly signature: string;
+        };
         /** @description CreateStreamTicketRequest is the request of AuthService.CreateStreamTicket. */
         readonly CreateStreamTicketRequest: Record<string, never>;
         /** @description CreateStreamTicketResponse is the response of AuthService.CreateStreamTicket. */
@@ -629,6 +706,279 @@ export interface components {
          * @enum {string}
          */
         readonly EntryKind: "KIND_UNSPECIFIED" | "OPENING" | "REFILL" | "STAKE" | "PAYOUT" | "REFUND" | "TRANSFER" | "LOST_STAKE" | "PROFIT";
+        /**
+         * @description ErrorReason is the closed list of reasons for which a call can fail.
+         *
+         *     Every error carries one of them as `google.rpc.ErrorInfo` with the domain `veritick`; the edge shows the same reason and metadata in a problem document. The gRPC code alone never says enough: clients decide by the reason.
+         *
+         *     - `ERROR_REASON_UNSPECIFIED`: Never sent.
+         *     - `INVALID_REQUEST`: The message breaks a rule of the contract. `BadRequest` lists each field and what is wrong with it.
+         *
+         *     Example:
+         *         {"reason": "INVALID_REQUEST", "domain": "veritick"}
+         *     - `UNAUTHENTICATED`: No valid token came with the call.
+         *
+         *     Example:
+         *         {"reason": "UNAUTHENTICATED", "domain": "veritick"}
+         *     - `TOKEN_EXPIRED`: The token was valid once; refresh the session and call again.
+         *
+         *     Example:
+         *         {"reason": "TOKEN_EXPIRED", "domain": "veritick"}
+         *     - `PERMISSION_DENIED`: The caller is known and may not do this.
+         *
+         *     Example:
+         *         {"reason": "PERMISSION_DENIED", "domain": "veritick", "metadata": {"permission": "instruments.write"}}
+         *     - `RATE_LIMITED`: Too many calls of this class. `RetryInfo` says when to try again.
+         *
+         *     Example:
+         *         {"reason": "RATE_LIMITED", "domain": "veritick", "metadata": {"cost": "TRADE"}}
+         *     - `REQUEST_TOO_LARGE`: The body or message is larger than accepted.
+         *
+         *     Example:
+         *         {"reason": "REQUEST_TOO_LARGE", "domain": "veritick", "metadata": {"max_bytes": "65536"}}
+         *     - `DEADLINE_EXCEEDED`: The time allowed ran out. A money-moving call may have happened: repeat it with the same `requestId`.
+         *
+         *     Example:
+         *         {"reason": "DEADLINE_EXCEEDED", "domain": "veritick"}
+         *     - `UNAVAILABLE`: The service, or something it needs, is not there at the moment. Nothing is known to have changed.
+         *
+         *     Example:
+         *         {"reason": "UNAVAILABLE", "domain": "veritick", "metadata": {"part": "database"}}
+         *     - `OUTCOME_UNKNOWN`: The connection to the database broke while committing. Repeat with the same `requestId` to learn what happened.
+         *
+         *     Example:
+         *         {"reason": "OUTCOME_UNKNOWN", "domain": "veritick"}
+         *     - `INTERNAL`: A fault of ours. The request id in the metadata finds it in the logs.
+         *
+         *     Example:
+         *         {"reason": "INTERNAL", "domain": "veritick", "metadata": {"request_id": "0199aa..."}}
+         *     - `UNIMPLEMENTED`: There is no such RPC or route.
+         *
+         *     Example:
+         *         {"reason": "UNIMPLEMENTED", "domain": "veritick"}
+         *     - `REQUEST_ID_REUSED`: The `requestId` was used before for a different request. Nothing was done now; choose a new id.
+         *
+         *     Example:
+         *         {"reason": "REQUEST_ID_REUSED", "domain": "veritick", "metadata": {"request_id": "7c9e..."}}
+         *     - `INVALID_PAGE_TOKEN`: The `pageToken` was not issued for this list and filter.
+         *
+         *     Example:
+         *         {"reason": "INVALID_PAGE_TOKEN", "domain": "veritick"}
+         *     - `INVALID_FILTER`: The `filter` does not parse, or names a field that this list cannot filter by.
+         *
+         *     Example:
+         *         {"reason": "INVALID_FILTER", "domain": "veritick", "metadata": {"filter": "colour=RED"}}
+         *     - `EMAIL_TAKEN`: An account with this mail address exists.
+         *
+         *     Example:
+         *         {"reason": "EMAIL_TAKEN", "domain": "veritick"}
+         *     - `PASSWORD_TOO_WEAK`: The password is too short or too common.
+         *
+         *     Example:
+         *         {"reason": "PASSWORD_TOO_WEAK", "domain": "veritick", "metadata": {"min_length": "10"}}
+         *     - `INVALID_CREDENTIALS`: Mail address and password do not belong together. The same answer whether or not the address is known.
+         *
+         *     Example:
+         *         {"reason": "INVALID_CREDENTIALS", "domain": "veritick"}
+         *     - `SESSION_ENDED`: The session was signed out, revoked, or outlived its limit; sign in again.
+         *
+         *     Example:
+         *         {"reason": "SESSION_ENDED", "domain": "veritick"}
+         *     - `REFRESH_TOKEN_REUSED`: A refresh token was presented a second time. The whole session is ended, since one of its holders is not its owner.
+         *
+         *     Example:
+         *         {"reason": "REFRESH_TOKEN_REUSED", "domain": "veritick"}
+         *     - `USER_BLOCKED`: The user is banned, self-excluded or in a break.
+         *
+         *     Example:
+         *         {"reason": "USER_BLOCKED", "domain": "veritick", "metadata": {"until": "2026-12-01T00:00:00Z"}}
+         *     - `USER_NOT_FOUND`: There is no such user.
+         *
+         *     Example:
+         *         {"reason": "USER_NOT_FOUND", "domain": "veritick"}
+         *     - `INSTRUMENT_NOT_FOUND`: There is no such instrument.
+         *
+         *     Example:
+         *         {"reason": "INSTRUMENT_NOT_FOUND", "domain": "veritick", "metadata": {"instrument": "EURUSD"}}
+         *     - `INSTRUMENT_EXISTS`: An instrument with this symbol exists.
+         *
+         *     Example:
+         *         {"reason": "INSTRUMENT_EXISTS", "domain": "veritick", "metadata": {"instrument": "EURUSD"}}
+         *     - `INVALID_SCHEDULE`: The trading sessions overlap, are empty, or name an unknown time zone.
+         *
+         *     Example:
+         *         {"reason": "INVALID_SCHEDULE", "domain": "veritick", "metadata": {"time_zone": "Mars/Olympus"}}
+         *     - `INVALID_TIME_RANGE`: The end lies before the start, or the range holds more rows than one answer may.
+         *
+         *     Example:
+         *         {"reason": "INVALID_TIME_RANGE", "domain": "veritick"}
+         *     - `INSTRUMENT_CHANGED`: The instrument was changed by somebody else since it was read; read it again.
+         *
+         *     Example:
+         *         {"reason": "INSTRUMENT_CHANGED", "domain": "veritick", "metadata": {"version": "4"}}
+         *     - `BOOK_NOT_FOUND`: This platform serves no such book.
+         *
+         *     Example:
+         *         {"reason": "BOOK_NOT_FOUND", "domain": "veritick", "metadata": {"book": "real"}}
+         *     - `ACCOUNT_NOT_FOUND`: There is no such account, or it is not the caller's.
+         *
+         *     Example:
+         *         {"reason": "ACCOUNT_NOT_FOUND", "domain": "veritick"}
+         *     - `ORDER_NOT_FOUND`: There is no such order, or it is not the caller's.
+         *
+         *     Example:
+         *         {"reason": "ORDER_NOT_FOUND", "domain": "veritick"}
+         *     - `TRANSFER_NOT_FOUND`: There is no such transfer.
+         *
+         *     Example:
+         *         {"reason": "TRANSFER_NOT_FOUND", "domain": "veritick"}
+         *     - `ACCOUNT_FROZEN`: The account is frozen; open orders still settle.
+         *
+         *     Example:
+         *         {"reason": "ACCOUNT_FROZEN", "domain": "veritick"}
+         *     - `ACCOUNT_CLOSED`: The account is closed.
+         *
+         *     Example:
+         *         {"reason": "ACCOUNT_CLOSED", "domain": "veritick"}
+         *     - `REFILL_NOT_ALLOWED`: Only a demo account whose available balance is below its initial one can be refilled.
+         *
+         *     Example:
+         *         {"reason": "REFILL_NOT_ALLOWED", "domain": "veritick", "metadata": {"initial_minor_units": "1000000"}}
+         *     - `HOLD_NOT_FOUND`: There is no such hold.
+         *
+         *     Example:
+         *         {"reason": "HOLD_NOT_FOUND", "domain": "veritick"}
+         *     - `INSTRUMENT_NOT_TRADABLE`: The instrument takes no new orders in this book.
+         *
+         *     Example:
+         *         {"reason": "INSTRUMENT_NOT_TRADABLE", "domain": "veritick", "metadata": {"instrument": "EURUSD", "status": "CLOSE_ONLY"}}
+         *     - `INSTRUMENT_HALTED`: Trading in the instrument is halted.
+         *
+         *     Example:
+         *         {"reason": "INSTRUMENT_HALTED", "domain": "veritick", "metadata": {"instrument": "EURUSD"}}
+         *     - `MARKET_CLOSED`: The instrument is outside its trading session.
+         *
+         *     Example:
+         *         {"reason": "MARKET_CLOSED", "domain": "veritick", "metadata": {"instrument": "EURUSD", "next_open_time": "2026-11-22T22:05:00Z"}}
+         *     - `EXPIRY_OUTSIDE_SESSION`: The order would expire after the session in which it opens has closed.
+         *
+         *     Example:
+         *         {"reason": "EXPIRY_OUTSIDE_SESSION", "domain": "veritick", "metadata": {"instrument": "EURUSD", "close_time": "2026-11-20T21:55:00Z"}}
+         *     - `STAKE_BELOW_MINIMUM`: The stake is smaller than the terms allow.
+         *
+         *     Example:
+         *         {"reason": "STAKE_BELOW_MINIMUM", "domain": "veritick", "metadata": {"stake_min_minor_units": "100"}}
+         *     - `STAKE_ABOVE_MAXIMUM`: The stake is larger than the terms allow.
+         *
+         *     Example:
+         *         {"reason": "STAKE_ABOVE_MAXIMUM", "domain": "veritick", "metadata": {"stake_max_minor_units": "100000"}}
+         *     - `CURRENCY_MISMATCH`: The stake is in another currency than the account.
+         *
+         *     Example:
+         *         {"reason": "CURRENCY_MISMATCH", "domain": "veritick", "metadata": {"currency_code": "USD"}}
+         *     - `DURATION_OUT_OF_RANGE`: The order would last shorter or longer than the terms allow.
+         *
+         *     Example:
+         *         {"reason": "DURATION_OUT_OF_RANGE", "domain": "veritick", "metadata": {"duration_seconds_min": "5", "duration_seconds_max": "86400"}}
+         *     - `EXPIRY_NOT_ON_GRID`: A clock expiry must be one of the times that the terms offer.
+         *
+         *     Example:
+         *         {"reason": "EXPIRY_NOT_ON_GRID", "domain": "veritick", "metadata": {"next_expire_time": "2026-11-23T18:30:00Z"}}
+         *     - `EXPIRY_CUTOFF_PASSED`: It is too late to buy for this clock expiry.
+         *
+         *     Example:
+         *         {"reason": "EXPIRY_CUTOFF_PASSED", "domain": "veritick", "metadata": {"cutoff_seconds": "30"}}
+         *     - `MARKET_VIEW_STALE`: The book has not heard from the market lately enough to open an order on its prices.
+         *
+         *     Example:
+         *         {"reason": "MARKET_VIEW_STALE", "domain": "veritick", "metadata": {"instrument": "EURUSD"}}
+         *     - `CLOCK_SKEWED`: The clocks of the book and of the market differ by too much.
+         *
+         *     Example:
+         *         {"reason": "CLOCK_SKEWED", "domain": "veritick"}
+         *     - `FEED_SILENT`: The price feed of the instrument is silent.
+         *
+         *     Example:
+         *         {"reason": "FEED_SILENT", "domain": "veritick", "metadata": {"instrument": "EURUSD"}}
+         *     - `TICK_TOO_OLD`: The last price of the instrument is too old to open an order on, or there is none yet.
+         *
+         *     Example:
+         *         {"reason": "TICK_TOO_OLD", "domain": "veritick", "metadata": {"instrument": "EURUSD"}}
+         *     - `PAYOUT_BELOW_LIMIT`: The payout is now below the caller's `minPayoutBp`.
+         *
+         *     Example:
+         *         {"reason": "PAYOUT_BELOW_LIMIT", "domain": "veritick", "metadata": {"payout_bp": "8200"}}
+         *     - `ENTRY_PRICE_BEYOND_LIMIT`: The entry price would be worse than the caller's `entryPriceLimit`.
+         *
+         *     Example:
+         *         {"reason": "ENTRY_PRICE_BEYOND_LIMIT", "domain": "veritick", "metadata": {"entry_price_mantissa": "112146"}}
+         *     - `VALID_UNTIL_PASSED`: The order arrived after its `validUntil`.
+         *
+         *     Example:
+         *         {"reason": "VALID_UNTIL_PASSED", "domain": "veritick", "metadata": {"valid_until": "2026-11-23T18:30:00Z"}}
+         *     - `LAST_SEEN_TICK_AHEAD`: The caller has seen a newer tick than the book holds.
+         *
+         *     Example:
+         *         {"reason": "LAST_SEEN_TICK_AHEAD", "domain": "veritick", "metadata": {"last_tick_number": "4711"}}
+         *     - `OPEN_ORDERS_LIMIT`: The account has as many open orders as it may have.
+         *
+         *     Example:
+         *         {"reason": "OPEN_ORDERS_LIMIT", "domain": "veritick", "metadata": {"open_orders_max": "200"}}
+         *     - `EXPOSURE_LIMIT`: The book takes no more risk on this instrument and direction now.
+         *
+         *     Example:
+         *         {"reason": "EXPOSURE_LIMIT", "domain": "veritick", "metadata": {"instrument": "EURUSD", "direction": "UP"}}
+         *     - `INSUFFICIENT_FUNDS`: The available balance is smaller than the amount.
+         *
+         *     Example:
+         *         {"reason": "INSUFFICIENT_FUNDS", "domain": "veritick", "metadata": {"available_minor_units": "450"}}
+         *     - `ALREADY_CLOSED`: The order was closed before, with another outcome. The first close stands.
+         *
+         *     Example:
+         *         {"reason": "ALREADY_CLOSED", "domain": "veritick", "metadata": {"outcome": "WIN"}}
+         *     - `TERMS_CHANGED`: The terms were changed by somebody else since they were read; read them again.
+         *
+         *     Example:
+         *         {"reason": "TERMS_CHANGED", "domain": "veritick", "metadata": {"version": "4"}}
+         *     - `INVALID_TRANSFER`: A transfer needs two different accounts of one book and currency, and at least one of them a system account.
+         *
+         *     Example:
+         *         {"reason": "INVALID_TRANSFER", "domain": "veritick"}
+         *     - `HOLD_NOT_PENDING`: The hold has ended: it was posted, voided, or expired. The first end stands.
+         *
+         *     Example:
+         *         {"reason": "HOLD_NOT_PENDING", "domain": "veritick", "metadata": {"state": "POSTED"}}
+         *     - `RECEIPT_NOT_FOUND`: There is no such order, or it has not been settled yet.
+         *
+         *     Example:
+         *         {"reason": "RECEIPT_NOT_FOUND", "domain": "veritick"}
+         *     - `CHECKPOINT_NOT_FOUND`: No head of the book's chain of receipts that covers the sequence has been signed yet.
+         *
+         *     Example:
+         *         {"reason": "CHECKPOINT_NOT_FOUND", "domain": "veritick", "metadata": {"book": "demo"}}
+         *     - `CSRF_REJECTED`: A change was asked for with a session cookie, but not by our own pages.
+         *
+         *     Example:
+         *         {"reason": "CSRF_REJECTED", "domain": "veritick"}
+         *     - `TICKET_INVALID`: The stream ticket is forged, older than 30 seconds, or was used before.
+         *
+         *     Example:
+         *         {"reason": "TICKET_INVALID", "domain": "veritick"}
+         *     - `UNKNOWN_CHANNEL`: There is no such channel, or the caller may not read it.
+         *
+         *     Example:
+         *         {"reason": "UNKNOWN_CHANNEL", "domain": "veritick", "metadata": {"channel": "account:demo_0199..."}}
+         *     - `MALFORMED_FRAME`: A frame on the socket is not a JSON object of a known operation.
+         *
+         *     Example:
+         *         {"reason": "MALFORMED_FRAME", "domain": "veritick"}
+         *     - `TOO_MANY_SUBSCRIPTIONS`: The socket carries as many channels as it may.
+         *
+         *     Example:
+         *         {"reason": "TOO_MANY_SUBSCRIPTIONS", "domain": "veritick", "metadata": {"max": "100"}}
+         * @enum {string}
+         */
+        readonly ErrorReason: "ERROR_REASON_UNSPECIFIED" | "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS";
         /**
          * @description Event is what travels on journals and sockets.
          *
@@ -793,12 +1143,12 @@ export interface components {
              * Format: int32
              * @description A tick older than this opens nothing and fixes nothing.
              */
-            readonly maxTickAgeSeconds?: number;
+            readonly maxTickAgeSeconds: number;
             /**
              * Format: int32
              * @description A feed silent for longer than this is not trusted to still be there.
              */
-            readonly feedSilenceMaxSeconds?: number;
+            readonly feedSilenceMaxSeconds: number;
             /**
              * Format: int64
              * @description Counts changes; an update names the version it was made from.
@@ -906,6 +1256,16 @@ export interface components {
             readonly orders: readonly components["schemas"]["Order"][];
             /** @description Empty on the last page. */
             readonly nextPageToken: string;
+        };
+        /** @description ListReceiptsResponse is the response of ReceiptService.ListReceipts. */
+        readonly ListReceiptsResponse: {
+            /** @description Receipts in order of sequence; ask again after the last one. */
+            readonly receipts: readonly components["schemas"]["Receipt"][];
+            /**
+             * Format: int64
+             * @description The book's last sequence now; 0 when it has no receipts.
+             */
+            readonly lastSequence: string;
         };
         /** @description ListSigningKeysResponse is the response of AuthService.ListSigningKeys. */
         readonly ListSigningKeysResponse: {
@@ -1064,6 +1424,17 @@ export interface components {
          * @enum {string}
          */
         readonly OrderOutcome: "OUTCOME_UNSPECIFIED" | "WIN" | "LOSS" | "DRAW" | "VOID";
+        /** @description OrderRefusal says why one item of PlaceOrders was refused. */
+        readonly OrderRefusal: {
+            /** @description The reason, as PlaceOrder would give it. */
+            readonly reason: components["schemas"]["ErrorReason"];
+            /** @description The reason in words. */
+            readonly message: string;
+            /** @description What the reason documents. */
+            readonly metadata: {
+                readonly [key: string]: string;
+            };
+        };
         /** @description OrderSettled tells that an order closed. */
         readonly OrderSettled: {
             /** @description The closed order. */
@@ -1124,6 +1495,73 @@ export interface components {
              */
             readonly lastSeenTickNumber?: string;
         } & unknown;
+        /** @description PlaceOrderRequest is the request of OrderService.PlaceOrder. */
+        readonly PlaceOrderRequestInput: {
+            /** @description The account that pays. */
+            readonly accountId: string;
+            /**
+             * Format: uuid
+             * @description A UUID made by the client, once, and repeated on every attempt.
+             */
+            readonly requestId: string;
+            /** @description The instrument's symbol. */
+            readonly instrument: string;
+            /** @description What to bet on. */
+            readonly direction: components["schemas"]["Direction"];
+            /** @description What to pay. */
+            readonly stake: components["schemas"]["MoneyInput"];
+            /**
+             * Format: int32
+             * @description So many seconds after it opens, rounded up to a whole second of the clock.
+             */
+            readonly durationSeconds?: number;
+            /**
+             * Format: date-time
+             * @description At this whole second, on a grid of the terms.
+             */
+            readonly expireTime?: string;
+            /**
+             * Format: date-time
+             * @description Refuse if the order would open later than this.
+             */
+            readonly validUntil?: string;
+            /**
+             * Format: int32
+             * @description Refuse if the payout is lower than this.
+             */
+            readonly minPayoutBp?: number;
+            /** @description Refuse if the entry price is worse than this: above it for UP, below it for DOWN. */
+            readonly entryPriceLimit?: components["schemas"]["PriceInput"];
+            /**
+             * Format: int64
+             * @description Refuse if the book's latest tick is older than the tick of this number, which the caller has seen.
+             */
+            readonly lastSeenTickNumber?: string;
+        } & unknown;
+        /** @description PlaceOrderResponse is the response of OrderService.PlaceOrder. */
+        readonly PlaceOrderResponse: {
+            /** @description The order that exists. */
+            readonly order?: components["schemas"]["Order"];
+            /** @description This is the answer to an earlier attempt under the same `requestId`. */
+            readonly replay: boolean;
+        };
+        /** @description PlaceOrderResult is what became of one item of PlaceOrders. */
+        readonly PlaceOrderResult: {
+            /** @description The order exists. */
+            readonly placed?: components["schemas"]["PlaceOrderResponse"];
+            /** @description It was refused. */
+            readonly refused?: components["schemas"]["OrderRefusal"];
+        };
+        /** @description PlaceOrdersRequest is the request of OrderService.PlaceOrders. */
+        readonly PlaceOrdersRequest: {
+            /** @description The orders to buy. */
+            readonly orders: readonly components["schemas"]["PlaceOrderRequestInput"][];
+        };
+        /** @description PlaceOrdersResponse is the response of OrderService.PlaceOrders. */
+        readonly PlaceOrdersResponse: {
+            /** @description One for each item, in the same order. */
+            readonly results: readonly components["schemas"]["PlaceOrderResult"][];
+        };
         /**
          * @description Price is an exact decimal: `mantissa / 10^scale`.
          *
@@ -1172,7 +1610,7 @@ export interface components {
             /** @description What happened, for people. Do not parse it. */
             readonly detail: string;
             /** @enum {string} */
-            readonly reason: "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "RECEIPT_NOT_FOUND" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS";
+            readonly reason: "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "RECEIPT_NOT_FOUND" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS";
             /** @description Values that belong to the reason, under the keys it documents. */
             readonly metadata?: {
                 readonly [key: string]: string;
@@ -1392,7 +1830,7 @@ export interface components {
              * Format: int32
              * @description Minutes since the same Monday at which trading closes; up to 20160, later than it opens.
              */
-            readonly closeMinute?: number;
+            readonly closeMinute: number;
         };
         /** @description SessionEnded tells that a session's tokens no longer count. */
         readonly SessionEnded: {
@@ -1504,12 +1942,12 @@ export interface components {
              * Format: int32
              * @description Shortest duration.
              */
-            readonly durationSecondsMin?: number;
+            readonly durationSecondsMin: number;
             /**
              * Format: int32
              * @description Longest duration.
              */
-            readonly durationSecondsMax?: number;
+            readonly durationSecondsMax: number;
             /**
              * Format: int64
              * @description Counts changes; an update names the version it was made from.
@@ -1612,11 +2050,13 @@ export type AccountState = components['schemas']['AccountState'];
 export type BalanceChanged = components['schemas']['BalanceChanged'];
 export type Book = components['schemas']['Book'];
 export type Candle = components['schemas']['Candle'];
+export type Checkpoint = components['schemas']['Checkpoint'];
 export type CreateStreamTicketRequest = components['schemas']['CreateStreamTicketRequest'];
 export type CreateStreamTicketResponse = components['schemas']['CreateStreamTicketResponse'];
 export type Direction = components['schemas']['Direction'];
 export type Entry = components['schemas']['Entry'];
 export type EntryKind = components['schemas']['EntryKind'];
+export type ErrorReason = components['schemas']['ErrorReason'];
 export type Event = components['schemas']['Event'];
 export type Fixing = components['schemas']['Fixing'];
 export type FixingState = components['schemas']['FixingState'];
@@ -1632,6 +2072,7 @@ export type ListCandlesResponse = components['schemas']['ListCandlesResponse'];
 export type ListEntriesResponse = components['schemas']['ListEntriesResponse'];
 export type ListInstrumentsResponse = components['schemas']['ListInstrumentsResponse'];
 export type ListOrdersResponse = components['schemas']['ListOrdersResponse'];
+export type ListReceiptsResponse = components['schemas']['ListReceiptsResponse'];
 export type ListSigningKeysResponse = components['schemas']['ListSigningKeysResponse'];
 export type ListTermsResponse = components['schemas']['ListTermsResponse'];
 export type ListTicksResponse = components['schemas']['ListTicksResponse'];
@@ -1644,10 +2085,16 @@ export type MoneyInput = components['schemas']['MoneyInput'];
 export type Order = components['schemas']['Order'];
 export type OrderOpened = components['schemas']['OrderOpened'];
 export type OrderOutcome = components['schemas']['OrderOutcome'];
+export type OrderRefusal = components['schemas']['OrderRefusal'];
 export type OrderSettled = components['schemas']['OrderSettled'];
 export type OrderState = components['schemas']['OrderState'];
 export type PayoutChanged = components['schemas']['PayoutChanged'];
 export type PlaceOrderRequest = components['schemas']['PlaceOrderRequest'];
+export type PlaceOrderRequestInput = components['schemas']['PlaceOrderRequestInput'];
+export type PlaceOrderResponse = components['schemas']['PlaceOrderResponse'];
+export type PlaceOrderResult = components['schemas']['PlaceOrderResult'];
+export type PlaceOrdersRequest = components['schemas']['PlaceOrdersRequest'];
+export type PlaceOrdersResponse = components['schemas']['PlaceOrdersResponse'];
 export type Price = components['schemas']['Price'];
 export type PriceInput = components['schemas']['PriceInput'];
 export type Problem = components['schemas']['Problem'];
@@ -1683,7 +2130,7 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description ListAccountsResponse is the response of AccountService.ListAccounts. */
+            /** @description What was asked for. */
             readonly 200: {
                 headers: {
                     /** @description Finds this call in the logs. */
@@ -1865,7 +2312,7 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description ListEntriesResponse is the response of AccountService.ListEntries. */
+            /** @description What was asked for. */
             readonly 200: {
                 headers: {
                     /** @description Finds this call in the logs. */
@@ -1962,7 +2409,7 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description ListAccountEventsResponse is the response of AccountEventService.ListAccountEvents. */
+            /** @description What was asked for. */
             readonly 200: {
                 headers: {
                     /** @description Finds this call in the logs. */
@@ -2063,7 +2510,7 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description ListOrdersResponse is the response of OrderService.ListOrders. */
+            /** @description What was asked for. */
             readonly 200: {
                 headers: {
                     /** @description Finds this call in the logs. */
@@ -2597,6 +3044,180 @@ export interface operations {
             };
         };
     };
+    readonly getCheckpoint: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Asks for the first signed head that covers this sequence; 0 for the newest there is. */
+                readonly sequence?: string;
+            };
+            readonly header?: never;
+            readonly path: {
+                /** @description The book, such as `demo`. */
+                readonly book: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The signed head. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Checkpoint"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly listReceipts: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description The last sequence already seen; 0 for all. */
+                readonly after?: string;
+                /** @description At most this many; 0 means 100. */
+                readonly pageSize?: number;
+            };
+            readonly header?: never;
+            readonly path: {
+                /** @description The book, such as `demo`. */
+                readonly book: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description What was asked for. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ListReceiptsResponse"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     readonly listTerms: {
         readonly parameters: {
             readonly query?: {
@@ -2616,7 +3237,7 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description ListTermsResponse is the response of TermsService.ListTerms. */
+            /** @description What was asked for. */
             readonly 200: {
                 headers: {
                     /** @description Finds this call in the logs. */
@@ -2704,7 +3325,7 @@ export interface operations {
                 /** @description The book's name. */
                 readonly book: string;
                 /** @description The instrument's symbol. */
-                readonly "terms.instrument": string;
+                readonly instrument: string;
             };
             readonly cookie?: never;
         };
@@ -2846,7 +3467,7 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description ListInstrumentsResponse is the response of InstrumentService.ListInstruments. */
+            /** @description What was asked for. */
             readonly 200: {
                 headers: {
                     /** @description Finds this call in the logs. */
@@ -3037,13 +3658,105 @@ export interface operations {
             };
         };
     };
+    readonly getInstrument: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The symbol. */
+                readonly instrument: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The instrument. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Instrument"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `INSTRUMENT_NOT_FOUND` */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     readonly updateInstrument: {
         readonly parameters: {
             readonly query?: never;
             readonly header?: never;
             readonly path: {
                 /** @description The name used in every path and channel, such as `EURUSD`. */
-                readonly "instrument.symbol": string;
+                readonly instrument: string;
             };
             readonly cookie?: never;
         };
@@ -3169,98 +3882,6 @@ export interface operations {
             };
         };
     };
-    readonly getInstrument: {
-        readonly parameters: {
-            readonly query?: never;
-            readonly header?: never;
-            readonly path: {
-                /** @description The symbol. */
-                readonly instrument: string;
-            };
-            readonly cookie?: never;
-        };
-        readonly requestBody?: never;
-        readonly responses: {
-            /** @description The instrument. */
-            readonly 200: {
-                headers: {
-                    /** @description Finds this call in the logs. */
-                    readonly "X-Request-Id"?: string;
-                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
-                    readonly RateLimit?: string;
-                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
-                    readonly "RateLimit-Policy"?: string;
-                    readonly [name: string]: unknown;
-                };
-                content: {
-                    readonly "application/json": components["schemas"]["Instrument"];
-                };
-            };
-            /** @description Bad Request: `INVALID_REQUEST` */
-            readonly 400: {
-                headers: {
-                    readonly [name: string]: unknown;
-                };
-                content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
-            readonly 401: {
-                headers: {
-                    readonly [name: string]: unknown;
-                };
-                content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found: `INSTRUMENT_NOT_FOUND` */
-            readonly 404: {
-                headers: {
-                    readonly [name: string]: unknown;
-                };
-                content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests: `RATE_LIMITED` */
-            readonly 429: {
-                headers: {
-                    readonly [name: string]: unknown;
-                };
-                content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Internal Server Error: `INTERNAL` */
-            readonly 500: {
-                headers: {
-                    readonly [name: string]: unknown;
-                };
-                content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable: `UNAVAILABLE` */
-            readonly 503: {
-                headers: {
-                    readonly [name: string]: unknown;
-                };
-                content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
-            readonly 504: {
-                headers: {
-                    readonly [name: string]: unknown;
-                };
-                content: {
-                    readonly "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     readonly listCandles: {
         readonly parameters: {
             readonly query: {
@@ -3282,7 +3903,7 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description ListCandlesResponse is the response of MarketDataService.ListCandles. */
+            /** @description What was asked for. */
             readonly 200: {
                 headers: {
                     /** @description Finds this call in the logs. */
@@ -3466,7 +4087,7 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description ListTicksResponse is the response of MarketDataService.ListTicks. */
+            /** @description What was asked for. */
             readonly 200: {
                 headers: {
                     /** @description Finds this call in the logs. */
@@ -3584,6 +4205,117 @@ export interface operations {
             };
             /** @description Not Found: `RECEIPT_NOT_FOUND` */
             readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly placeOrders: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["PlaceOrdersRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description What was asked for. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["PlaceOrdersResponse"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `CSRF_REJECTED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `REQUEST_TOO_LARGE` */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type: `INVALID_REQUEST` */
+            readonly 415: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
@@ -3749,7 +4481,7 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description LogOutResponse is the response of AuthService.LogOut. */
+            /** @description What was asked for. */
             readonly 200: {
                 headers: {
                     /** @description Finds this call in the logs. */
@@ -3949,7 +4681,7 @@ export interface operations {
         };
         readonly requestBody?: never;
         readonly responses: {
-            /** @description ListSigningKeysResponse is the response of AuthService.ListSigningKeys. */
+            /** @description What was asked for. */
             readonly 200: {
                 headers: {
                     /** @description Finds this call in the logs. */
@@ -4033,7 +4765,7 @@ export interface operations {
             };
         };
         readonly responses: {
-            /** @description CreateStreamTicketResponse is the response of AuthService.CreateStreamTicket. */
+            /** @description What was asked for. */
             readonly 200: {
                 headers: {
                     /** @description Finds this call in the logs. */

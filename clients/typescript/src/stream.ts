@@ -34,6 +34,8 @@ interface Channel {
   readonly journal: boolean;
   /** The last sequence delivered of a journal. */
   after: string | undefined;
+  /** How often in a row the server could not deliver it. */
+  refusals: number;
 }
 
 interface Frame {
@@ -111,11 +113,21 @@ export class Stream {
     void this.connect();
   }
 
-  /** Delivers a channel to `listener` until the returned function is called. */
+  /**
+   * Delivers a channel to `listener` until the returned function is called.
+   *
+   * Who joins a channel that others listen to hears what comes from then on, and `ready` only
+   * after the next reconnection.
+   */
   subscribe(name: string, listener: Listener): () => void {
     let channel = this.channels.get(name);
     if (channel === undefined) {
-      channel = { listeners: new Set(), journal: !CONFLATED.test(name), after: undefined };
+      channel = {
+        listeners: new Set(),
+        journal: !CONFLATED.test(name),
+        after: undefined,
+        refusals: 0,
+      };
       this.channels.set(name, channel);
       if (this.current === "open") this.sendSubscribe(name, channel);
     }
@@ -205,7 +217,20 @@ export class Stream {
     if (frame.type === "authenticated") this.authenticated();
     if (frame.type === "pong" || frame.type === "heartbeat") this.tellTime(frame.data);
     const channel = this.channels.get(frame.channel ?? "");
-    if (channel !== undefined) deliver(frame, channel);
+    if (channel === undefined) return;
+    if (frame.type === "error") this.askAgain(frame.channel ?? "", channel);
+    else deliver(frame, channel);
+  }
+
+  /** A channel that its owner could not deliver is asked for again, ever less often. */
+  private askAgain(name: string, channel: Channel): void {
+    const attempt = this.attempt;
+    const delay = reconnectDelay(channel.refusals, this.parts.random());
+    channel.refusals += 1;
+    setTimeout(() => {
+      const current = this.attempt === attempt && this.channels.get(name) === channel;
+      if (current && this.current === "open") this.sendSubscribe(name, channel);
+    }, delay);
   }
 
   private tellTime(data: unknown): void {
@@ -232,6 +257,7 @@ export class Stream {
 function deliver(frame: Frame, channel: Channel): void {
   switch (frame.type) {
     case "subscribed":
+      channel.refusals = 0;
       channel.after ??= frame.sequence;
       for (const listener of channel.listeners) listener.ready?.();
       return;
@@ -241,7 +267,6 @@ function deliver(frame: Frame, channel: Channel): void {
       return;
     case "heartbeat":
     case "unsubscribed":
-    case "error":
       return;
     default:
       if (channel.journal && isRepeated(frame.sequence, channel.after)) return;

@@ -175,6 +175,18 @@ test("a snapshot is shown although its sequence is the current one", async () =>
   expect(messages.map(({ type }) => type)).toEqual(["snapshot"]);
 });
 
+test("a channel that could not be delivered is asked for again, ever less often", async () => {
+  stream.subscribe(ACCOUNT, collect);
+  const socket = await letIn();
+  for (const [refusals, delay] of [187.5, 375, 750].entries()) {
+    socket.say({ channel: ACCOUNT, type: "error", data: { reason: "UNAVAILABLE" } });
+    await vi.advanceTimersByTimeAsync(delay - 1);
+    expect(socket.subscribed).toHaveLength(refusals + 1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(socket.subscribed).toHaveLength(refusals + 2);
+  }
+});
+
 test("the server's clock is told from heartbeats and pongs", async () => {
   const times: number[] = [];
   stream.onServerTime((time) => times.push(time));

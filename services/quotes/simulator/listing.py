@@ -43,7 +43,7 @@ _LISTED = [
     ),
     *_all(
         "FX",
-        14,
+        30,
         ("EURUSD", "1.16420"),
         ("GBPUSD", "1.33850"),
         ("USDJPY", "151.240"),
@@ -58,7 +58,7 @@ _LISTED = [
         ("EURCHF", "0.92970"),
     ),
     *_all("METAL", 25, ("XAUUSD", "4012.50"), ("XAGUSD", "48.320")),
-    *_all("INDEX", 22, ("US500", "6782.5"), ("US100", "25120.0")),
+    *_all("INDEX", 22, ("US500", "6782.50"), ("US100", "25120.00")),
 ]
 LISTED = {listed.symbol: listed for listed in _LISTED}
 

@@ -66,12 +66,18 @@ class Market:
         self._due: list[tuple[datetime, str, int]] = []
         self._frozen: set[str] = set()
         for symbol in LISTED:
-            self.add(symbol, now)
+            if symbol not in self.recordings:
+                self.add(symbol, now)
 
     def add(self, symbol: str, now: datetime) -> None:
-        """Begin to quote a symbol; one that is quoted already goes on."""
+        """Begin to quote a symbol; one that is quoted already goes on.
+
+        So a recording begins when somebody first asks for it, and nobody misses its begin.
+        """
         if symbol in self._walks:
             return
+        if symbol in self.recordings:
+            self._replay_began = now
         self._walks[symbol] = Walk(listed(symbol), self._random, self._last.get(symbol))
         self._plan(symbol, 0, now)
 
@@ -102,8 +108,8 @@ class Market:
                 yield Priced(symbol, self._walks[symbol].spiked(basis_points), now)
 
     def prices(self) -> dict[str, str]:
-        """Return the last price of every symbol."""
-        return {symbol: walk.price for symbol, walk in self._walks.items()}
+        """Return the last simulated price of every symbol."""
+        return self._last | {symbol: walk.price for symbol, walk in self._walks.items()}
 
     @property
     def recordings(self) -> list[str]:

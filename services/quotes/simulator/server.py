@@ -5,7 +5,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -215,8 +215,8 @@ class Server:
             parse_price(price, 12)
         except ValueError as error:
             raise _Refused("price is decimal text") from error
-        now = self._clock.now()
-        self._tell([Priced(symbol, price, now) for symbol in symbols or ()])
+        time = _time(request) or self._clock.now()
+        self._tell([Priced(symbol, price, time) for symbol in symbols or ()])
 
     def _garble(self, symbols: set[str] | None) -> None:
         for frame in _GARBAGE:
@@ -240,6 +240,14 @@ def _symbols(request: dict[str, Any]) -> set[str] | None:
     ):
         raise _Refused("symbols is a list of names")
     return set(symbols)
+
+
+def _time(request: dict[str, Any]) -> datetime | None:
+    """Return when a tick that is commanded claims to have been."""
+    try:
+        return datetime.fromisoformat(request["time"]) if "time" in request else None
+    except (TypeError, ValueError) as error:
+        raise _Refused("time is ISO 8601") from error
 
 
 def _tick(priced: Priced) -> str:

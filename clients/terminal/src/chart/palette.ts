@@ -9,6 +9,7 @@ export interface Palette {
   readonly upSolid: string;
   readonly down: string;
   readonly downSolid: string;
+  readonly evenSolid: string;
 }
 
 export function readPalette(): Palette {
@@ -24,5 +25,6 @@ export function readPalette(): Palette {
     upSolid: colour("up-solid"),
     down: colour("down"),
     downSolid: colour("down-solid"),
+    evenSolid: colour("even-solid"),
   };
 }

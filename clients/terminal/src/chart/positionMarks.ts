@@ -8,6 +8,8 @@ import type {
   SeriesAttachedParameter,
   SeriesType,
 } from "lightweight-charts";
+import { spreadOut } from "@/domain/labels";
+import { dot, line, pill, type Size } from "./brush";
 import type { Palette } from "./palette";
 
 /** What the chart shows of one order. Prices are for drawing; positions are on the axis of bars. */
@@ -22,6 +24,9 @@ export interface PositionMark {
   /** Where it closed; absent while open. */
   readonly close?: { readonly position: number; readonly price: number };
 }
+
+/** Labels stand at least so many pixels apart. */
+const LABEL_ROW = 22;
 
 type Target = Parameters<IPrimitivePaneRenderer["draw"]>[0];
 
@@ -61,10 +66,18 @@ export class PositionMarks implements ISeriesPrimitive, IPrimitivePaneView {
     return {
       draw: (target: Target) => {
         target.useMediaCoordinateSpace(({ context, mediaSize }) => {
-          for (const mark of this.marks) {
+          const placed = this.marks.flatMap((mark) => {
             const place = placeOf(mark, chart, series);
-            if (place !== undefined) draw(context, mark, place, mediaSize.width, this.palette);
-          }
+            return place === undefined ? [] : [{ mark, place }];
+          });
+          const rows = spreadOut(
+            placed.map(({ place }) => place.entryY),
+            LABEL_ROW,
+          );
+          placed.forEach(({ mark, place }, index) => {
+            drawLines(context, mark, place, mediaSize, this.palette);
+            drawLabel(context, mark, place, rows[index] ?? place.entryY, mediaSize, this.palette);
+          });
         });
       },
     };
@@ -106,79 +119,37 @@ function coordinate(chart: IChartApi, position: number): number | null {
   return left === null || right === null ? null : left + (right - left) * (place - whole);
 }
 
-function draw(
+function drawLines(
   context: CanvasRenderingContext2D,
   mark: PositionMark,
   { entryX, entryY, endX, close }: Place,
-  width: number,
+  { width, height }: Size,
   palette: Palette,
 ): void {
   const way = mark.direction === "UP" ? palette.up : palette.down;
-  const tones = { winning: palette.up, losing: palette.down, even: palette.muted };
-  const tone = tones[mark.tone];
-  context.lineWidth = 1.5;
-  context.strokeStyle = way;
-  line(context, [entryX, entryY], [Math.min(endX, width), entryY]);
-  dot(context, entryX, entryY, way, palette.panel);
+  line(context, [entryX, entryY], [Math.min(endX, width), entryY], way);
   if (close === undefined) {
-    context.strokeStyle = way;
     context.setLineDash([2, 4]);
-    line(context, [endX, 0], [endX, context.canvas.height]);
+    line(context, [endX, 0], [endX, height], way);
     context.setLineDash([]);
   } else {
-    context.strokeStyle = tone;
-    line(context, [close.x, entryY], [close.x, close.y]);
-    dot(context, close.x, close.y, tone, palette.panel);
+    const tone = { winning: palette.up, losing: palette.down, even: palette.muted }[mark.tone];
+    line(context, [close.x, entryY], [close.x, close.y], tone);
+    dot(context, close, tone, palette.panel);
   }
-  const solids = { winning: palette.upSolid, losing: palette.downSolid, even: palette.muted };
-  const anchor = close === undefined ? entryX : close.x;
-  pill(context, mark, { x: anchor, y: entryY, width }, solids[mark.tone]);
+  dot(context, { x: entryX, y: entryY }, way, palette.panel);
 }
 
-function line(
-  context: CanvasRenderingContext2D,
-  from: readonly [number, number],
-  to: readonly [number, number],
-): void {
-  context.beginPath();
-  context.moveTo(...from);
-  context.lineTo(...to);
-  context.stroke();
-}
-
-function dot(
-  context: CanvasRenderingContext2D,
-  x: number,
-  y: number,
-  fill: string,
-  border: string,
-): void {
-  context.beginPath();
-  context.arc(x, y, 4.5, 0, 2 * Math.PI);
-  context.fillStyle = fill;
-  context.fill();
-  context.lineWidth = 2;
-  context.strokeStyle = border;
-  context.stroke();
-  context.lineWidth = 1.5;
-}
-
-/** The label in a filled box, left of the anchor, kept inside the pane. */
-function pill(
+function drawLabel(
   context: CanvasRenderingContext2D,
   mark: PositionMark,
-  at: { readonly x: number; readonly y: number; readonly width: number },
-  colour: string,
+  { entryX, close }: Place,
+  row: number,
+  { width }: Size,
+  palette: Palette,
 ): void {
+  const { upSolid, downSolid, evenSolid } = palette;
+  const colour = { winning: upSolid, losing: downSolid, even: evenSolid }[mark.tone];
   const text = `${mark.direction === "UP" ? "▲" : "▼"} ${mark.label}`;
-  context.font = "600 11px ui-sans-serif, system-ui, sans-serif";
-  const wide = context.measureText(text).width + 14;
-  const left = Math.min(Math.max(at.x - wide - 10, 4), at.width - wide - 4);
-  context.fillStyle = colour;
-  context.beginPath();
-  context.roundRect(left, at.y - 10, wide, 20, 6);
-  context.fill();
-  context.fillStyle = "#ffffff";
-  context.textBaseline = "middle";
-  context.fillText(text, left + 7, at.y + 0.5);
+  pill(context, text, { x: Math.min(entryX, close?.x ?? entryX), y: row, width }, colour);
 }

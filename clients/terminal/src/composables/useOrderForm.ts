@@ -7,9 +7,10 @@ import {
   profitOnWin,
   type Direction,
   type Money,
+  type Order,
   type Scaled,
 } from "@veritick/client";
-import { computed, ref, type ComputedRef, type Ref } from "vue";
+import { computed, type ComputedRef, type Ref } from "vue";
 import { amountText } from "@/domain/number";
 import {
   durationPresets,
@@ -22,14 +23,10 @@ import { returnOnWin } from "@/domain/position";
 import { useAccounts } from "@/stores/accounts";
 import { useConnection } from "@/stores/connection";
 import { useMarket } from "@/stores/market";
-import { useOrders } from "@/stores/orders";
 import { usePreferences } from "@/stores/preferences";
-import type { Order } from "@veritick/client";
+import { usePurchase } from "./usePurchase";
 
-/** The second click of a double click comes within this, and buys nothing. */
-const DOUBLE_CLICK_MS = 400;
-
-const QUICK_AMOUNTS = [1n, 5n, 10n, 25n, 50n, 100n];
+const QUICK_AMOUNTS = [1n, 5n, 10n, 25n, 50n, 100n, 250n];
 
 export interface OrderForm {
   readonly stakeText: Ref<string>;
@@ -55,10 +52,9 @@ export interface OrderForm {
 export function useOrderForm(): OrderForm {
   const accounts = useAccounts();
   const market = useMarket();
-  const orders = useOrders();
+  const purchase = usePurchase();
   const connection = useConnection();
   const preferences = usePreferences();
-  const sending = ref<Direction>();
 
   const currencyCode = computed(() => accounts.account?.currencyCode ?? "USD");
   const terms = computed(() => market.terms.get(preferences.symbol));
@@ -106,23 +102,16 @@ export function useOrderForm(): OrderForm {
 
   async function buy(direction: Direction): Promise<Order | undefined> {
     const [account, price] = [accounts.account, payoutBp.value];
-    if (sending.value !== undefined) return undefined;
     if (account === undefined || stake.value === undefined || price === undefined) {
       throw new Failure({ reason: "INVALID_REQUEST" });
     }
-    sending.value = direction;
-    const calm = new Promise((resolve) => setTimeout(resolve, DOUBLE_CLICK_MS));
-    try {
-      return await orders.place(account.accountId, {
-        instrument: preferences.symbol,
-        direction,
-        stake: money(stake.value, account.currencyCode),
-        durationSeconds: preferences.durationSeconds,
-        payoutBp: price,
-      });
-    } finally {
-      void calm.then(() => (sending.value = undefined));
-    }
+    return await purchase.send(account.accountId, {
+      instrument: preferences.symbol,
+      direction,
+      stake: money(stake.value, account.currencyCode),
+      durationSeconds: preferences.durationSeconds,
+      payoutBp: price,
+    });
   }
 
   return {
@@ -144,7 +133,7 @@ export function useOrderForm(): OrderForm {
     quickAmounts: computed(() => QUICK_AMOUNTS.map(String)),
     presets: computed(() => durationPresets(terms.value)),
     obstacle: stands,
-    sending,
+    sending: purchase.sending,
     stepStake,
     stakeAll,
     stepDuration: (way) => {

@@ -57,10 +57,11 @@ export function usePositionMarks(
 
   return computed(() => {
     // Bars grow in place, which nobody is told of: what passes is time.
-    if (connection.now === 0) return [];
+    const shown = toValue(orders);
+    if (shown.length === 0 || connection.now === 0) return [];
     const times = toValue(bars).map(({ time }) => time);
     const width = toValue(interval);
-    return toValue(orders).flatMap((order) => mark(order, times, width) ?? []);
+    return shown.flatMap((order) => mark(order, times, width) ?? []);
   });
 }
 

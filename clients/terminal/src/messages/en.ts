@@ -147,7 +147,7 @@ export const en = {
     profit: "Profit",
     closeTime: "Closed",
     receipt: "Receipt",
-    openReceipt: "Show the receipt: {instrument} {direction}, {outcome} {profit}",
+    openReceipt: "Show the receipt",
     all: "Full history",
     standingTitle: "State",
     standing: {

@@ -1,8 +1,8 @@
-"""Fixings, decisions and receipts, which can be added and read, and nothing else."""
+"""Fixings, decisions, receipts and signed heads: they can be added and read, nothing else."""
 
 from alembic import op
 
-from services.kit.schema import create_leader_table, grant
+from services.kit.schema import create_job_table, create_leader_table, grant
 
 revision = "0001"
 down_revision = None
@@ -10,6 +10,7 @@ down_revision = None
 
 def upgrade() -> None:
     create_leader_table()
+    create_job_table()
     op.execute(
         """
         -- The fixings that decisions rest on, as quotes answered them: a serialized
@@ -70,8 +71,20 @@ def upgrade() -> None:
             hash              text NOT NULL,
             UNIQUE (book, sequence)
         );
+
+        -- A head of a book's chain, signed with the platform's key.
+        CREATE TABLE checkpoint (
+            book       text NOT NULL,
+            sequence   bigint NOT NULL,
+            hash       text NOT NULL,
+            signed_at  timestamptz NOT NULL,
+            public_key bytea NOT NULL,
+            signature  bytea NOT NULL,
+            PRIMARY KEY (book, sequence),
+            FOREIGN KEY (book, sequence) REFERENCES receipt (book, sequence)
+        );
         """
     )
-    for table in ("fixing", "decision", "receipt"):
+    for table in ("fixing", "decision", "receipt", "checkpoint"):
         grant(table, "SELECT, INSERT")
     grant("outstanding", "SELECT, INSERT, DELETE")

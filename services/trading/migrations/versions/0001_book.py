@@ -69,8 +69,10 @@ def _create_ledger() -> None:
         ) WITH (fillfactor = 70);
 
         -- One row moves money from contra_account_id to account_id: balanced by construction.
+        -- The writer counts entries and seals without gaps, so that a missing one shows.
         CREATE TABLE entry (
-            entry_id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            entry_id          bigint PRIMARY KEY,
+            seal_id           bigint NOT NULL,
             transfer_id       uuid NOT NULL,
             kind              smallint NOT NULL,
             account_id        uuid NOT NULL,
@@ -84,6 +86,26 @@ def _create_ledger() -> None:
         );
         CREATE INDEX entry_statement ON entry (account_id, entry_id) WHERE balance IS NOT NULL;
 
+        -- One per commit that wrote entries: what they were, chained to all before them.
+        CREATE TABLE seal (
+            seal_id       bigint PRIMARY KEY,
+            last_entry_id bigint NOT NULL,
+            entries       integer NOT NULL CHECK (entries > 0),
+            previous_hash bytea NOT NULL,
+            hash          bytea NOT NULL,
+            time          timestamptz NOT NULL
+        );
+        CREATE INDEX seal_time ON seal (time);
+
+        -- The balances of system accounts up to an entry; what came later is summed on reading.
+        CREATE TABLE rollup (
+            last_entry_id bigint NOT NULL,
+            account_id    uuid NOT NULL,
+            currency      text NOT NULL,
+            balance       bigint NOT NULL,
+            PRIMARY KEY (last_entry_id, account_id, currency)
+        );
+
         -- Transfers that were asked for by request id; those of orders are found by the order.
         CREATE TABLE transfer (
             transfer_id  uuid PRIMARY KEY,
@@ -91,6 +113,7 @@ def _create_ledger() -> None:
             request_id   uuid NOT NULL,
             request_hash bytea NOT NULL,
             kind         smallint NOT NULL,
+            system       smallint NOT NULL,
             amount       bigint NOT NULL,
             currency     text NOT NULL,
             balance      bigint NOT NULL,
@@ -98,11 +121,46 @@ def _create_ledger() -> None:
             time         timestamptz NOT NULL,
             UNIQUE (account_id, request_id)
         );
+
+        -- Money set aside. Only how a hold ended is ever changed, once.
+        CREATE TABLE hold (
+            hold_id      uuid PRIMARY KEY,
+            account_id   uuid NOT NULL,
+            request_id   uuid NOT NULL,
+            request_hash bytea NOT NULL,
+            system       smallint NOT NULL,
+            amount       bigint NOT NULL CHECK (amount > 0),
+            currency     text NOT NULL,
+            note         text NOT NULL,
+            held_at      timestamptz NOT NULL,
+            expires_at   timestamptz,
+            state        smallint NOT NULL,
+            ended_at     timestamptz,
+            ended_by     uuid,
+            transfer_id  uuid,
+            UNIQUE (account_id, request_id)
+        );
+        CREATE INDEX hold_pending ON hold (account_id) WHERE state = 1;
+        CREATE INDEX hold_expiry ON hold (expires_at, hold_id)
+            WHERE state = 1 AND expires_at IS NOT NULL;
+        CREATE INDEX hold_transfer ON hold (transfer_id) WHERE transfer_id IS NOT NULL;
+
+        -- How far the auditor has found everything in order; the newest row counts.
+        CREATE TABLE audit (
+            audit_id    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            time        timestamptz NOT NULL,
+            seal_id     bigint NOT NULL,
+            seal_hash   bytea NOT NULL,
+            entry_id    bigint NOT NULL,
+            position    bigint NOT NULL,
+            transfer_id uuid NOT NULL
+        );
         """
     )
     grant("account", "SELECT, INSERT, UPDATE")
-    grant("entry", "SELECT, INSERT")
-    grant("transfer", "SELECT, INSERT")
+    for table in ("entry", "seal", "rollup", "transfer", "audit"):
+        grant(table, "SELECT, INSERT")
+    grant("hold", "SELECT, INSERT, UPDATE (state, ended_at, ended_by, transfer_id)")
 
 
 def _create_orders() -> None:

@@ -229,6 +229,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Example:
         {"reason": "REFILL_NOT_ALLOWED", "domain": "veritick", "metadata": {"initial_minor_units": "1000000"}}
     """
+    HOLD_NOT_FOUND: _ErrorReason.ValueType  # 308
+    """There is no such hold.
+
+    Example:
+        {"reason": "HOLD_NOT_FOUND", "domain": "veritick"}
+    """
     INSTRUMENT_NOT_TRADABLE: _ErrorReason.ValueType  # 401
     """The instrument takes no new orders in this book.
 
@@ -374,11 +380,23 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Example:
         {"reason": "INVALID_TRANSFER", "domain": "veritick"}
     """
+    HOLD_NOT_PENDING: _ErrorReason.ValueType  # 807
+    """The hold has ended: it was posted, voided, or expired. The first end stands.
+
+    Example:
+        {"reason": "HOLD_NOT_PENDING", "domain": "veritick", "metadata": {"state": "POSTED"}}
+    """
     RECEIPT_NOT_FOUND: _ErrorReason.ValueType  # 901
     """There is no such order, or it has not been settled yet.
 
     Example:
         {"reason": "RECEIPT_NOT_FOUND", "domain": "veritick"}
+    """
+    CHECKPOINT_NOT_FOUND: _ErrorReason.ValueType  # 902
+    """No head of the book's chain of receipts that covers the sequence has been signed yet.
+
+    Example:
+        {"reason": "CHECKPOINT_NOT_FOUND", "domain": "veritick", "metadata": {"book": "demo"}}
     """
     CSRF_REJECTED: _ErrorReason.ValueType  # 1001
     """A change was asked for with a session cookie, but not by our own pages.
@@ -626,6 +644,12 @@ REFILL_NOT_ALLOWED: ErrorReason.ValueType  # 307
 Example:
     {"reason": "REFILL_NOT_ALLOWED", "domain": "veritick", "metadata": {"initial_minor_units": "1000000"}}
 """
+HOLD_NOT_FOUND: ErrorReason.ValueType  # 308
+"""There is no such hold.
+
+Example:
+    {"reason": "HOLD_NOT_FOUND", "domain": "veritick"}
+"""
 INSTRUMENT_NOT_TRADABLE: ErrorReason.ValueType  # 401
 """The instrument takes no new orders in this book.
 
@@ -771,11 +795,23 @@ them a system account.
 Example:
     {"reason": "INVALID_TRANSFER", "domain": "veritick"}
 """
+HOLD_NOT_PENDING: ErrorReason.ValueType  # 807
+"""The hold has ended: it was posted, voided, or expired. The first end stands.
+
+Example:
+    {"reason": "HOLD_NOT_PENDING", "domain": "veritick", "metadata": {"state": "POSTED"}}
+"""
 RECEIPT_NOT_FOUND: ErrorReason.ValueType  # 901
 """There is no such order, or it has not been settled yet.
 
 Example:
     {"reason": "RECEIPT_NOT_FOUND", "domain": "veritick"}
+"""
+CHECKPOINT_NOT_FOUND: ErrorReason.ValueType  # 902
+"""No head of the book's chain of receipts that covers the sequence has been signed yet.
+
+Example:
+    {"reason": "CHECKPOINT_NOT_FOUND", "domain": "veritick", "metadata": {"book": "demo"}}
 """
 CSRF_REJECTED: ErrorReason.ValueType  # 1001
 """A change was asked for with a session cookie, but not by our own pages.

@@ -40,6 +40,16 @@ class ReceiptServiceStub:
                 request_serializer=veritick_dot_settlement_dot_v1_dot_receipt__service__pb2.GetReceiptRequest.SerializeToString,
                 response_deserializer=veritick_dot_settlement_dot_v1_dot_receipt__service__pb2.GetReceiptResponse.FromString,
                 _registered_method=True)
+        self.ListReceipts = channel.unary_unary(
+                '/veritick.settlement.v1.ReceiptService/ListReceipts',
+                request_serializer=veritick_dot_settlement_dot_v1_dot_receipt__service__pb2.ListReceiptsRequest.SerializeToString,
+                response_deserializer=veritick_dot_settlement_dot_v1_dot_receipt__service__pb2.ListReceiptsResponse.FromString,
+                _registered_method=True)
+        self.GetCheckpoint = channel.unary_unary(
+                '/veritick.settlement.v1.ReceiptService/GetCheckpoint',
+                request_serializer=veritick_dot_settlement_dot_v1_dot_receipt__service__pb2.GetCheckpointRequest.SerializeToString,
+                response_deserializer=veritick_dot_settlement_dot_v1_dot_receipt__service__pb2.GetCheckpointResponse.FromString,
+                _registered_method=True)
 
 
 class ReceiptServiceServicer:
@@ -55,6 +65,27 @@ class ReceiptServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListReceipts(self, request, context):
+        """ListReceipts lists the receipts of a book after a sequence, in order of sequence.
+
+        Whoever has them all can check the whole chain. Public, and free of personal
+        data. A book without receipts, or of which nothing is known here, has an empty list.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCheckpoint(self, request, context):
+        """GetCheckpoint answers a signed head of a book's chain of receipts.
+
+        The head is signed every minute in which the chain has grown. A signature
+        covers all receipts up to its sequence, for each receipt names the hash of
+        the one before it. Public. Errors: CHECKPOINT_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ReceiptServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -62,6 +93,16 @@ def add_ReceiptServiceServicer_to_server(servicer, server):
                     servicer.GetReceipt,
                     request_deserializer=veritick_dot_settlement_dot_v1_dot_receipt__service__pb2.GetReceiptRequest.FromString,
                     response_serializer=veritick_dot_settlement_dot_v1_dot_receipt__service__pb2.GetReceiptResponse.SerializeToString,
+            ),
+            'ListReceipts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListReceipts,
+                    request_deserializer=veritick_dot_settlement_dot_v1_dot_receipt__service__pb2.ListReceiptsRequest.FromString,
+                    response_serializer=veritick_dot_settlement_dot_v1_dot_receipt__service__pb2.ListReceiptsResponse.SerializeToString,
+            ),
+            'GetCheckpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCheckpoint,
+                    request_deserializer=veritick_dot_settlement_dot_v1_dot_receipt__service__pb2.GetCheckpointRequest.FromString,
+                    response_serializer=veritick_dot_settlement_dot_v1_dot_receipt__service__pb2.GetCheckpointResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -92,6 +133,60 @@ class ReceiptService:
             '/veritick.settlement.v1.ReceiptService/GetReceipt',
             veritick_dot_settlement_dot_v1_dot_receipt__service__pb2.GetReceiptRequest.SerializeToString,
             veritick_dot_settlement_dot_v1_dot_receipt__service__pb2.GetReceiptResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListReceipts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/veritick.settlement.v1.ReceiptService/ListReceipts',
+            veritick_dot_settlement_dot_v1_dot_receipt__service__pb2.ListReceiptsRequest.SerializeToString,
+            veritick_dot_settlement_dot_v1_dot_receipt__service__pb2.ListReceiptsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCheckpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/veritick.settlement.v1.ReceiptService/GetCheckpoint',
+            veritick_dot_settlement_dot_v1_dot_receipt__service__pb2.GetCheckpointRequest.SerializeToString,
+            veritick_dot_settlement_dot_v1_dot_receipt__service__pb2.GetCheckpointResponse.FromString,
             options,
             channel_credentials,
             insecure,

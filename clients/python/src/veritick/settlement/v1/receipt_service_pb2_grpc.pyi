@@ -38,6 +38,19 @@ class ReceiptServiceStub:
 
     Public, and free of personal data. Errors: RECEIPT_NOT_FOUND.
     """
+    ListReceipts: _grpc.UnaryUnaryMultiCallable[_receipt_service_pb2.ListReceiptsRequest, _receipt_service_pb2.ListReceiptsResponse]
+    """ListReceipts lists the receipts of a book after a sequence, in order of sequence.
+
+    Whoever has them all can check the whole chain. Public, and free of personal
+    data. A book without receipts, or of which nothing is known here, has an empty list.
+    """
+    GetCheckpoint: _grpc.UnaryUnaryMultiCallable[_receipt_service_pb2.GetCheckpointRequest, _receipt_service_pb2.GetCheckpointResponse]
+    """GetCheckpoint answers a signed head of a book's chain of receipts.
+
+    The head is signed every minute in which the chain has grown. A signature
+    covers all receipts up to its sequence, for each receipt names the hash of
+    the one before it. Public. Errors: CHECKPOINT_NOT_FOUND.
+    """
 
 @_typing.type_check_only
 class ReceiptServiceAsyncStub(ReceiptServiceStub):
@@ -48,6 +61,19 @@ class ReceiptServiceAsyncStub(ReceiptServiceStub):
     """GetReceipt answers the proof of one closed order: everything needed to decide it again.
 
     Public, and free of personal data. Errors: RECEIPT_NOT_FOUND.
+    """
+    ListReceipts: _aio.UnaryUnaryMultiCallable[_receipt_service_pb2.ListReceiptsRequest, _receipt_service_pb2.ListReceiptsResponse]  # type: ignore[assignment]
+    """ListReceipts lists the receipts of a book after a sequence, in order of sequence.
+
+    Whoever has them all can check the whole chain. Public, and free of personal
+    data. A book without receipts, or of which nothing is known here, has an empty list.
+    """
+    GetCheckpoint: _aio.UnaryUnaryMultiCallable[_receipt_service_pb2.GetCheckpointRequest, _receipt_service_pb2.GetCheckpointResponse]  # type: ignore[assignment]
+    """GetCheckpoint answers a signed head of a book's chain of receipts.
+
+    The head is signed every minute in which the chain has grown. A signature
+    covers all receipts up to its sequence, for each receipt names the hash of
+    the one before it. Public. Errors: CHECKPOINT_NOT_FOUND.
     """
 
 class ReceiptServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -62,6 +88,31 @@ class ReceiptServiceServicer(metaclass=_abc_1.ABCMeta):
         """GetReceipt answers the proof of one closed order: everything needed to decide it again.
 
         Public, and free of personal data. Errors: RECEIPT_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def ListReceipts(
+        self,
+        request: _receipt_service_pb2.ListReceiptsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_receipt_service_pb2.ListReceiptsResponse, _abc.Awaitable[_receipt_service_pb2.ListReceiptsResponse]]:
+        """ListReceipts lists the receipts of a book after a sequence, in order of sequence.
+
+        Whoever has them all can check the whole chain. Public, and free of personal
+        data. A book without receipts, or of which nothing is known here, has an empty list.
+        """
+
+    @_abc_1.abstractmethod
+    def GetCheckpoint(
+        self,
+        request: _receipt_service_pb2.GetCheckpointRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_receipt_service_pb2.GetCheckpointResponse, _abc.Awaitable[_receipt_service_pb2.GetCheckpointResponse]]:
+        """GetCheckpoint answers a signed head of a book's chain of receipts.
+
+        The head is signed every minute in which the chain has grown. A signature
+        covers all receipts up to its sequence, for each receipt names the hash of
+        the one before it. Public. Errors: CHECKPOINT_NOT_FOUND.
         """
 
 def add_ReceiptServiceServicer_to_server(servicer: ReceiptServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -40,6 +40,31 @@ class LedgerServiceStub:
                 request_serializer=veritick_dot_trading_dot_v1_dot_ledger__service__pb2.TransferRequest.SerializeToString,
                 response_deserializer=veritick_dot_trading_dot_v1_dot_ledger__service__pb2.TransferResponse.FromString,
                 _registered_method=True)
+        self.Hold = channel.unary_unary(
+                '/veritick.trading.v1.LedgerService/Hold',
+                request_serializer=veritick_dot_trading_dot_v1_dot_ledger__service__pb2.HoldRequest.SerializeToString,
+                response_deserializer=veritick_dot_trading_dot_v1_dot_ledger__service__pb2.HoldResponse.FromString,
+                _registered_method=True)
+        self.PostHold = channel.unary_unary(
+                '/veritick.trading.v1.LedgerService/PostHold',
+                request_serializer=veritick_dot_trading_dot_v1_dot_ledger__service__pb2.PostHoldRequest.SerializeToString,
+                response_deserializer=veritick_dot_trading_dot_v1_dot_ledger__service__pb2.PostHoldResponse.FromString,
+                _registered_method=True)
+        self.VoidHold = channel.unary_unary(
+                '/veritick.trading.v1.LedgerService/VoidHold',
+                request_serializer=veritick_dot_trading_dot_v1_dot_ledger__service__pb2.VoidHoldRequest.SerializeToString,
+                response_deserializer=veritick_dot_trading_dot_v1_dot_ledger__service__pb2.VoidHoldResponse.FromString,
+                _registered_method=True)
+        self.GetTransfer = channel.unary_unary(
+                '/veritick.trading.v1.LedgerService/GetTransfer',
+                request_serializer=veritick_dot_trading_dot_v1_dot_ledger__service__pb2.GetTransferRequest.SerializeToString,
+                response_deserializer=veritick_dot_trading_dot_v1_dot_ledger__service__pb2.GetTransferResponse.FromString,
+                _registered_method=True)
+        self.GetBalance = channel.unary_unary(
+                '/veritick.trading.v1.LedgerService/GetBalance',
+                request_serializer=veritick_dot_trading_dot_v1_dot_ledger__service__pb2.GetBalanceRequest.SerializeToString,
+                response_deserializer=veritick_dot_trading_dot_v1_dot_ledger__service__pb2.GetBalanceResponse.FromString,
+                _registered_method=True)
         self.GetTrialBalance = channel.unary_unary(
                 '/veritick.trading.v1.LedgerService/GetTrialBalance',
                 request_serializer=veritick_dot_trading_dot_v1_dot_ledger__service__pb2.GetTrialBalanceRequest.SerializeToString,
@@ -62,6 +87,57 @@ class LedgerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Hold(self, request, context):
+        """Hold sets money of an account aside: available falls, posted does not.
+
+        One transaction, idempotent by `request_id`: a repeat is answered with the hold as it is by
+        then. A hold ends once: posted, voided, or expired if it was given an expiry. Errors:
+        ACCOUNT_NOT_FOUND, INVALID_TRANSFER, INVALID_TIME_RANGE, CURRENCY_MISMATCH,
+        INSUFFICIENT_FUNDS, REQUEST_ID_REUSED, ACCOUNT_CLOSED, ACCOUNT_FROZEN.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PostHold(self, request, context):
+        """PostHold moves the whole of a pending hold to its system account.
+
+        One transaction, idempotent by `request_id`, which becomes that of the transfer. It is done
+        on a frozen account as well: what was held has left already. Errors: HOLD_NOT_FOUND,
+        HOLD_NOT_PENDING, REQUEST_ID_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def VoidHold(self, request, context):
+        """VoidHold gives a pending hold back: available rises again, nothing else moves.
+
+        One transaction, idempotent by `request_id`. Errors: HOLD_NOT_FOUND, HOLD_NOT_PENDING.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTransfer(self, request, context):
+        """GetTransfer answers a transfer that was asked for by request id, also a posted hold's.
+
+        Whoever does not know whether a call happened asks by account and request id. Errors:
+        TRANSFER_NOT_FOUND, INVALID_REQUEST.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetBalance(self, request, context):
+        """GetBalance answers what an account's posted balance was at a moment, by the book's clock.
+
+        Errors: ACCOUNT_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetTrialBalance(self, request, context):
         """GetTrialBalance sums a book's ledger: the balance of every system account and of all users.
 
@@ -78,6 +154,31 @@ def add_LedgerServiceServicer_to_server(servicer, server):
                     servicer.Transfer,
                     request_deserializer=veritick_dot_trading_dot_v1_dot_ledger__service__pb2.TransferRequest.FromString,
                     response_serializer=veritick_dot_trading_dot_v1_dot_ledger__service__pb2.TransferResponse.SerializeToString,
+            ),
+            'Hold': grpc.unary_unary_rpc_method_handler(
+                    servicer.Hold,
+                    request_deserializer=veritick_dot_trading_dot_v1_dot_ledger__service__pb2.HoldRequest.FromString,
+                    response_serializer=veritick_dot_trading_dot_v1_dot_ledger__service__pb2.HoldResponse.SerializeToString,
+            ),
+            'PostHold': grpc.unary_unary_rpc_method_handler(
+                    servicer.PostHold,
+                    request_deserializer=veritick_dot_trading_dot_v1_dot_ledger__service__pb2.PostHoldRequest.FromString,
+                    response_serializer=veritick_dot_trading_dot_v1_dot_ledger__service__pb2.PostHoldResponse.SerializeToString,
+            ),
+            'VoidHold': grpc.unary_unary_rpc_method_handler(
+                    servicer.VoidHold,
+                    request_deserializer=veritick_dot_trading_dot_v1_dot_ledger__service__pb2.VoidHoldRequest.FromString,
+                    response_serializer=veritick_dot_trading_dot_v1_dot_ledger__service__pb2.VoidHoldResponse.SerializeToString,
+            ),
+            'GetTransfer': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTransfer,
+                    request_deserializer=veritick_dot_trading_dot_v1_dot_ledger__service__pb2.GetTransferRequest.FromString,
+                    response_serializer=veritick_dot_trading_dot_v1_dot_ledger__service__pb2.GetTransferResponse.SerializeToString,
+            ),
+            'GetBalance': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetBalance,
+                    request_deserializer=veritick_dot_trading_dot_v1_dot_ledger__service__pb2.GetBalanceRequest.FromString,
+                    response_serializer=veritick_dot_trading_dot_v1_dot_ledger__service__pb2.GetBalanceResponse.SerializeToString,
             ),
             'GetTrialBalance': grpc.unary_unary_rpc_method_handler(
                     servicer.GetTrialBalance,
@@ -113,6 +214,141 @@ class LedgerService:
             '/veritick.trading.v1.LedgerService/Transfer',
             veritick_dot_trading_dot_v1_dot_ledger__service__pb2.TransferRequest.SerializeToString,
             veritick_dot_trading_dot_v1_dot_ledger__service__pb2.TransferResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Hold(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/veritick.trading.v1.LedgerService/Hold',
+            veritick_dot_trading_dot_v1_dot_ledger__service__pb2.HoldRequest.SerializeToString,
+            veritick_dot_trading_dot_v1_dot_ledger__service__pb2.HoldResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PostHold(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/veritick.trading.v1.LedgerService/PostHold',
+            veritick_dot_trading_dot_v1_dot_ledger__service__pb2.PostHoldRequest.SerializeToString,
+            veritick_dot_trading_dot_v1_dot_ledger__service__pb2.PostHoldResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VoidHold(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/veritick.trading.v1.LedgerService/VoidHold',
+            veritick_dot_trading_dot_v1_dot_ledger__service__pb2.VoidHoldRequest.SerializeToString,
+            veritick_dot_trading_dot_v1_dot_ledger__service__pb2.VoidHoldResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTransfer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/veritick.trading.v1.LedgerService/GetTransfer',
+            veritick_dot_trading_dot_v1_dot_ledger__service__pb2.GetTransferRequest.SerializeToString,
+            veritick_dot_trading_dot_v1_dot_ledger__service__pb2.GetTransferResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetBalance(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/veritick.trading.v1.LedgerService/GetBalance',
+            veritick_dot_trading_dot_v1_dot_ledger__service__pb2.GetBalanceRequest.SerializeToString,
+            veritick_dot_trading_dot_v1_dot_ledger__service__pb2.GetBalanceResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -40,6 +40,37 @@ class LedgerServiceStub:
     zero. Errors: ACCOUNT_NOT_FOUND, BOOK_NOT_FOUND, INVALID_TRANSFER, CURRENCY_MISMATCH,
     INSUFFICIENT_FUNDS, REQUEST_ID_REUSED, ACCOUNT_CLOSED, ACCOUNT_FROZEN.
     """
+    Hold: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.HoldRequest, _ledger_service_pb2.HoldResponse]
+    """Hold sets money of an account aside: available falls, posted does not.
+
+    One transaction, idempotent by `request_id`: a repeat is answered with the hold as it is by
+    then. A hold ends once: posted, voided, or expired if it was given an expiry. Errors:
+    ACCOUNT_NOT_FOUND, INVALID_TRANSFER, INVALID_TIME_RANGE, CURRENCY_MISMATCH,
+    INSUFFICIENT_FUNDS, REQUEST_ID_REUSED, ACCOUNT_CLOSED, ACCOUNT_FROZEN.
+    """
+    PostHold: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.PostHoldRequest, _ledger_service_pb2.PostHoldResponse]
+    """PostHold moves the whole of a pending hold to its system account.
+
+    One transaction, idempotent by `request_id`, which becomes that of the transfer. It is done
+    on a frozen account as well: what was held has left already. Errors: HOLD_NOT_FOUND,
+    HOLD_NOT_PENDING, REQUEST_ID_REUSED.
+    """
+    VoidHold: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.VoidHoldRequest, _ledger_service_pb2.VoidHoldResponse]
+    """VoidHold gives a pending hold back: available rises again, nothing else moves.
+
+    One transaction, idempotent by `request_id`. Errors: HOLD_NOT_FOUND, HOLD_NOT_PENDING.
+    """
+    GetTransfer: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.GetTransferRequest, _ledger_service_pb2.GetTransferResponse]
+    """GetTransfer answers a transfer that was asked for by request id, also a posted hold's.
+
+    Whoever does not know whether a call happened asks by account and request id. Errors:
+    TRANSFER_NOT_FOUND, INVALID_REQUEST.
+    """
+    GetBalance: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.GetBalanceRequest, _ledger_service_pb2.GetBalanceResponse]
+    """GetBalance answers what an account's posted balance was at a moment, by the book's clock.
+
+    Errors: ACCOUNT_NOT_FOUND.
+    """
     GetTrialBalance: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.GetTrialBalanceRequest, _ledger_service_pb2.GetTrialBalanceResponse]
     """GetTrialBalance sums a book's ledger: the balance of every system account and of all users.
 
@@ -57,6 +88,37 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     One transaction, idempotent by `request_id`. Available may not fall below
     zero. Errors: ACCOUNT_NOT_FOUND, BOOK_NOT_FOUND, INVALID_TRANSFER, CURRENCY_MISMATCH,
     INSUFFICIENT_FUNDS, REQUEST_ID_REUSED, ACCOUNT_CLOSED, ACCOUNT_FROZEN.
+    """
+    Hold: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.HoldRequest, _ledger_service_pb2.HoldResponse]  # type: ignore[assignment]
+    """Hold sets money of an account aside: available falls, posted does not.
+
+    One transaction, idempotent by `request_id`: a repeat is answered with the hold as it is by
+    then. A hold ends once: posted, voided, or expired if it was given an expiry. Errors:
+    ACCOUNT_NOT_FOUND, INVALID_TRANSFER, INVALID_TIME_RANGE, CURRENCY_MISMATCH,
+    INSUFFICIENT_FUNDS, REQUEST_ID_REUSED, ACCOUNT_CLOSED, ACCOUNT_FROZEN.
+    """
+    PostHold: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.PostHoldRequest, _ledger_service_pb2.PostHoldResponse]  # type: ignore[assignment]
+    """PostHold moves the whole of a pending hold to its system account.
+
+    One transaction, idempotent by `request_id`, which becomes that of the transfer. It is done
+    on a frozen account as well: what was held has left already. Errors: HOLD_NOT_FOUND,
+    HOLD_NOT_PENDING, REQUEST_ID_REUSED.
+    """
+    VoidHold: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.VoidHoldRequest, _ledger_service_pb2.VoidHoldResponse]  # type: ignore[assignment]
+    """VoidHold gives a pending hold back: available rises again, nothing else moves.
+
+    One transaction, idempotent by `request_id`. Errors: HOLD_NOT_FOUND, HOLD_NOT_PENDING.
+    """
+    GetTransfer: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.GetTransferRequest, _ledger_service_pb2.GetTransferResponse]  # type: ignore[assignment]
+    """GetTransfer answers a transfer that was asked for by request id, also a posted hold's.
+
+    Whoever does not know whether a call happened asks by account and request id. Errors:
+    TRANSFER_NOT_FOUND, INVALID_REQUEST.
+    """
+    GetBalance: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.GetBalanceRequest, _ledger_service_pb2.GetBalanceResponse]  # type: ignore[assignment]
+    """GetBalance answers what an account's posted balance was at a moment, by the book's clock.
+
+    Errors: ACCOUNT_NOT_FOUND.
     """
     GetTrialBalance: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.GetTrialBalanceRequest, _ledger_service_pb2.GetTrialBalanceResponse]  # type: ignore[assignment]
     """GetTrialBalance sums a book's ledger: the balance of every system account and of all users.
@@ -78,6 +140,67 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         One transaction, idempotent by `request_id`. Available may not fall below
         zero. Errors: ACCOUNT_NOT_FOUND, BOOK_NOT_FOUND, INVALID_TRANSFER, CURRENCY_MISMATCH,
         INSUFFICIENT_FUNDS, REQUEST_ID_REUSED, ACCOUNT_CLOSED, ACCOUNT_FROZEN.
+        """
+
+    @_abc_1.abstractmethod
+    def Hold(
+        self,
+        request: _ledger_service_pb2.HoldRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_service_pb2.HoldResponse, _abc.Awaitable[_ledger_service_pb2.HoldResponse]]:
+        """Hold sets money of an account aside: available falls, posted does not.
+
+        One transaction, idempotent by `request_id`: a repeat is answered with the hold as it is by
+        then. A hold ends once: posted, voided, or expired if it was given an expiry. Errors:
+        ACCOUNT_NOT_FOUND, INVALID_TRANSFER, INVALID_TIME_RANGE, CURRENCY_MISMATCH,
+        INSUFFICIENT_FUNDS, REQUEST_ID_REUSED, ACCOUNT_CLOSED, ACCOUNT_FROZEN.
+        """
+
+    @_abc_1.abstractmethod
+    def PostHold(
+        self,
+        request: _ledger_service_pb2.PostHoldRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_service_pb2.PostHoldResponse, _abc.Awaitable[_ledger_service_pb2.PostHoldResponse]]:
+        """PostHold moves the whole of a pending hold to its system account.
+
+        One transaction, idempotent by `request_id`, which becomes that of the transfer. It is done
+        on a frozen account as well: what was held has left already. Errors: HOLD_NOT_FOUND,
+        HOLD_NOT_PENDING, REQUEST_ID_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def VoidHold(
+        self,
+        request: _ledger_service_pb2.VoidHoldRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_service_pb2.VoidHoldResponse, _abc.Awaitable[_ledger_service_pb2.VoidHoldResponse]]:
+        """VoidHold gives a pending hold back: available rises again, nothing else moves.
+
+        One transaction, idempotent by `request_id`. Errors: HOLD_NOT_FOUND, HOLD_NOT_PENDING.
+        """
+
+    @_abc_1.abstractmethod
+    def GetTransfer(
+        self,
+        request: _ledger_service_pb2.GetTransferRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_service_pb2.GetTransferResponse, _abc.Awaitable[_ledger_service_pb2.GetTransferResponse]]:
+        """GetTransfer answers a transfer that was asked for by request id, also a posted hold's.
+
+        Whoever does not know whether a call happened asks by account and request id. Errors:
+        TRANSFER_NOT_FOUND, INVALID_REQUEST.
+        """
+
+    @_abc_1.abstractmethod
+    def GetBalance(
+        self,
+        request: _ledger_service_pb2.GetBalanceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ledger_service_pb2.GetBalanceResponse, _abc.Awaitable[_ledger_service_pb2.GetBalanceResponse]]:
+        """GetBalance answers what an account's posted balance was at a moment, by the book's clock.
+
+        Errors: ACCOUNT_NOT_FOUND.
         """
 
     @_abc_1.abstractmethod

@@ -1,0 +1,293 @@
+"""The auditor's walk along the chain of seals: every entry, and the order or transfer behind it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, NamedTuple, Protocol
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.trading import audit, audit_queries
+from services.trading.audit import CLOSING, Finding, Fixing, Line, Movement, Origin, Point
+from services.trading.book import BookedOrder, booked
+from services.trading.posting import Entry, EntryKind
+from services.trading.sealing import Head, Seal, head_of, seal_of
+from services.trading.terms import Terms
+from services.trading.wire import ORDER_OPENED, ORDER_SETTLED, told_order
+
+FINDINGS_MAX = 1_000
+"""Findings that are kept; more are only counted."""
+
+_SEALS = 50
+_EVENTS = 1_000
+_POINTS = 1_000
+
+
+class Fixings(Protocol):
+    """Knows what prices were fixed: quotes."""
+
+    async def fixings(self, points: Sequence[Point]) -> Sequence[Fixing | None]:
+        """Return what was fixed at each point; None where that is still pending."""
+
+
+@dataclass
+class Findings:
+    """What an audit has found so far."""
+
+    items: list[Finding] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, findings: Iterable[Finding]) -> None:
+        """Take more of them."""
+        for finding in findings:
+            self.count += 1
+            if len(self.items) < FINDINGS_MAX:
+                self.items.append(finding)
+
+
+class Snapshot:
+    """One state of a book, read while the book goes on."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def rows(self, query: str, **parameters: object) -> Sequence[Any]:
+        """Return the rows of a query."""
+        return (await self._connection.execute(text(query), parameters)).fetchall()
+
+    async def terms(self) -> dict[tuple[str, int], Terms]:
+        """Return every version of the terms, by instrument and version."""
+        every = [Terms(*row) for row in await self.rows(audit_queries.TERMS)]
+        return {(terms.instrument, terms.version): terms for terms in every}
+
+
+class _Facts(NamedTuple):
+    """What stands behind some entries."""
+
+    origins: Mapping[UUID, Origin]
+    movements: Mapping[UUID, Movement]
+    orders: Mapping[UUID, BookedOrder]
+
+
+class Walk:
+    """Goes through a snapshot from a place in the chain to its end."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        head: Head,
+        position: int,
+        findings: Findings,
+        fixings: Fixings | None,
+        max_tick_ages: Mapping[str, timedelta],
+    ) -> None:
+        """Begin after `head`, and in the journal after `position`."""
+        self.head = head
+        self.entries = 0
+        self.balances: dict[UUID, int] = {}
+        self._snapshot = snapshot
+        self._findings = findings
+        self._fixings = fixings
+        self._max_tick_ages = max_tick_ages
+        self._position = position
+        self._terms: Mapping[tuple[str, int], Terms] = {}
+        # What entries say happened to orders, less what the journal tells of it.
+        self._untold: Counter[tuple[str, UUID]] = Counter()
+        self._told_at: dict[tuple[str, UUID], int] = {}
+
+    async def run(self) -> None:
+        """Walk to the end."""
+        self._terms = await self._snapshot.terms()
+        while rows := await self._snapshot.rows(
+            audit_queries.SEALS, after=self.head.seal_id, limit=_SEALS
+        ):
+            await self._look([Seal(*row) for row in rows])
+        for line in await self._lines(self.head.last_entry_id, 2**63 - 1):
+            self._findings.add([line.wrong("I7", "is under no seal")])
+        while await self._read_events(_EVENTS):
+            pass
+        self._findings.add(self._events_amiss())
+
+    async def _look(self, seals: Sequence[Seal]) -> None:
+        """Check the entries under some seals."""
+        lines = await self._lines(self.head.last_entry_id, seals[-1].last_entry_id)
+        self.entries += len(lines)
+        await self._know_balances(lines)
+        facts = await self._facts(lines)
+        self._check_seals(seals, lines)
+        for line in lines:
+            self._check_line(line, facts)
+        closed = self._check_closed(lines, facts)
+        await self._read_events(self._expect_events(lines))
+        await self._check_fixings(closed)
+
+    async def _lines(self, after: int, until: int) -> list[Line]:
+        rows = await self._snapshot.rows(audit_queries.ENTRIES, after=after, until=until)
+        return [Line(row[0], row[1], Entry(*row[2:])) for row in rows]
+
+    async def _know_balances(self, lines: Sequence[Line]) -> None:
+        """Read the balances before these lines of accounts that were not met yet."""
+        met = {line.entry.account_id for line in lines if line.entry.balance is not None}
+        new = list(met - self.balances.keys())
+        rows = await self._snapshot.rows(
+            audit_queries.BALANCES_BEFORE, accounts=new, after=self.head.last_entry_id
+        )
+        self.balances.update((row[0], row[1]) for row in rows)
+
+    async def _facts(self, lines: Sequence[Line]) -> _Facts:
+        rows, entries = self._snapshot.rows, [line.entry for line in lines]
+        accounts = list({entry.account_id for entry in entries})
+        transfers = list({entry.transfer_id for entry in entries if entry.order_id is None})
+        orders = list({entry.order_id for entry in entries if entry.order_id is not None})
+        origins = await rows(audit_queries.ORIGINS, accounts=accounts)
+        movements = await rows(audit_queries.MOVEMENTS, transfers=transfers)
+        found = [booked(row) for row in await rows(audit_queries.ORDERS, orders=orders)]
+        return _Facts(
+            {row[0]: Origin(*row[1:]) for row in origins},
+            {row[0]: Movement(*row[1:]) for row in movements},
+            {item.order.order_id: item for item in found},
+        )
+
+    def _check_seals(self, seals: Sequence[Seal], lines: Sequence[Line]) -> None:
+        remaining = iter([*lines, None])
+        line = next(remaining)
+        for seal in seals:
+            covered = []
+            while line is not None and line.entry_id <= seal.last_entry_id:
+                covered.append(line)
+                line = next(remaining)
+            self._findings.add(check_seal(self.head, seal, covered))
+            self.head = head_of(seal)
+
+    def _check_line(self, line: Line, facts: _Facts) -> None:
+        entry = line.entry
+        origin = facts.origins.get(entry.account_id)
+        item = facts.orders.get(entry.order_id) if entry.order_id else None
+        movement = facts.movements.get(entry.transfer_id)
+        self._findings.add(audit.check_sides(line, origin))
+        self._findings.add(audit.check_origin(line, origin, movement, item.order if item else None))
+        if entry.balance is not None:
+            before = self.balances.get(entry.account_id, 0)
+            self._findings.add(audit.check_running(line, before))
+            self.balances[entry.account_id] = entry.balance
+        if item and entry.kind == EntryKind.STAKE:
+            self._check_stake(line, item)
+
+    def _check_stake(self, line: Line, item: BookedOrder) -> None:
+        order = item.order
+        table = "closed_order" if item.close else "open_order"
+        terms = self._terms.get((order.instrument, order.terms_version))
+        max_tick_age = self._max_tick_ages.get(order.instrument, audit.MAX_TICK_AGE)
+        self._findings.add(audit.check_stake(line, order))
+        self._findings.add(audit.check_opening(order, table, terms, max_tick_age))
+
+    def _check_closed(self, lines: Sequence[Line], facts: _Facts) -> list[BookedOrder]:
+        """Check the orders that these lines close, and return those that have closed."""
+        closing: defaultdict[UUID, list[Line]] = defaultdict(list)
+        for line in lines:
+            if line.entry.kind in CLOSING and line.entry.order_id:
+                closing[line.entry.order_id].append(line)
+        found = [(facts.orders[key], its) for key, its in closing.items() if key in facts.orders]
+        for item, its in found:
+            if item.close is None:
+                self._findings.add(
+                    line.wrong("I5", f"closes the order {item.order.order_id}, which is open")
+                    for line in its
+                )
+                continue
+            self._findings.add(audit.check_close(its, item.order, item.close))
+            self._findings.add(audit.check_price(item.order, item.close))
+        return [item for item, _ in found if item.close is not None]
+
+    async def _check_fixings(self, closed: Sequence[BookedOrder]) -> None:
+        if self._fixings is None:
+            return
+        points = [Point(item.order.instrument, item.order.expires_at) for item in closed]
+        distinct = list(dict.fromkeys(points))
+        fixed: dict[Point, Fixing | None] = {}
+        for start in range(0, len(distinct), _POINTS):
+            asked = distinct[start : start + _POINTS]
+            answers = await self._fixings.fixings(asked)
+            fixed.update(zip(asked, answers, strict=True))
+        for point, item in zip(points, closed, strict=True):
+            if item.close is not None:
+                self._findings.add(audit.check_fixing(item.order, item.close, fixed[point]))
+
+    def _expect_events(self, lines: Sequence[Line]) -> int:
+        """Note which events these lines must have made; return how many."""
+        expected = {
+            (_EVENT_OF[EntryKind(line.entry.kind)], line.entry.order_id)
+            for line in lines
+            if line.entry.kind in _EVENT_OF and line.entry.order_id is not None
+        }
+        for key in expected:
+            self._count(key, 1)
+        return len(expected)
+
+    async def _read_events(self, limit: int) -> int:
+        """Compare the next events of orders with what was expected; return how many there were.
+
+        Events lie in the journal in the order of their entries, so reading as many as were
+        expected keeps what is outstanding small.
+        """
+        rows = await self._snapshot.rows(
+            audit_queries.ORDER_EVENTS,
+            after=self._position,
+            types=[ORDER_OPENED, ORDER_SETTLED],
+            limit=limit,
+        )
+        for position, event_type, payload in rows:
+            key = (event_type, told_order(payload))
+            self._count(key, -1)
+            self._position = self._told_at[key] = position
+            if key not in self._untold:
+                del self._told_at[key]
+        return len(rows)
+
+    def _count(self, key: tuple[str, UUID], change: int) -> None:
+        self._untold[key] += change
+        if not self._untold[key]:
+            del self._untold[key]
+            self._told_at.pop(key, None)
+
+    def _events_amiss(self) -> Iterator[Finding]:
+        for (event_type, order_id), surplus in self._untold.items():
+            if surplus > 0:
+                problem = f"has no {event_type} that tells of it"
+                yield Finding("I8", "journal", f"order {order_id}", problem)
+            else:
+                position = self._told_at[event_type, order_id]
+                problem = f"tells {event_type} of the order {order_id}, which no entry knows"
+                yield Finding("I8", "journal", str(position), problem)
+
+
+_EVENT_OF = {
+    EntryKind.STAKE: ORDER_OPENED,
+    EntryKind.PAYOUT: ORDER_SETTLED,
+    EntryKind.REFUND: ORDER_SETTLED,
+    EntryKind.LOST_STAKE: ORDER_SETTLED,
+}
+
+
+def check_seal(head: Head, seal: Seal, lines: Sequence[Line]) -> Iterator[Finding]:
+    """I7: a seal follows the one before, and its entries are those it was made of."""
+    ids = {line.entry_id for line in lines}
+    missing = [
+        key for key in range(head.last_entry_id + 1, seal.last_entry_id + 1) if key not in ids
+    ]
+    if (seal.seal_id, seal.previous_hash) != (head.seal_id + 1, head.hash):
+        problem = f"does not follow seal {head.seal_id}"
+    elif missing:
+        problem = f"covers the entry {missing[0]}, which is gone ({len(missing)} in all)"
+    elif any(line.seal_id != seal.seal_id for line in lines):
+        problem = "covers entries that name another seal"
+    elif not lines or seal_of(head, [line.entry for line in lines], seal.time) != seal:
+        problem = f"does not fit its entries {head.last_entry_id + 1} to {seal.last_entry_id}"
+    else:
+        return
+    yield Finding("I7", "seal", str(seal.seal_id), problem)

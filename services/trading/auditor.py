@@ -1,0 +1,194 @@
+"""The auditor: whether a live book keeps its invariants (measures.md, "Invariants").
+
+It reads one snapshot, so the book goes on meanwhile, and looks at what was written since the last
+audit that found everything in order; a full one begins at the first entry. It walks along the
+chain of seals (I1, I2, I5, I6, I7, I11, I12, and the events of I8), then asks what concerns all
+rows at once. I9, that a deposit credits once and a withdrawal leaves once, is for payments to
+check, who knows of them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import text
+
+from services.kit.database import Database
+from services.kit.errors import Failure
+from services.trading import audit_queries
+from services.trading.audit import Finding
+from services.trading.audit_walk import Findings, Fixings, Snapshot, Walk
+from services.trading.ledger import TRIAL_BALANCE
+from services.trading.posting import ESCROW
+from services.trading.sealing import GENESIS, Head, Seal
+
+_TOUCHED_MAX = 10_000
+
+
+class Mark(NamedTuple):
+    """How far everything was found in order. The fields are columns of `audit`."""
+
+    seal_id: int
+    seal_hash: bytes
+    entry_id: int
+    position: int
+    transfer_id: UUID
+
+
+BEGINNING = Mark(GENESIS.seal_id, GENESIS.hash, GENESIS.last_entry_id, 0, UUID(int=0))
+
+
+@dataclass
+class Report:
+    """What an audit found."""
+
+    time: datetime
+    full: bool
+    findings: list[Finding]
+    count: int
+    """How many findings there are; not all of very many are kept."""
+
+    entries: int
+    """Entries that were looked at."""
+
+    last_entry_id: int
+    unchecked: dict[str, str] = field(default_factory=dict)
+    """What kept invariants from being checked."""
+
+
+class Auditor:
+    """Audits one book."""
+
+    def __init__(
+        self,
+        database: Database,
+        now: Callable[[], datetime],
+        fixings: Fixings | None,
+        max_tick_ages: Mapping[str, timedelta] | None = None,
+    ) -> None:
+        """Audit the book in this database; without `fixings` I6 stays unchecked in part."""
+        self._database = database
+        self._now = now
+        self._fixings = fixings
+        self._max_tick_ages = max_tick_ages or {}
+
+    async def audit(self, *, full: bool = False) -> Report:
+        """Check what is new, or everything, and remember how far it is in order."""
+        try:
+            report, mark = await self._look(self._fixings, full=full)
+        except Failure as failure:
+            # Quotes is away: everything else can be told all the same.
+            report, mark = await self._look(None, full=full)
+            report.unchecked["I6"] = str(failure)
+        if not report.count and not report.unchecked:
+            await self._remember(mark, report.time)
+        return report
+
+    async def _look(self, fixings: Fixings | None, *, full: bool) -> tuple[Report, Mark]:
+        async with self._database.transaction(
+            isolation="REPEATABLE READ", read_only=True
+        ) as connection:
+            snapshot, findings = Snapshot(connection), Findings()
+            reached = await _reached(snapshot)
+            begin = BEGINNING if full else await _mark(snapshot)
+            findings.add(await _check_mark(snapshot, begin))
+            head = Head(begin.seal_id, begin.entry_id, begin.seal_hash)
+            walk = Walk(snapshot, head, begin.position, findings, fixings, self._max_tick_ages)
+            await walk.run()
+            await _check_sums(snapshot, findings, begin, walk)
+            await _ask(snapshot, findings, begin)
+        report = Report(
+            self._now(),
+            begin == BEGINNING,
+            findings.items,
+            findings.count,
+            walk.entries,
+            reached[0],
+        )
+        if fixings is None:
+            report.unchecked["I6"] = "there is no quotes to ask for fixings"
+        mark = Mark(walk.head.seal_id, walk.head.hash, walk.head.last_entry_id, *reached[1:])
+        return report, mark
+
+    async def _remember(self, mark: Mark, time: datetime) -> None:
+        async with self._database.transaction() as connection:
+            parameters = mark._asdict() | {"time": time}
+            await connection.execute(text(audit_queries.INSERT_MARK), parameters)
+
+
+async def _reached(snapshot: Snapshot) -> tuple[int, int, UUID]:
+    """Return the newest entry, position and transfer of the snapshot."""
+    row = (await snapshot.rows(audit_queries.HEAD))[0]
+    return row[0], row[1], row[2]
+
+
+async def _mark(snapshot: Snapshot) -> Mark:
+    rows = await snapshot.rows(audit_queries.MARK)
+    return Mark(*rows[0]) if rows else BEGINNING
+
+
+async def _check_mark(snapshot: Snapshot, mark: Mark) -> list[Finding]:
+    """I7: the seal up to which the book was in order is still the same."""
+    if mark.seal_id == GENESIS.seal_id:
+        return []
+    seals = [Seal(*row) for row in await snapshot.rows(audit_queries.SEAL, seal_id=mark.seal_id)]
+    if [seal.hash for seal in seals] == [mark.seal_hash]:
+        return []
+    return [Finding("I7", "seal", str(mark.seal_id), "is another than when it was audited")]
+
+
+async def _check_sums(snapshot: Snapshot, findings: Findings, begin: Mark, walk: Walk) -> None:
+    """I2 and I10: balances are the sums of entries, and escrow is the sum of open stakes."""
+    every = begin == BEGINNING or len(walk.balances) > _TOUCHED_MAX
+    touched = None if every else list(walk.balances)
+    off = await _accounts_off(snapshot, touched)
+    sums: defaultdict[str, int] = defaultdict(int)
+    escrow: defaultdict[str, int] = defaultdict(int)
+    for account_id, currency, balance in await snapshot.rows(TRIAL_BALANCE, currency=None):
+        sums[currency] += balance
+        escrow[currency] += balance if account_id == ESCROW else 0
+    unbalanced = {currency: total for currency, total in sums.items() if total}
+    if unbalanced and not off and touched is not None:
+        off = await _accounts_off(snapshot, None)
+    if not off:
+        off = [
+            Finding("I2", "account", currency, f"all balances together make {total}, not zero")
+            for currency, total in unbalanced.items()
+        ]
+    findings.add(off)
+    findings.add(_check_escrow(escrow, dict(await _open_stakes(snapshot))))
+
+
+async def _accounts_off(snapshot: Snapshot, accounts: list[UUID] | None) -> list[Finding]:
+    rows = await snapshot.rows(audit_queries.ACCOUNTS_OFF, accounts=accounts)
+    return [Finding("I2", "account", str(row[0]), row[1]) for row in rows]
+
+
+async def _open_stakes(snapshot: Snapshot) -> list[tuple[str, int]]:
+    return [(row[0], row[1]) for row in await snapshot.rows(audit_queries.OPEN_STAKES)]
+
+
+def _check_escrow(escrow: Mapping[str, int], stakes: Mapping[str, int]) -> list[Finding]:
+    return [
+        Finding("I10", "open_order", currency, f"have stakes of {staked}, escrow holds {held}")
+        for currency in sorted({*escrow, *stakes})
+        if (held := escrow.get(currency, 0)) != (staked := stakes.get(currency, 0))
+    ]
+
+
+async def _ask(snapshot: Snapshot, findings: Findings, begin: Mark) -> None:
+    for question in audit_queries.QUESTIONS:
+        if question.full_only and begin != BEGINNING:
+            continue
+        parameters = {
+            name: value for name, value in begin._asdict().items() if f":{name}" in question.query
+        }
+        findings.add(
+            Finding(question.invariant, question.table, str(row[0]), row[1])
+            for row in await snapshot.rows(question.query, **parameters)
+        )

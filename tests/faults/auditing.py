@@ -1,0 +1,64 @@
+"""The platform's own auditor, asked while everything is hurt and when it is well again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import grpc
+
+from services.kit.channels import Channels
+from services.kit.clock import SystemClock
+from tests.faults.world import World
+from veritick.trading.v1.audit_service_pb2 import AuditBookRequest, AuditBookResponse
+from veritick.trading.v1.audit_service_pb2_grpc import AuditServiceStub
+
+_EVERY_SECONDS = 2.0
+_AUDIT_SECONDS = 60.0
+
+
+@asynccontextmanager
+async def auditing(world: World) -> AsyncIterator[None]:
+    """Audit what is new again and again while the block runs; whatever is found, is wrong.
+
+    That an audit cannot be made at the moment is no wonder.
+    """
+    findings: list[str] = []
+    task = asyncio.create_task(_go_on(world, findings))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+    if not task.cancelled():
+        task.result()
+    assert findings == []
+
+
+async def assert_in_order(world: World) -> None:
+    """The whole book keeps every invariant, and nothing was left unchecked."""
+    answer = await _audit(world, full=True)
+    assert _said(answer) == []
+    assert list(answer.unchecked) == []
+
+
+async def _go_on(world: World, findings: list[str]) -> None:
+    while True:
+        with suppress(grpc.aio.AioRpcError):
+            findings += _said(await _audit(world, full=False))
+        await asyncio.sleep(_EVERY_SECONDS)
+
+
+async def _audit(world: World, *, full: bool) -> AuditBookResponse:
+    channels = Channels(world.operator_keys, SystemClock())
+    async with channels.to("trading", world.ports.address("trading")) as channel:
+        request = AuditBookRequest(book="demo", full=full)
+        answer: AuditBookResponse = await AuditServiceStub(channel).AuditBook(
+            request, timeout=_AUDIT_SECONDS
+        )
+        return answer
+
+
+def _said(answer: AuditBookResponse) -> list[str]:
+    return [f"{f.invariant} {f.table} {f.row}: {f.problem}" for f in answer.findings]

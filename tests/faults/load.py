@@ -1,0 +1,204 @@
+"""Traders who do not give up: one request id for each order, repeated until the answer is definite.
+
+They speak gRPC to the book's address, as the edge does, and write down what they were told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from random import Random
+from uuid import UUID, uuid4
+
+import grpc
+
+from services.kit.channels import Channels
+from services.kit.clock import SystemClock
+from services.kit.errors import Failure
+from services.kit.reason import Reason
+from services.kit.status import failure_of
+from tests.faults.world import World
+from veritick.trading.v1.account_service_pb2 import OpenAccountsRequest
+from veritick.trading.v1.account_service_pb2_grpc import AccountServiceStub
+from veritick.trading.v1.order_pb2 import DOWN, UP, Order
+from veritick.trading.v1.order_service_pb2 import PlaceOrderRequest
+from veritick.trading.v1.order_service_pb2_grpc import OrderServiceStub
+from veritick.type.v1.money_pb2 import Money
+
+INSTRUMENT = "BTCUSD"
+STAKE = 100
+DEADLINE_SECONDS = 3.0
+_PAUSE_SECONDS = 0.05
+_ATTEMPTS_MAX = 600
+_INDEFINITE = {
+    Reason.UNAVAILABLE,
+    Reason.OUTCOME_UNKNOWN,
+    Reason.DEADLINE_EXCEEDED,
+    Reason.INTERNAL,
+}
+"""What leaves open whether the order exists. Every other reason says: it does not."""
+
+
+@dataclass(frozen=True)
+class Trader:
+    """Somebody with an account in the book."""
+
+    user_id: UUID
+    account_id: str
+    token: str = field(repr=False)
+
+
+@dataclass
+class Tally:
+    """What the traders were told, by request id."""
+
+    acknowledged: dict[str, str] = field(default_factory=dict)
+    """The order that exists."""
+    refused: dict[str, str] = field(default_factory=dict)
+    """The reason why none does."""
+    unknown: dict[str, tuple[Trader, PlaceOrderRequest]] = field(default_factory=dict)
+    attempts: int = 0
+    doubles: int = 0
+    """How often the same id was answered with another order."""
+    _moments: list[float] = field(default_factory=list)
+
+    @property
+    def orders(self) -> int:
+        """How many orders were asked for."""
+        return len(self.acknowledged) + len(self.refused) + len(self.unknown)
+
+    @property
+    def longest_wait_seconds(self) -> float:
+        """The longest time in which no order was acknowledged: the outage as traders met it."""
+        pairs = zip(self._moments, self._moments[1:], strict=False)
+        return max((later - earlier for earlier, later in pairs), default=0.0)
+
+    def acknowledge(self, request_id: str, order_id: str) -> None:
+        """Note that an order exists."""
+        if self.acknowledged.setdefault(request_id, order_id) != order_id:
+            self.doubles += 1
+        self.unknown.pop(request_id, None)
+        self._moments.append(time.monotonic())
+
+
+class Load:
+    """A number of traders, and the orders they place."""
+
+    def __init__(
+        self, channel: grpc.aio.Channel, traders: Sequence[Trader], random: Random
+    ) -> None:
+        self._stub = OrderServiceStub(channel)
+        self._random = random
+        self.traders = traders
+        self.tally = Tally()
+        self.deadline_seconds = DEADLINE_SECONDS
+        self._stopping = False
+
+    @asynccontextmanager
+    async def going_on(
+        self, at_once: int = 16, pause_seconds: float = 0.05
+    ) -> AsyncIterator[Tally]:
+        """Place orders for as long as the block lasts; afterwards every id is asked about."""
+        self._stopping = False
+        async with asyncio.TaskGroup() as group:
+            for number in range(at_once):
+                trader = self.traders[number % len(self.traders)]
+                group.create_task(self._trade(trader, pause_seconds))
+            try:
+                yield self.tally
+            finally:
+                self._stopping = True
+        await self.ask_about_unknown()
+
+    def stop(self) -> None:
+        """Let no trader place another order."""
+        self._stopping = True
+
+    async def ask_about_unknown(self) -> None:
+        """Repeat every id without a definite answer until it has one."""
+        for trader, request in list(self.tally.unknown.values()):
+            await self._persist(trader, request)
+
+    async def acknowledged_more(self, orders: int, seconds: float = 90) -> None:
+        """Wait until so many more orders are acknowledged: the platform is back."""
+        wanted = len(self.tally.acknowledged) + orders
+        deadline = time.monotonic() + seconds
+        while len(self.tally.acknowledged) < wanted:
+            assert time.monotonic() < deadline, f"no orders any more: {self._reasons()}"
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    def request(self, trader: Trader, seconds: int | None = None) -> PlaceOrderRequest:
+        """Return a fresh request."""
+        return PlaceOrderRequest(
+            account_id=trader.account_id,
+            request_id=str(uuid4()),
+            instrument=INSTRUMENT,
+            direction=UP if self._random.random() < 0.5 else DOWN,
+            stake=Money(currency_code="USD", minor_units=STAKE),
+            duration_seconds=seconds or self._random.randint(5, 9),
+        )
+
+    async def attempt(self, trader: Trader, request: PlaceOrderRequest, seconds: float) -> Order:
+        """Ask once. Failure: whatever came instead of an order."""
+        self.tally.attempts += 1
+        metadata = (("authorization", f"Bearer {trader.token}"),)
+        try:
+            answer = await self._stub.PlaceOrder(request, timeout=seconds, metadata=metadata)
+        except grpc.aio.AioRpcError as error:
+            raise failure_of(error) from error
+        order: Order = answer.order
+        return order
+
+    async def _trade(self, trader: Trader, pause_seconds: float) -> None:
+        while not self._stopping:
+            await self._persist(trader, self.request(trader))
+            await asyncio.sleep(pause_seconds * self._random.uniform(0.5, 1.5))
+
+    async def _persist(self, trader: Trader, request: PlaceOrderRequest) -> None:
+        tally = self.tally
+        tally.unknown[request.request_id] = (trader, request)
+        for _ in range(_ATTEMPTS_MAX):
+            try:
+                order = await self.attempt(trader, request, self.deadline_seconds)
+            except Failure as failure:
+                if failure.reason not in _INDEFINITE:
+                    tally.refused[request.request_id] = failure.reason
+                    del tally.unknown[request.request_id]
+                    return
+            else:
+                tally.acknowledge(request.request_id, order.order_id)
+                return
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    def _reasons(self) -> set[str]:
+        return set(self.tally.refused.values())
+
+
+@asynccontextmanager
+async def trading(
+    world: World, seed: int, *, traders: int = 8, address: str | None = None
+) -> AsyncIterator[Load]:
+    """Let new traders come to the book, at its own address or at another."""
+    channels = Channels(world.operator_keys, SystemClock())
+    async with channels.to("trading", address or world.ports.address("trading")) as channel:
+        accounts = AccountServiceStub(channel)
+        found = [await _newcomer(world, accounts) for _ in range(traders)]
+        yield Load(channel, found, Random(seed))
+
+
+async def _newcomer(world: World, accounts: AccountServiceStub) -> Trader:
+    user_id = uuid4()
+    request = OpenAccountsRequest(user_id=str(user_id))
+    for attempt in range(_ATTEMPTS_MAX):
+        try:
+            answer = await accounts.OpenAccounts(request)
+        except grpc.aio.AioRpcError:
+            if attempt == _ATTEMPTS_MAX - 1:
+                raise
+            await asyncio.sleep(_PAUSE_SECONDS)
+        else:
+            return Trader(user_id, answer.accounts[0].account_id, world.user_token(user_id))
+    raise AssertionError("no attempts")

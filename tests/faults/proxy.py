@@ -1,0 +1,226 @@
+"""A proxy between two parts of the platform, on which the network between them can fail.
+
+It runs on a loop of its own, so that tests and the processes under test come and go as they like.
+Where it listens and where it leads are addresses: `host:port`, or the path of a Unix socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from enum import Enum
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+_BYTES = 1 << 16
+T = TypeVar("T")
+
+
+class Network(Enum):
+    """How the network is."""
+
+    WELL = "well"
+    REFUSES = "refuses"
+    """Every connection is reset, and no new one is made."""
+    SWALLOWS = "swallows"
+    """Connections stay, nothing arrives."""
+
+
+class Fate(Enum):
+    """What becomes of some bytes on their way."""
+
+    ARRIVE = "arrive"
+    ARRIVE_AND_RESET = "arrive, then the connection is reset"
+    RESET = "the connection is reset before they arrive"
+
+
+Watch = Callable[[bytes], Fate]
+"""Looks at bytes in one direction and decides."""
+
+
+def let_pass(_: bytes) -> Fate:
+    """Decide nothing."""
+    return Fate.ARRIVE
+
+
+class Proxy:
+    """Listens at one address and leads to another."""
+
+    def __init__(self, listen: str, target: str) -> None:
+        self.listen = listen
+        self.target = target
+        self.delay_seconds = 0.0
+        self.sent: Watch = let_pass
+        self.answered: Watch = let_pass
+        self._network = Network.WELL
+        self._open = asyncio.Event()
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    @property
+    def network(self) -> Network:
+        """How the network is now."""
+        return self._network
+
+    async def serve(self) -> None:
+        """Begin to listen."""
+        self._open.set()
+        if self.listen.startswith("/"):
+            await asyncio.start_unix_server(self._serve, self.listen)
+        else:
+            host, _, port = self.listen.rpartition(":")
+            await asyncio.start_server(self._serve, host, int(port))
+
+    async def become(self, network: Network) -> None:
+        """Change how the network is, for connections there are and those to come."""
+        self._network = network
+        if network is Network.SWALLOWS:
+            self._open.clear()
+        else:
+            self._open.set()
+        if network is Network.REFUSES:
+            await self.reset()
+
+    async def lead_to(self, target: str) -> None:
+        """Lead elsewhere; what is connected to the old place is cut off."""
+        self.target = target
+        await self.reset()
+
+    async def reset(self) -> None:
+        """Reset every connection there is."""
+        for writer in self._writers:
+            writer.transport.abort()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
+        try:
+            if self._network is Network.REFUSES:
+                return
+            await self._open.wait()
+            with suppress(OSError):
+                await self._join(reader, writer)
+        finally:
+            self._writers.discard(writer)
+            writer.transport.abort()
+
+    async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await _connect(self.target)
+        ways = [
+            asyncio.create_task(self._carry(reader, far_writer, self._look_at_sent)),
+            asyncio.create_task(self._carry(far_reader, writer, self._look_at_answered)),
+        ]
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+            far_writer.transport.abort()
+
+    def _look_at_sent(self, data: bytes) -> Fate:
+        return self.sent(data)
+
+    def _look_at_answered(self, data: bytes) -> Fate:
+        return self.answered(data)
+
+    async def _carry(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, watch: Watch
+    ) -> None:
+        """Carry bytes one way until either side ends."""
+        while data := await reader.read(_BYTES):
+            if self.delay_seconds:
+                await asyncio.sleep(self.delay_seconds)
+            await self._open.wait()
+            fate = watch(data)
+            if fate is not Fate.RESET:
+                writer.write(data)
+                await writer.drain()
+            if fate is not Fate.ARRIVE:
+                return
+
+
+async def _connect(address: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    if address.startswith("/"):
+        return await asyncio.open_unix_connection(address)
+    host, _, port = address.rpartition(":")
+    return await asyncio.open_connection(host, int(port))
+
+
+class Road:
+    """A proxy as a test holds it: every method works from any thread."""
+
+    def __init__(self, proxy: Proxy, loop: asyncio.AbstractEventLoop) -> None:
+        self._proxy = proxy
+        self._loop = loop
+
+    @contextmanager
+    def being(self, network: Network) -> Iterator[None]:
+        """Let the network be bad for as long as the block lasts."""
+        self._do(self._proxy.become(network))
+        try:
+            yield
+        finally:
+            self._do(self._proxy.become(Network.WELL))
+
+    @contextmanager
+    def slowed(self, seconds: float) -> Iterator[None]:
+        """Delay everything for as long as the block lasts."""
+        self._proxy.delay_seconds = seconds
+        try:
+            yield
+        finally:
+            self._proxy.delay_seconds = 0
+
+    @contextmanager
+    def watched(self, *, sent: Watch = let_pass, answered: Watch = let_pass) -> Iterator[None]:
+        """Let somebody decide about what passes for as long as the block lasts."""
+        self._proxy.sent, self._proxy.answered = sent, answered
+        try:
+            yield
+        finally:
+            self._proxy.sent = self._proxy.answered = let_pass
+
+    def lead_to(self, target: str) -> None:
+        """Lead elsewhere, and cut off what was connected."""
+        self._do(self._proxy.lead_to(target))
+
+    def reset(self) -> None:
+        """Reset every connection."""
+        self._do(self._proxy.reset())
+
+    def _do(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+
+
+class Roads:
+    """Makes proxies, all on one loop in a thread of its own."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def between(self, listen: str | Path, target: str | Path) -> Road:
+        """Open a road from one address to another."""
+        proxy = Proxy(str(listen), str(target))
+        road = Road(proxy, self._loop)
+        asyncio.run_coroutine_threadsafe(proxy.serve(), self._loop).result(10)
+        return road
+
+    async def _end(self) -> None:
+        tasks: list[Awaitable[Any]] = []
+        for task in asyncio.all_tasks():
+            if task is not asyncio.current_task():
+                task.cancel()
+                tasks.append(task)
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,140 @@
+"""Whatever becomes of the process that writes a book, an order opens once or not at all."""
+
+import asyncio
+
+import pytest
+
+from services.kit.errors import Failure
+from services.kit.reason import Reason
+from tests.faults import checks
+from tests.faults.conftest import Experiment
+from tests.faults.load import Load, trading
+from tests.faults.world import World, until, until_true
+
+pytestmark = [pytest.mark.faults, pytest.mark.platform, pytest.mark.timeout(400)]
+
+KILLS = 4
+
+
+async def test_trading_is_killed_at_random_moments(world: World, experiment: Experiment) -> None:
+    async with experiment.under_load() as (load, _):
+        for _ in range(KILLS):
+            await asyncio.sleep(experiment.random.uniform(0.2, 2))
+            world.part("trading").kill()
+            await load.acknowledged_more(20)
+
+
+@pytest.mark.parametrize("place", ["writer.before_write", "writer.after_write"])
+async def test_the_writer_dies_at(world: World, experiment: Experiment, place: str) -> None:
+    part = world.part("trading")
+    async with experiment.under_load() as (load, _):
+        part.restart(VERITICK_FAILPOINTS=f"{place}=kill@0.03")
+        deaths = part.deaths
+        try:
+            await until_true(lambda: part.deaths >= deaths + KILLS, "the writer has died")
+        finally:
+            part.restart(VERITICK_FAILPOINTS=None)
+        await load.acknowledged_more(20)
+
+
+async def test_a_standby_takes_over_from_a_writer_that_is_killed(
+    world: World, experiment: Experiment
+) -> None:
+    first, second = world.part("trading"), world.part("trading", 1)
+    second.start()
+    try:
+        async with experiment.under_load() as (load, _):
+            await asyncio.sleep(experiment.random.uniform(2, 4))
+            first.end()
+            await _lead_to_whoever_is_well(world)
+            await load.acknowledged_more(20)
+            first.start()
+            second.end()
+            await _lead_to_whoever_is_well(world)
+            await load.acknowledged_more(20)
+    finally:
+        second.stop()
+
+
+async def test_a_writer_that_slept_through_a_takeover_commits_nothing(
+    world: World, experiment: Experiment
+) -> None:
+    """It wakes with orders in its hands that were promised to nobody."""
+    first, second = world.part("trading"), world.part("trading", 1)
+    second.start()
+    sleeper = world.address("trading", 0)
+    try:
+        async with experiment.under_load() as (load, _):
+            async with trading(world, 0, traders=1, address=sleeper) as direct:
+                first.pause()
+                request = direct.request(direct.traders[0], seconds=30)
+                waiting = asyncio.ensure_future(direct.attempt(direct.traders[0], request, 120))
+                await _lead_to_whoever_is_well(world)
+                await load.acknowledged_more(20)
+                first.resume()
+                with pytest.raises(Failure) as refused:
+                    await waiting
+                assert refused.value.reason in {Reason.UNAVAILABLE, Reason.MARKET_VIEW_STALE}
+                direct.tally.refused[request.request_id] = refused.value.reason
+                checks.assert_refused_moved_nothing(world, direct.tally)
+            second.stop()
+            await _lead_to_whoever_is_well(world)
+    finally:
+        first.resume()
+        second.stop()
+        world.fronts["trading"].lead_to(world.address("trading"))
+
+
+async def test_the_deadline_passes_after_the_commit(world: World, experiment: Experiment) -> None:
+    """The caller gave up, the order exists; the same id tells."""
+    async with experiment.under_load() as (load, _):
+        with world.database.slowed(0.1):
+            load.deadline_seconds = 0.35
+            await asyncio.sleep(6)
+            load.deadline_seconds = 3
+        assert load.tally.attempts > load.tally.orders
+
+
+async def test_many_traders_on_two_accounts(world: World, experiment: Experiment) -> None:
+    async with experiment.under_load(traders=2, at_once=64) as (load, _):
+        world.part("trading").kill()
+        await load.acknowledged_more(100)
+    assert max(load.tally.refused.values(), default="") in {"", "OPEN_ORDERS_LIMIT"} | _MARKET
+
+
+async def test_a_clock_that_is_wrong_opens_nothing(world: World, experiment: Experiment) -> None:
+    """Trading's clock jumps ahead by 5 s, or starts behind by them."""
+    part = world.part("trading")
+    async with experiment.under_load() as (load, _):
+        for seconds in (5, -5):
+            part.restart(VERITICK_FAILPOINTS=f"clock=offset:{seconds}")
+            await world.well("trading")
+            seen = _refusals(load, Reason.CLOCK_SKEWED)
+            await until_true(
+                lambda seen=seen: _refusals(load, Reason.CLOCK_SKEWED) > seen + 20,
+                "orders are refused for the clock",
+            )
+            opened = len(load.tally.acknowledged)
+            await asyncio.sleep(2)
+            assert len(load.tally.acknowledged) == opened
+        part.restart(VERITICK_FAILPOINTS=None)
+
+
+_MARKET = {Reason.MARKET_VIEW_STALE, Reason.FEED_SILENT, Reason.TICK_TOO_OLD, Reason.CLOCK_SKEWED}
+
+
+def _refusals(load: Load, reason: Reason) -> int:
+    return list(load.tally.refused.values()).count(reason)
+
+
+async def _lead_to_whoever_is_well(world: World) -> None:
+    """Do what a load balancer does."""
+
+    async def found() -> bool:
+        for replica in (0, 1):
+            if await world.probe("trading", replica)():
+                world.fronts["trading"].lead_to(world.address("trading", replica))
+                return True
+        return False
+
+    await until(found, "one of the writers leads")

@@ -1,0 +1,150 @@
+"""The auditor: a book in order passes, and every broken invariant is named with its row."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from services.kit.errors import Failure
+from services.kit.reason import Reason
+from services.trading.audit import Point
+from services.trading.audit_command import lines_of, verdict
+from services.trading.auditor import Auditor
+from services.trading.order import Outcome
+from tests.service.trading_audit_fixtures import Books
+from tests.service.trading_breaks import BREAKS, Break, Named
+from tests.service.trading_fixtures import bench
+from tests.stores import Postgres
+
+
+@pytest_asyncio.fixture
+async def books(postgres: Postgres) -> AsyncIterator[Books]:
+    async with bench(postgres) as demo:
+        yield Books(demo)
+
+
+async def found(books: Books, *, full: bool = False) -> set[Named]:
+    """Return (invariant, table, row) of everything an audit finds."""
+    report = await books.audit(full=full)
+    assert not report.unchecked
+    assert report.count == len(report.findings)
+    return {(finding.invariant, finding.table, finding.row) for finding in report.findings}
+
+
+async def test_an_empty_book_passes(books: Books) -> None:
+    assert await found(books) == set()
+    assert await found(books, full=True) == set()
+
+
+async def test_a_busy_book_passes(books: Books) -> None:
+    await books.be_busy()
+    report = await books.audit()
+    assert report.findings == []
+    # Three openings, fifteen orders with their closes, three transfers, and a posted hold.
+    assert report.entries == report.last_entry_id == 37
+    await books.demo.desk.ledger.roll_up(worth=1)
+    await books.be_busy()
+    assert await found(books, full=True) == set()
+
+
+@pytest.mark.parametrize("case", BREAKS, ids=lambda case: case.what)
+async def test_a_broken_invariant_is_named_with_its_row(books: Books, case: Break) -> None:
+    await books.be_busy()
+    (returned,) = books.tamper(case.statements)
+    named = {(name, table, row.format(*returned)) for name, table, row in case.named}
+    assert await found(books) == named
+
+
+async def test_a_fixing_that_is_still_pending_closes_nothing(books: Books) -> None:
+    order = await books.trade(await books.demo.account(), Outcome.WIN)
+    del books.record.fixed[Point(order.instrument, order.expires_at)]
+    assert await found(books) == {("I6", "closed_order", str(order.order_id))}
+
+
+async def test_an_audit_goes_on_where_the_last_one_ended(books: Books) -> None:
+    (account, *_) = await books.be_busy()
+    first = await books.audit()
+    again = await books.audit()
+    await books.trade(account, Outcome.WIN)
+    third = await books.audit()
+    assert [report.entries for report in (first, again, third)] == [37, 0, 3]
+    assert [report.full for report in (first, again, third)] == [True, False, False]
+    assert not first.findings + again.findings + third.findings
+
+
+async def test_what_is_new_and_broken_is_found_beside_what_was_in_order(books: Books) -> None:
+    (account, *_) = await books.be_busy()
+    assert await found(books) == set()
+    order = await books.trade(account, Outcome.WIN)
+    books.tamper(
+        "UPDATE closed_order SET returned = returned + 1 WHERE order_id = %(order)s",
+        order=order.order_id,
+    )
+    for _ in range(2):  # it stays found until it is put right
+        assert await found(books) == {("I5", "closed_order", str(order.order_id))}
+
+
+async def test_tampering_with_what_was_in_order_is_found_by_a_full_audit(books: Books) -> None:
+    await books.be_busy()
+    assert await found(books) == set()
+    ((order_id,),) = books.tamper(
+        "UPDATE closed_order SET returned = returned + 1 WHERE order_id ="
+        " (SELECT order_id FROM closed_order LIMIT 1) RETURNING order_id"
+    )
+    assert await found(books) == set()
+    assert await found(books, full=True) == {("I5", "closed_order", str(order_id))}
+
+
+async def test_a_balance_is_checked_although_its_account_did_nothing_new(books: Books) -> None:
+    (account, *_) = await books.be_busy()
+    assert await found(books) == set()
+    books.tamper(
+        "UPDATE account SET posted = posted + 1 WHERE account_id = %(account)s",
+        account=account.account_id,
+    )
+    assert await found(books) == {("I2", "account", str(account.account_id))}
+
+
+async def test_a_chain_that_was_made_anew_does_not_fit_what_was_audited(books: Books) -> None:
+    await books.be_busy()
+    assert await found(books) == set()
+    ((seal_id,),) = books.tamper(
+        "UPDATE seal SET hash = sha256(hash) WHERE seal_id ="
+        " (SELECT max(seal_id) FROM seal) RETURNING seal_id"
+    )
+    assert await found(books) == {("I7", "seal", str(seal_id))}
+
+
+class Away:
+    """Quotes that do not answer."""
+
+    async def fixings(self, points: object) -> list[None]:
+        raise Failure(Reason.UNAVAILABLE, "quotes is away")
+
+
+async def test_without_quotes_everything_else_is_checked(books: Books) -> None:
+    await books.be_busy()
+    database, now = books.demo.desk.book.database, books.demo.market.clock.now
+    auditor = Auditor(database, now, Away())
+    assert verdict([await auditor.audit()]) == 2
+    ((order_id,),) = books.tamper(
+        "UPDATE closed_order SET returned = returned + 1, close_number = 999 WHERE order_id ="
+        " (SELECT order_id FROM closed_order LIMIT 1) RETURNING order_id"
+    )
+    report = await auditor.audit()
+    assert [(item.invariant, item.row) for item in report.findings] == [("I5", str(order_id))]
+    assert set(report.unchecked) == {"I6"}
+    assert verdict([report]) == 1
+
+
+async def test_a_report_is_a_table_for_people(books: Books) -> None:
+    await books.be_busy()
+    books.tamper("UPDATE seal SET time = time + interval '1 s' WHERE seal_id = 5")
+    report = await books.audit()
+    assert list(lines_of("demo", report)) == [
+        "demo: 1 findings; 37 all entries up to 37",
+        "  I7   seal  5  does not fit its entries 5 to 6",
+    ]
+    assert verdict([report]) == 1

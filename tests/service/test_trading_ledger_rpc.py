@@ -1,0 +1,158 @@
+"""The ledger and the auditor as other services and operators call them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import grpc
+import pytest
+import pytest_asyncio
+
+from services.kit.channels import Channels, failure_of
+from services.kit.clock import SystemClock
+from services.kit.process import Application, serving
+from services.kit.reason import Reason
+from services.kit.settings import ServiceSettings
+from services.kit.tokens import Keyring
+from services.kit.wire import to_timestamp
+from services.local.keys import ensure_keys
+from services.trading.app import faces
+from tests.service.trading_audit_fixtures import Books
+from tests.service.trading_fixtures import CHIPS, bench
+from tests.stores import Postgres
+from veritick.trading.v1 import audit_service_pb2 as audit_pb
+from veritick.trading.v1 import ledger_service_pb2 as ledger_pb
+from veritick.trading.v1.audit_service_pb2_grpc import AuditServiceStub
+from veritick.trading.v1.ledger_service_pb2_grpc import LedgerServiceStub
+from veritick.type.v1.money_pb2 import Money
+
+
+@pytest_asyncio.fixture
+async def books(postgres: Postgres) -> AsyncIterator[Books]:
+    async with bench(postgres) as demo:
+        yield Books(demo)
+
+
+@asynccontextmanager
+async def called_by(caller: str, books: Books, keys: Path) -> AsyncIterator[grpc.aio.Channel]:
+    """Serve the book, and lend a channel on which a service calls it."""
+    ensure_keys(keys)
+    application = Application(
+        keyring=Keyring.load(keys, "trading"),
+        faces=faces({"demo": books.demo.desk}, books.record),
+    )
+    settings = ServiceSettings(mode="development")
+    async with serving("trading", settings, application) as running:
+        channels = Channels(Keyring.load(keys, caller), SystemClock())
+        async with channels.to("trading", running.address) as channel:
+            yield channel
+
+
+def dollars(minor_units: int) -> Money:
+    return Money(currency_code="USD", minor_units=minor_units)
+
+
+async def refusal(call: Any) -> Reason:
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await call
+    return failure_of(refused.value).reason
+
+
+async def test_a_withdrawal_is_held_and_posted(books: Books, tmp_path: Path) -> None:
+    account = await books.demo.account()
+    account_id = f"demo_{account.account_id}"
+    async with called_by("operator", books, tmp_path) as channel:
+        ledger = LedgerServiceStub(channel)
+        asked = ledger_pb.HoldRequest(
+            request_id=str(uuid4()),
+            account_id=account_id,
+            system_account=ledger_pb.CLEARING,
+            amount=dollars(1_500),
+            note="a withdrawal",
+        )
+        held = await ledger.Hold(asked)
+        again = await ledger.Hold(asked)
+        assert (held.replay, again.replay) == (False, True)
+        assert held.hold == again.hold
+        assert held.hold.state == ledger_pb.Hold.PENDING
+        assert not held.hold.HasField("expire_time")
+        end = ledger_pb.PostHoldRequest(request_id=str(uuid4()), hold_id=held.hold.hold_id)
+        posted = (await ledger.PostHold(end)).hold
+        found = await ledger.GetTransfer(
+            ledger_pb.GetTransferRequest(account_id=account_id, request_id=end.request_id)
+        )
+        assert found.transfer.transfer_id == posted.transfer_id
+        assert found.transfer.amount == dollars(-1_500)
+        assert found.transfer.balance == dollars(CHIPS - 1_500)
+        assert found.transfer.note == "a withdrawal"
+        by_id = ledger_pb.GetTransferRequest(transfer_id=posted.transfer_id)
+        assert await ledger.GetTransfer(by_id) == found
+        void = ledger_pb.VoidHoldRequest(request_id=str(uuid4()), hold_id=held.hold.hold_id)
+        assert await refusal(ledger.VoidHold(void)) is Reason.HOLD_NOT_PENDING
+
+
+async def test_what_is_not_there_is_not_found(books: Books, tmp_path: Path) -> None:
+    missing = f"demo_{uuid4()}"
+    async with called_by("operator", books, tmp_path) as channel:
+        ledger = LedgerServiceStub(channel)
+        get = ledger_pb.GetTransferRequest
+        assert await refusal(ledger.GetTransfer(get())) is Reason.INVALID_REQUEST
+        for asked in (
+            get(transfer_id=missing),
+            get(transfer_id=missing.replace("demo", "real")),
+            get(account_id=missing, request_id=str(uuid4())),
+        ):
+            assert await refusal(ledger.GetTransfer(asked)) is Reason.TRANSFER_NOT_FOUND
+        balance = ledger_pb.GetBalanceRequest(
+            account_id=missing, time=to_timestamp(books.demo.market.clock.now())
+        )
+        assert await refusal(ledger.GetBalance(balance)) is Reason.ACCOUNT_NOT_FOUND
+
+
+async def test_balances_are_told_for_a_moment_and_a_currency(books: Books, tmp_path: Path) -> None:
+    account = await books.demo.account()
+    opened = books.demo.market.clock.now()
+    books.demo.market.clock.advance(timedelta(seconds=1))
+    await books.move(account, -100)
+    async with called_by("operator", books, tmp_path) as channel:
+        ledger = LedgerServiceStub(channel)
+        request = ledger_pb.GetBalanceRequest(
+            account_id=f"demo_{account.account_id}", time=to_timestamp(opened)
+        )
+        assert (await ledger.GetBalance(request)).balance == dollars(CHIPS)
+        everything = ledger_pb.GetTrialBalanceRequest(book="demo")
+        lines = (await ledger.GetTrialBalance(everything)).lines
+        assert sorted((line.system_account, line.balance.minor_units) for line in lines) == [
+            (ledger_pb.SYSTEM_ACCOUNT_UNSPECIFIED, CHIPS - 100),
+            (ledger_pb.ISSUE, -CHIPS),
+            (ledger_pb.CLEARING, 100),
+        ]
+        euros = ledger_pb.GetTrialBalanceRequest(book="demo", currency_code="EUR")
+        assert not (await ledger.GetTrialBalance(euros)).lines
+
+
+async def test_an_operator_has_a_book_audited(books: Books, tmp_path: Path) -> None:
+    await books.be_busy()
+    async with called_by("operator", books, tmp_path) as channel:
+        auditor = AuditServiceStub(channel)
+        first = await auditor.AuditBook(audit_pb.AuditBookRequest(book="demo"))
+        assert (first.findings_count, first.entries_checked) == (0, 37)
+        assert not first.unchecked
+        books.tamper("UPDATE seal SET time = time + interval '1 s' WHERE seal_id = 5")
+        full = await auditor.AuditBook(audit_pb.AuditBookRequest(book="demo", full=True))
+        assert [(item.invariant, item.table, item.row) for item in full.findings] == [
+            ("I7", "seal", "5")
+        ]
+        unknown = audit_pb.AuditBookRequest(book="nosuch")
+        assert await refusal(auditor.AuditBook(unknown)) is Reason.BOOK_NOT_FOUND
+
+
+async def test_other_services_have_no_book_audited(books: Books, tmp_path: Path) -> None:
+    async with called_by("settlement", books, tmp_path) as channel:
+        asked = AuditServiceStub(channel).AuditBook(audit_pb.AuditBookRequest(book="demo"))
+        assert await refusal(asked) is Reason.PERMISSION_DENIED

@@ -1,0 +1,127 @@
+"""A book in which everything has happened, and what quotes would say about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+
+from services.kit.values import Money
+from services.trading.audit import Fixing, Point
+from services.trading.auditor import Auditor, Report
+from services.trading.book import Account
+from services.trading.holding import EndHold, ExpireHolds, Held, HoldRequest, HoldState
+from services.trading.moving import RefillRequest, TransferRequest
+from services.trading.order import Order, Outcome, Tick, VoidReason
+from services.trading.posting import SystemAccount
+from tests.service.trading_fixtures import CHIPS, Bench
+
+CLOSE_PRICES = {Outcome.WIN: 10_100, Outcome.LOSS: 9_900, Outcome.DRAW: 10_000}
+
+
+@dataclass
+class Record:
+    """The fixings of a test, in place of quotes."""
+
+    fixed: dict[Point, Fixing] = field(default_factory=dict)
+
+    async def fixings(self, points: Sequence[Point]) -> list[Fixing | None]:
+        """Return what was fixed; None, pending, for anything else."""
+        return [self.fixed.get(point) for point in points]
+
+
+@dataclass
+class Books:
+    """A desk with its auditor."""
+
+    demo: Bench
+    record: Record = field(default_factory=Record)
+
+    async def audit(self, *, full: bool = False) -> Report:
+        """Audit the book."""
+        market, database = self.demo.market, self.demo.desk.book.database
+        return await Auditor(database, market.clock.now, self.record).audit(full=full)
+
+    async def open(self, account: Account, **changes: Any) -> Order:
+        """Place an order on a price of 100.00."""
+        self.demo.market.tick(10_000)
+        return (await self.demo.place(account, **changes)).booked.order
+
+    async def close(self, order: Order, outcome: Outcome) -> None:
+        """Close an order at a price that makes this its outcome."""
+        tick = None
+        if outcome is not Outcome.VOID:
+            tick = self.demo.market.advance(1, CLOSE_PRICES[outcome])
+        self.fix(order, tick)
+        await self.demo.settle(order.order_id, outcome, tick)
+
+    def fix(self, order: Order, tick: Tick | None) -> None:
+        """Let quotes have fixed the price at an order's expiry."""
+        reason = VoidReason.NONE if tick else VoidReason.NO_TICK
+        point = Point(order.instrument, order.expires_at)
+        self.record.fixed[point] = Fixing(tick, int(reason))
+
+    async def trade(self, account: Account, outcome: Outcome) -> Order:
+        """Open and close an order."""
+        order = await self.open(account)
+        self.demo.market.advance(2)
+        await self.close(order, outcome)
+        return order
+
+    async def move(self, account: Account, amount: int) -> UUID:
+        """Transfer money from or to the clearing account."""
+        money = Money(amount, "USD")
+        command = TransferRequest(account.account_id, uuid4(), SystemAccount.CLEARING, money)
+        return (await self.demo.desk.writer.submit(command)).transfer.transfer_id  # type: ignore[no-any-return]
+
+    async def hold(self, account: Account, amount: int, seconds: int | None = None) -> UUID:
+        """Hold money of an account."""
+        now = self.demo.desk.market.now()
+        expires_at = None if seconds is None else now + timedelta(seconds=seconds)
+        money = Money(amount, "USD")
+        command = HoldRequest(
+            account.account_id, uuid4(), SystemAccount.CLEARING, money, expires_at
+        )
+        held: Held = await self.demo.desk.writer.submit(command)
+        return held.hold.hold_id
+
+    async def end(self, hold_id: UUID, state: HoldState) -> Held:
+        """Post or void a hold."""
+        held: Held = await self.demo.desk.writer.submit(EndHold(hold_id, uuid4(), state))
+        return held
+
+    async def refill(self, account: Account) -> None:
+        """Fill an account up."""
+        command = RefillRequest(account.account_id, account.user_id, uuid4(), CHIPS)
+        await self.demo.desk.writer.submit(command)
+
+    async def be_busy(self) -> list[Account]:
+        """Let everything happen that can happen in a book; return its accounts."""
+        accounts = [await self.demo.account() for _ in range(3)]
+        for account in accounts:
+            for outcome in Outcome:
+                await self.trade(account, outcome)
+            await self.open(account)
+        first, second, third = accounts
+        await self.move(first, 5_000)
+        await self.move(first, -7_000)
+        await self.refill(second)
+        await self.end(await self.hold(third, 2_500), HoldState.POSTED)
+        await self.end(await self.hold(third, 2_600), HoldState.VOIDED)
+        await self.hold(third, 2_700)
+        await self.hold(third, 2_800, seconds=5)
+        self.demo.market.advance(6)
+        await self.demo.desk.writer.submit(ExpireHolds())
+        return accounts
+
+    def tamper(self, statements: str, **parameters: object) -> list[Any]:
+        """Change the book as its owner could; return the rows of the last statement, if any."""
+        with psycopg.connect(self.demo.owner) as connection:
+            cursor = connection.execute(statements, parameters)  # type: ignore[call-overload]
+            while cursor.nextset():
+                pass
+            return cursor.fetchall() if cursor.description else []

@@ -1,0 +1,120 @@
+"""The field rules of the contract: each broken one is named by its path."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from services.kit.errors import Failure
+from services.kit.reason import Reason
+from services.kit.validation import validate, violations_of
+from veritick.identity.v1.auth_service_pb2 import RegisterRequest
+from veritick.journal.v1.journal_service_pb2 import ListEventsRequest
+from veritick.quotes.v1.fixing_service_pb2 import BatchGetFixingsRequest, FixingPoint
+from veritick.settlement.v1.receipt_service_pb2 import GetReceiptRequest
+from veritick.trading.v1 import order_pb2
+from veritick.trading.v1.book_service_pb2 import Decision, ListDueOrdersRequest, SettleOrdersRequest
+
+ORDER = f"demo_{uuid4()}"
+NOON = Timestamp(seconds=1_795_435_200)
+
+
+def paths(message: Message) -> list[str]:
+    return [violation.field for violation in violations_of(message)]
+
+
+def due(**changes: Any) -> ListDueOrdersRequest:
+    fields: dict[str, Any] = {"book": "demo", "until": NOON}
+    return ListDueOrdersRequest(**(fields | changes))
+
+
+def settle(**changes: Any) -> SettleOrdersRequest:
+    fields: dict[str, Any] = {"order_id": ORDER, "outcome": order_pb2.Order.WIN}
+    return SettleOrdersRequest(book="demo", decisions=[Decision(**(fields | changes))])
+
+
+def fixings(*points: FixingPoint) -> BatchGetFixingsRequest:
+    return BatchGetFixingsRequest(points=points)
+
+
+POINT = FixingPoint(instrument="EURUSD", time=NOON)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        due(),
+        due(page_size=0),
+        due(page_size=10_000),
+        due(book="b" * 40, page_token="x" * 200),
+        settle(),
+        fixings(POINT),
+        fixings(*[POINT] * 1000),
+        GetReceiptRequest(order_id=ORDER),
+        GetReceiptRequest(order_id=ORDER.replace("demo", "real-1")),
+        ListEventsRequest(journal="demo", subject="payouts"),
+        ListEventsRequest(journal="demo", subject="payouts", after_sequence=0),
+        ListEventsRequest(journal="demo", subject="x", on_behalf_of_user_id=str(uuid4())),
+    ],
+    ids=lambda message: str(message)[:60],
+)
+def test_what_keeps_the_rules_passes(message: Message) -> None:
+    validate(message)
+
+
+@pytest.mark.parametrize(
+    ("message", "path"),
+    [
+        (due(book=""), "book"),
+        (due(book="b" * 41), "book"),
+        (ListDueOrdersRequest(book="demo"), "until"),
+        (due(page_size=-1), "page_size"),
+        (due(page_size=10_001), "page_size"),
+        (due(page_token="x" * 201), "page_token"),
+        (SettleOrdersRequest(book="demo"), "decisions"),
+        (settle(order_id=""), "decisions[0].order_id"),
+        (settle(order_id=str(uuid4())), "decisions[0].order_id"),
+        (settle(order_id=ORDER.upper()), "decisions[0].order_id"),
+        (settle(order_id=f"{ORDER}\n"), "decisions[0].order_id"),
+        (settle(outcome=0), "decisions[0].outcome"),
+        (settle(outcome=99), "decisions[0].outcome"),
+        (settle(void_reason=99), "decisions[0].void_reason"),
+        (fixings(*[POINT] * 1001), "points"),
+        (fixings(POINT, FixingPoint(instrument="EURUSD")), "points[1].time"),
+        (fixings(POINT, FixingPoint(instrument="eur", time=NOON)), "points[1].instrument"),
+        (fixings(FixingPoint(instrument="EURUSD\n", time=NOON)), "points[0].instrument"),
+        (ListEventsRequest(journal="demo", subject="x", after_sequence=-1), "after_sequence"),
+        (
+            ListEventsRequest(journal="demo", subject="x", on_behalf_of_user_id="me"),
+            "on_behalf_of_user_id",
+        ),
+        (RegisterRequest(email="nobody", password="correct horse battery"), "email"),
+        (RegisterRequest(email="a@b", password="correct horse battery"), "email"),
+        (RegisterRequest(email="a b@example.com", password="correct horse battery"), "email"),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+def test_what_breaks_a_rule_is_named(message: Message, path: str) -> None:
+    assert paths(message) == [path]
+    with pytest.raises(Failure) as refused:
+        validate(message)
+    assert refused.value.reason is Reason.INVALID_REQUEST
+    assert refused.value.message.startswith(path)
+
+
+def test_everything_broken_is_named_in_the_order_of_the_fields() -> None:
+    message = ListDueOrdersRequest(page_size=-1, page_token="x" * 201)
+    assert paths(message) == ["book", "until", "page_size", "page_token"]
+
+
+def test_a_refusal_names_at_most_twenty() -> None:
+    with pytest.raises(Failure) as refused:
+        validate(fixings(*[FixingPoint(instrument="EURUSD")] * 100))
+    named = [violation.field for violation in refused.value.violations]
+    assert named == [f"points[{number}].time" for number in range(20)]
+
+
+def test_too_long_a_list_is_not_searched() -> None:
+    assert paths(fixings(*[FixingPoint()] * 1001)) == ["points"]
