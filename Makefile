@@ -15,6 +15,9 @@ NODE_MODULES := clients/node_modules/.installed
 GROUPS := bootstrap runtime embedded dev browser
 export PATH := $(VENV)/bin:$(PATH)
 export PYTHONUNBUFFERED := 1
+# The machine's own certificate authorities count, as they do for pip.
+export UV_SYSTEM_CERTS := 1
+export NODE_USE_SYSTEM_CA := 1
 
 # ---- what people type ---------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ import psycopg
 import psycopg_pool
 import structlog
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.pq import TransactionStatus
+from psycopg.pq import PipelineStatus, TransactionStatus
 from sqlalchemy import NullPool
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -208,6 +208,10 @@ class Database:
             await self._pool.putconn(connection)
 
     async def _take_back(self, connection: "_PooledConnection") -> None:
+        if connection.info.pipeline_status != PipelineStatus.OFF:
+            # Its user was cancelled inside a pipeline, and answers are still on the line: the next
+            # one would take them for its own.
+            await connection.close()
         if connection.info.transaction_status in _OPEN:
             with suppress(psycopg.Error):
                 await connection.rollback()

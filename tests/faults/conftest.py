@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -51,6 +52,7 @@ class Experiment:
     world: World
     name: str
     random: Random
+    _cured_at: float | None = None
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     @asynccontextmanager
@@ -72,12 +74,18 @@ class Experiment:
         """Let somebody begin to listen now, until the load is over and checked."""
         return await self._stack.enter_async_context(listening(self.world, trader))
 
-    async def conclude(
-        self, load: Load, heard: Sequence[Heard] = (), recovery_seconds: float | None = None
-    ) -> None:
+    def cure(self) -> None:
+        """Note that what hurts is over now: recovery counts from here.
+
+        Without it, recovery is the longest time that traders had to wait for an order.
+        """
+        self._cured_at = time.monotonic()
+
+    async def conclude(self, load: Load, heard: Sequence[Heard]) -> None:
         """Write down what was seen, and check that all is well."""
-        if recovery_seconds is None:
-            recovery_seconds = load.tally.longest_wait_seconds
+        recovery_seconds = load.tally.longest_wait_seconds
+        if self._cured_at is not None:
+            recovery_seconds = load.tally.wait_seconds_after(self._cured_at)
         lost = len(checks.lost(self.world, load.tally))
         _REPORT.finding(self.name).add(load.tally, lost, recovery_seconds)
         await checks.assert_all_is_well(self.world, load.tally, heard)

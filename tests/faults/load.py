@@ -76,6 +76,10 @@ class Tally:
         pairs = zip(self._moments, self._moments[1:], strict=False)
         return max((later - earlier for earlier, later in pairs), default=0.0)
 
+    def wait_seconds_after(self, moment: float) -> float:
+        """How long after a moment, by the monotonic clock, the next order was acknowledged."""
+        return next((at - moment for at in self._moments if at >= moment), 0.0)
+
     def acknowledge(self, request_id: str, order_id: str) -> None:
         """Note that an order exists."""
         if self.acknowledged.setdefault(request_id, order_id) != order_id:
@@ -90,6 +94,7 @@ class Load:
     def __init__(
         self, channel: grpc.aio.Channel, traders: Sequence[Trader], random: Random
     ) -> None:
+        self.channel = channel
         self._stub = OrderServiceStub(channel)
         self._random = random
         self.traders = traders
@@ -184,12 +189,12 @@ async def trading(
     """Let new traders come to the book, at its own address or at another."""
     channels = Channels(world.operator_keys, SystemClock())
     async with channels.to("trading", address or world.ports.address("trading")) as channel:
-        accounts = AccountServiceStub(channel)
-        found = [await _newcomer(world, accounts) for _ in range(traders)]
+        found = [await _newcomer(world, channel) for _ in range(traders)]
         yield Load(channel, found, Random(seed))
 
 
-async def _newcomer(world: World, accounts: AccountServiceStub) -> Trader:
+async def _newcomer(world: World, channel: grpc.aio.Channel) -> Trader:
+    accounts = AccountServiceStub(channel)
     user_id = uuid4()
     request = OpenAccountsRequest(user_id=str(user_id))
     for attempt in range(_ATTEMPTS_MAX):

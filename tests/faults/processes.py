@@ -21,13 +21,20 @@ class Process:
     """
 
     def __init__(
-        self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        seed: int,
     ) -> None:
         self.name = name
         self.deaths = 0
         self._command = list(command)
         self._environment = dict(environment)
         self._log = log
+        self._seed = seed
+        self._lives = 0
         self._wanted = False
         self._process: subprocess.Popen[bytes] | None = None
         self._keeper: threading.Thread | None = None
@@ -86,10 +93,13 @@ class Process:
         self._await_keeper()
 
     def _begin(self) -> None:
+        # Another one for each life: not every life shall end at the same place.
+        seed = {"VERITICK_FAILPOINTS_SEED": str(self._seed + self._lives)}
+        self._lives += 1
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command,
-                env={**os.environ, **self._environment},
+                env={**os.environ, **self._environment, **seed},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -47,6 +47,7 @@ async def test_no_order_opens_on_a_market_that_says_nothing(
             assert len(load.tally.acknowledged) == opened
         finally:
             await command(world, "resume")
+            experiment.cure()
     assert outcomes(world, began)[VOID] > 0
 
 

@@ -37,6 +37,7 @@ async def test_every_backend_is_ended_again_and_again(world: World, experiment: 
             for _ in range(50):
                 await asyncio.to_thread(connection.execute, _BACKENDS)
                 await asyncio.sleep(0.1)
+        experiment.cure()
         await load.acknowledged_more(30)
 
 
@@ -45,6 +46,7 @@ async def test_the_database_cannot_be_reached(world: World, experiment: Experime
         for network in (Network.REFUSES, Network.SWALLOWS):
             with world.database.being(network):
                 await asyncio.sleep(4)
+            experiment.cure()
             await load.acknowledged_more(20)
 
 

@@ -1,6 +1,7 @@
 """However settlement dies, every order closes once, as it was decided, and has one receipt."""
 
 import asyncio
+from functools import partial
 
 import pytest
 
@@ -49,15 +50,17 @@ async def test_a_standby_settles_while_the_other_sleeps_and_then_wakes(
         async with experiment.under_load():
             for sleeper in (first, second):
                 sleeper.pause()
-                before = _receipts(world)
-                await until_true(
-                    lambda before=before: _receipts(world) > before + 40, "the other one settles"
-                )
+                enough = _receipts(world) + 40
+                await until_true(partial(_has_receipts, world, enough), "the other one settles")
                 sleeper.resume()
                 await asyncio.sleep(2)
     finally:
         first.resume()
         second.stop()
+
+
+def _has_receipts(world: World, count: int) -> bool:
+    return _receipts(world) >= count
 
 
 def _receipts(world: World) -> int:

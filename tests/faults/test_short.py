@@ -18,3 +18,10 @@ async def test_the_writer_dies_right_after_a_commit(world: World, experiment: Ex
         while trading.deaths == deaths:
             await asyncio.sleep(0.05)
         trading.restart(VERITICK_FAILPOINTS=None)
+
+
+async def test_every_part_dies_once(world: World, experiment: Experiment) -> None:
+    async with experiment.under_load() as (load, _):
+        for name in ("settlement", "valkey", "stream", "quotes", "trading"):
+            world.part(name).kill()
+            await load.acknowledged_more(20)

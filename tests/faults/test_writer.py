@@ -1,15 +1,21 @@
 """Whatever becomes of the process that writes a book, an order opens once or not at all."""
 
 import asyncio
+from functools import partial
+from uuid import UUID, uuid4
 
+import grpc
 import pytest
 
 from services.kit.errors import Failure
 from services.kit.reason import Reason
+from services.kit.status import failure_of
 from tests.faults import checks
 from tests.faults.conftest import Experiment
 from tests.faults.load import Load, trading
 from tests.faults.world import World, until, until_true
+from veritick.trading.v1.account_service_pb2 import OpenAccountsRequest
+from veritick.trading.v1.account_service_pb2_grpc import AccountServiceStub
 
 pytestmark = [pytest.mark.faults, pytest.mark.platform, pytest.mark.timeout(400)]
 
@@ -68,15 +74,22 @@ async def test_a_writer_that_slept_through_a_takeover_commits_nothing(
             async with trading(world, 0, traders=1, address=sleeper) as direct:
                 first.pause()
                 request = direct.request(direct.traders[0], seconds=30)
-                waiting = asyncio.ensure_future(direct.attempt(direct.traders[0], request, 120))
+                stranger = uuid4()
+                ordering = asyncio.ensure_future(direct.attempt(direct.traders[0], request, 120))
+                opening = asyncio.ensure_future(_open_account(direct, stranger))
                 await _lead_to_whoever_is_well(world)
                 await load.acknowledged_more(20)
                 first.resume()
                 with pytest.raises(Failure) as refused:
-                    await waiting
+                    await ordering
                 assert refused.value.reason in {Reason.UNAVAILABLE, Reason.MARKET_VIEW_STALE}
                 direct.tally.refused[request.request_id] = refused.value.reason
                 checks.assert_refused_moved_nothing(world, direct.tally)
+                # What asks nothing of the market comes as far as the fence.
+                with pytest.raises(Failure) as fenced:
+                    await opening
+                assert fenced.value.reason is Reason.UNAVAILABLE
+                assert not world.book("SELECT 1 FROM account WHERE user_id = %s", [stranger])
             second.stop()
             await _lead_to_whoever_is_well(world)
     finally:
@@ -99,7 +112,7 @@ async def test_many_traders_on_two_accounts(world: World, experiment: Experiment
     async with experiment.under_load(traders=2, at_once=64) as (load, _):
         world.part("trading").kill()
         await load.acknowledged_more(100)
-    assert max(load.tally.refused.values(), default="") in {"", "OPEN_ORDERS_LIMIT"} | _MARKET
+    assert set(load.tally.refused.values()) <= {Reason.OPEN_ORDERS_LIMIT, *_MARKET}
 
 
 async def test_a_clock_that_is_wrong_opens_nothing(world: World, experiment: Experiment) -> None:
@@ -109,22 +122,35 @@ async def test_a_clock_that_is_wrong_opens_nothing(world: World, experiment: Exp
         for seconds in (5, -5):
             part.restart(VERITICK_FAILPOINTS=f"clock=offset:{seconds}")
             await world.well("trading")
-            seen = _refusals(load, Reason.CLOCK_SKEWED)
+            refused = _refusals(load, Reason.CLOCK_SKEWED) + 20
             await until_true(
-                lambda seen=seen: _refusals(load, Reason.CLOCK_SKEWED) > seen + 20,
+                partial(_refused_more, load, Reason.CLOCK_SKEWED, refused),
                 "orders are refused for the clock",
             )
             opened = len(load.tally.acknowledged)
             await asyncio.sleep(2)
             assert len(load.tally.acknowledged) == opened
+        experiment.cure()
         part.restart(VERITICK_FAILPOINTS=None)
 
 
 _MARKET = {Reason.MARKET_VIEW_STALE, Reason.FEED_SILENT, Reason.TICK_TOO_OLD, Reason.CLOCK_SKEWED}
 
 
+async def _open_account(direct: Load, user_id: UUID) -> None:
+    request = OpenAccountsRequest(user_id=str(user_id))
+    try:
+        await AccountServiceStub(direct.channel).OpenAccounts(request, timeout=120)
+    except grpc.aio.AioRpcError as error:
+        raise failure_of(error) from error
+
+
 def _refusals(load: Load, reason: Reason) -> int:
     return list(load.tally.refused.values()).count(reason)
+
+
+def _refused_more(load: Load, reason: Reason, count: int) -> bool:
+    return _refusals(load, reason) > count
 
 
 async def _lead_to_whoever_is_well(world: World) -> None:

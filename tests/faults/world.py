@@ -105,6 +105,7 @@ class World:
                 self._command(runtime),
                 self._environment(runtime, replica),
                 self.home.logs / f"{name}.log",
+                SEED,
             )
         return self.parts[name]
 
@@ -138,7 +139,7 @@ class World:
             ("postgres", self.machine.cluster.command()),
             ("valkey", self.machine.valkey.command()),
         ):
-            self.parts[name] = Process(name, command, {}, self.home.logs / f"{name}.log")
+            self.parts[name] = Process(name, command, {}, self.home.logs / f"{name}.log", SEED)
             self.parts[name].start()
         asyncio.run(self.stores_answer())
 
@@ -172,7 +173,6 @@ class World:
         environment = topology.environment(self.machine, runtime)
         redis = quote(str(self._sockets["redis"] / "valkey.sock"), safe="/")
         environment["VERITICK_REDIS_URL"] = f"unix://{redis}?db=0"
-        environment["VERITICK_FAILPOINTS_SEED"] = str(SEED)
         if runtime in SERVICES:
             ports = self.replicas[replica]
             environment["VERITICK_LISTEN"] = ports.address(runtime)

@@ -166,7 +166,7 @@ async def test_the_service_cannot_rewrite_seals_or_what_was_held(books: Books) -
     ):
         async with books.demo.desk.book.database.raw() as connection:
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                await connection.execute(statement)  # type: ignore[call-overload]
+                await connection.execute(statement)
             await connection.rollback()
 
 

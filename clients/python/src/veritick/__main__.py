@@ -1,0 +1,128 @@
+"""`veritick export|verify`: take the receipts of a book home, and check them there.
+
+Exit codes of `verify`: 0 all is right, 1 something is not as it must be, 2 the file cannot be read
+as an export. Of `export`: 0 written, 1 not written. Both: 2 for wrong arguments.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from veritick.client import Veritick
+from veritick.errors import VeritickError
+from veritick.proof.export import Progress, describe, export
+from veritick.proof.file import Unreadable
+from veritick.proof.verify import Untrue, Verified, verify
+
+_UNTRUE, _UNREADABLE, _FAILED = 1, 2, 1
+_TELL_EVERY_SECONDS = 1.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command, and return its exit code."""
+    chosen = _parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = chosen.run
+    return run(chosen)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="veritick", description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    one = commands.add_parser("export", help="write the receipts of a book to a file")
+    one.add_argument("file", type=Path, help="where to; replaced when the export is complete")
+    one.add_argument("--url", default="http://127.0.0.1:8080", help="the platform (%(default)s)")
+    one.add_argument("--book", default="demo", help="the book (%(default)s)")
+    one.add_argument("--from", dest="first", type=_sequence, default=1, help="first receipt (1)")
+    one.add_argument(
+        "--to", dest="last", type=_sequence, help="at least up to here (all that is signed)"
+    )
+    one.set_defaults(run=_export)
+    other = commands.add_parser("verify", help="check an export, offline")
+    other.add_argument("file", type=Path)
+    other.add_argument("--key", help="id of the key that must have signed it")
+    other.set_defaults(run=_verify)
+    return parser
+
+
+def _sequence(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 2**63):
+        raise argparse.ArgumentTypeError(f"{text!r} is not the number of a receipt, from 1")
+    return int(text)
+
+
+def _export(chosen: argparse.Namespace) -> int:
+    try:
+        said = asyncio.run(_exported(chosen))
+    except (VeritickError, OSError) as error:
+        sys.stderr.write(f"veritick: {chosen.file} was not written: {error}\n")
+        return _FAILED
+    sys.stdout.write(f"{chosen.file}: {said}\n")
+    return 0
+
+
+async def _exported(chosen: argparse.Namespace) -> str:
+    async with Veritick.connect(chosen.url) as veritick:
+        checkpoint = await export(
+            veritick,
+            chosen.url,
+            chosen.book,
+            chosen.file,
+            first=chosen.first,
+            last=chosen.last,
+            progress=_progress(),
+        )
+    return describe(checkpoint)
+
+
+def _progress() -> Progress:
+    """Return what tells on stderr, now and then, how far it is."""
+    told = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        nonlocal told
+        if done == total or time.monotonic() - told >= _TELL_EVERY_SECONDS:
+            told = time.monotonic()
+            sys.stderr.write(f"{done} of {total} receipts\n")
+
+    return tell
+
+
+def _verify(chosen: argparse.Namespace) -> int:
+    try:
+        with chosen.file.open("rb") as file:
+            seen = verify(file, chosen.key)
+    except Untrue as untrue:
+        sys.stderr.write(f"{chosen.file}: {untrue}\n")
+        return _UNTRUE
+    except (Unreadable, OSError) as error:
+        sys.stderr.write(f"{chosen.file}: cannot be read: {error}\n")
+        return _UNREADABLE
+    sys.stdout.write(_summary(chosen.file, seen, named=chosen.key is not None))
+    return 0
+
+
+def _summary(path: Path, seen: Verified, *, named: bool) -> str:
+    outcomes = ", ".join(f"{count} {name}" for name, count in sorted(seen.outcomes.items()))
+    amounts = [
+        f"  stakes of {amount}, returned {seen.returned[currency]} {currency} in minor units"
+        for currency, amount in sorted(seen.staked.items())
+    ]
+    trust = "as asked" if named else "which this file itself names: compare it, or give --key"
+    lines = [
+        f"{path}: all is right",
+        f"  receipts {seen.first} to {seen.last} of the book {seen.book}: {outcomes}",
+        *amounts,
+        f"  signed at {seen.sign_time} by key {seen.key_id}, {trust}",
+    ]
+    if seen.first > 1:
+        lines.append(f"  what comes before receipt {seen.first} is not in this file")
+    return "".join(f"{line}\n" for line in lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

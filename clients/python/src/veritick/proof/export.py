@@ -1,0 +1,82 @@
+"""Exporting the receipts of a book, as far as their chain is signed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from pathlib import Path
+
+from veritick.client import Veritick
+from veritick.errors import VeritickError
+from veritick.proof.canonical import time_text
+from veritick.proof.file import Header, Writer, whole_or_nothing
+from veritick.settlement.v1.receipt_service_pb2 import (
+    Checkpoint,
+    GetCheckpointRequest,
+    GetCheckpointResponse,
+    ListReceiptsRequest,
+    ListReceiptsResponse,
+    Receipt,
+)
+
+_PAGE_SIZE = 200
+
+Progress = Callable[[int, int], None]
+"""Hears how many receipts were written, and of how many."""
+
+
+async def export(
+    veritick: Veritick,
+    platform: str,
+    book: str,
+    path: Path,
+    *,
+    first: int = 1,
+    last: int | None = None,
+    progress: Progress = lambda done, total: None,
+) -> Checkpoint:
+    """Write the receipts of a book from sequence `first` on, and return the signed head they reach.
+
+    They end at the first signed head that covers `last`, without which at the newest one: up to a
+    minute's receipts that are younger are not signed yet. `path` is replaced when the export is
+    complete, and left alone otherwise. `platform` is where it comes from, for people to read.
+    Raises VeritickError (CHECKPOINT_NOT_FOUND when nothing is signed so far) and OSError.
+    """
+    request = GetCheckpointRequest(book=book, sequence=max(first, last or first))
+    if last is None:
+        await veritick.call(request, GetCheckpointResponse)  # refuses what is not signed yet
+        request.sequence = 0
+    checkpoint = (await veritick.call(request, GetCheckpointResponse)).checkpoint
+    now = veritick.clock.now().isoformat(timespec="seconds")
+    with whole_or_nothing(path) as file:
+        writer = Writer(file)
+        writer.begin(Header(book, platform, now, first))
+        async with aclosing(receipts(veritick, book, first, checkpoint.sequence)) as found:
+            async for receipt in found:
+                writer.receipt(receipt)
+                progress(receipt.sequence - first + 1, checkpoint.sequence - first + 1)
+        writer.end(checkpoint)
+    return checkpoint
+
+
+async def receipts(
+    veritick: Veritick, book: str, first: int, last: int
+) -> AsyncGenerator[Receipt, None]:
+    """Yield the receipts of a book by sequence, both ends included, a page at a time."""
+    wanted = first
+    while wanted <= last:
+        size = min(_PAGE_SIZE, last - wanted + 1)
+        request = ListReceiptsRequest(book=book, after=wanted - 1, page_size=size)
+        page = (await veritick.call(request, ListReceiptsResponse)).receipts
+        if [receipt.sequence for receipt in page] != list(range(wanted, wanted + size)):
+            text = f"The platform did not show the receipts {wanted} to {wanted + size - 1}."
+            raise VeritickError("INTERNAL", text)
+        for receipt in page:
+            yield receipt
+        wanted += size
+
+
+def describe(checkpoint: Checkpoint) -> str:
+    """Return a signed head in words."""
+    when = time_text(checkpoint.sign_time)
+    return f"signed up to receipt {checkpoint.sequence} at {when} by key {checkpoint.key_id}"

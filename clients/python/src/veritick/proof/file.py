@@ -1,0 +1,181 @@
+"""How an export is written down: lines of JSON, each an object with one key that says its kind.
+
+    {"export": {"version": 1, "book": "demo", "platform": "https://…", "time": "…", "first": 1}}
+    {"receipt": {…}}            one line for each, in order of sequence, as REST shows it
+    {"end": {"receipts": 2, "checkpoint": {…}}}
+
+Every line ends with a line feed. `first` is the sequence of the first receipt; the checkpoint is
+the signed head at the last one, with the public key. Whatever is cut off is noticed, for the last
+line is missing then.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import IO, Any, TypeVar
+
+from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
+from google.protobuf.message import Message
+
+from veritick.settlement.v1.receipt_service_pb2 import Checkpoint, Receipt
+
+VERSION = 1
+_LINE_BYTES_MAX = 1 << 20
+M = TypeVar("M", bound=Message)
+
+
+class Unreadable(Exception):
+    """A file that is not an export which this program can read."""
+
+    def __init__(self, line: int, why: str) -> None:
+        super().__init__(f"line {line}: {why}")
+        self.line = line
+        self.why = why
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What an export says about itself; none of it proves anything."""
+
+    book: str
+    platform: str
+    time: str
+    first: int
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """What stands after the last receipt."""
+
+    receipts: int
+    checkpoint: Checkpoint
+
+
+Content = Header | Receipt | End
+
+
+class Writer:
+    """Writes an export, line by line."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        """Write to this file."""
+        self._file = file
+        self._receipts = 0
+
+    def begin(self, header: Header) -> None:
+        """Write the first line."""
+        self._line("export", {"version": VERSION, **asdict(header)})
+
+    def receipt(self, receipt: Receipt) -> None:
+        """Write a receipt."""
+        self._receipts += 1
+        self._line("receipt", _json(receipt))
+
+    def end(self, checkpoint: Checkpoint) -> None:
+        """Write the last line."""
+        self._line("end", {"receipts": self._receipts, "checkpoint": _json(checkpoint)})
+
+    def _line(self, kind: str, content: dict[str, Any]) -> None:
+        line = json.dumps({kind: content}, separators=(",", ":"), ensure_ascii=False)
+        self._file.write(line.encode() + b"\n")
+
+
+@contextmanager
+def whole_or_nothing(path: Path) -> Iterator[IO[bytes]]:
+    """Yield a file that takes the place of `path` once it is complete, and never before.
+
+    OSError when it cannot be written.
+    """
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        try:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            Path(file.name).chmod(0o644)
+            Path(file.name).replace(path)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
+
+
+def read(file: IO[bytes]) -> Iterator[tuple[int, Content]]:
+    """Yield the number and content of each line: a header, receipts, an end. Raises Unreadable."""
+    number, content = 0, None
+    while line := file.readline(_LINE_BYTES_MAX + 1):
+        number += 1
+        if isinstance(content, End):
+            raise Unreadable(number, "stands after the end of the export")
+        content = _content(number, line)
+        if isinstance(content, Header) is not (number == 1):
+            raise Unreadable(number, "is not the header of an export" if number == 1 else _TWICE)
+        yield number, content
+    if number == 0:
+        raise Unreadable(1, "the file is empty")
+    if not isinstance(content, End):
+        raise Unreadable(number + 1, "the end of the export is missing: the file is cut off")
+
+
+_TWICE = "is a second header"
+
+
+def _content(number: int, line: bytes) -> Content:
+    if len(line) > _LINE_BYTES_MAX:
+        raise Unreadable(number, f"is longer than {_LINE_BYTES_MAX} bytes")
+    if not line.endswith(b"\n"):
+        raise Unreadable(number, "is cut off")
+    try:
+        value = json.loads(line.decode(), object_pairs_hook=_object)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(number, f"is not JSON: {error}") from error
+    match value:
+        case {"export": dict(header), **others} if not others:
+            return _header(number, header)
+        case {"receipt": dict(receipt), **others} if not others:
+            return _message(number, receipt, Receipt)
+        case {"end": {"receipts": int(count), "checkpoint": dict(checkpoint)}, **others} if (
+            not others
+        ):
+            return End(count, _message(number, checkpoint, Checkpoint))
+    raise Unreadable(number, "is no line of an export")
+
+
+def _header(number: int, value: dict[str, Any]) -> Header:
+    if "version" in value and value["version"] != VERSION:
+        why = f"the export is of version {value['version']!r}, this program reads {VERSION}"
+        raise Unreadable(number, why)
+    match value:
+        case {
+            "version": int(),
+            "book": str(book),
+            "platform": str(platform),
+            "time": str(time),
+            "first": int(first),
+        } if first > 0:
+            return Header(book, platform, time, first)
+    raise Unreadable(number, "the header is not complete")
+
+
+def _message(number: int, value: dict[str, Any], kind: type[M]) -> M:
+    try:
+        return ParseDict(value, kind())
+    except (ParseError, ValueError, TypeError) as error:
+        raise Unreadable(number, f"is no {kind.__name__.lower()}: {error}") from error
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object, in which no name may stand twice: readers could disagree about it."""
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return value
+
+
+def _json(message: Message) -> dict[str, Any]:
+    value: dict[str, Any] = MessageToDict(message, always_print_fields_with_no_presence=True)
+    return value
