@@ -76,6 +76,7 @@ async def build(
             tasks[f"{name}: writer"] = desk.writer.run
             tasks[f"{name}: terms"] = desk.keep_terms
             tasks[f"{name}: holds"] = desk.keep_holds
+            tasks[f"{name}: payouts"] = desk.payouts.run
             tasks[f"{name}: jobs"] = JobRunner(desk.book.database, jobs(desk), clock).run
             tasks[f"{name}: users"] = follower.run
             if settings.redis_url:
@@ -151,7 +152,8 @@ def rules_of(name: str, book: BookSettings) -> BookRules:
         open_orders_max=book.open_orders_max,
         exposure_max=book.exposure_max_minor_units,
     )
-    return BookRules(kind, book.currency, chips, terms)
+    policy = book.payout_policy or ("win-rate" if kind == "REAL" else "fixed")
+    return BookRules(kind, book.currency, chips, terms, policy)
 
 
 def migrate(settings: Settings) -> None:

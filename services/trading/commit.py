@@ -261,6 +261,8 @@ class Writer:
                     await connection.set_autocommit(True)
                     await batch.load(connection)
                     return await batch.commit(commands, lost.on(connection))
+            except LeadershipLost:
+                break  # the writer that leads now can tell, by their ids
             except DatabaseUnavailable:
                 if attempt == _ATTEMPTS - 1:
                     break

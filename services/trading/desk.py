@@ -28,6 +28,8 @@ from services.trading.moving import (
     Transferring,
 )
 from services.trading.order import OrderRequest
+from services.trading.payout import POLICIES
+from services.trading.payouts import Payouts
 from services.trading.placing import Placing
 from services.trading.recording import Recorder
 from services.trading.setting_terms import SetTerms, SettingTerms
@@ -54,6 +56,9 @@ class BookRules:
 
     terms: TermsDefaults
 
+    payout_policy: str = "fixed"
+    """The name of one of payout.POLICIES."""
+
 
 class Desk:
     """Serves one book: reads, and the writer through which every change goes."""
@@ -79,6 +84,14 @@ class Desk:
         self._live_terms = TermsBook()
         self.writer = Writer(
             name, database, Leadership(database, "writer", clock, ids), self._batches(ids)
+        )
+        self.payouts = Payouts(
+            database=database,
+            writer=self.writer,
+            terms=self._live_terms,
+            market=market,
+            name=rules.payout_policy,
+            policy=POLICIES[rules.payout_policy],
         )
 
     def _batches(self, ids: Ids) -> Mapping[type, Batch]:

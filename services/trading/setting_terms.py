@@ -21,6 +21,8 @@ class SetTerms(NamedTuple):
 
     terms: Terms
     changed_by: str
+    inputs: str = "{}"
+    """What the change was calculated from, as JSON."""
 
 
 class SettingTerms:
@@ -55,7 +57,11 @@ class SettingTerms:
             return Failure(Reason.TERMS_CHANGED, "The terms have changed.", metadata=metadata)
         terms = command.terms._replace(version=version + 1)
         now = self._market.now()
-        stored = terms._asdict() | {"changed_by": command.changed_by, "changed_at": now}
+        stored = terms._asdict() | {
+            "changed_by": command.changed_by,
+            "changed_at": now,
+            "inputs": command.inputs,
+        }
         events = [self._wire.payout_changed(terms)]
         await self._recorder.record(transaction, [(INSERT_TERMS, stored)], [], events, now)
         self._terms.set(terms)

@@ -19,6 +19,9 @@ class BookSettings(DatabaseSettings):
     duration_seconds_min: int | None = Field(
         default=None, ge=1, description="shortest order; 60 in the real book, else 5"
     )
+    payout_policy: Literal["fixed", "win-rate"] | None = Field(
+        default=None, description="win-rate in the real book, else fixed"
+    )
     open_orders_max: int = Field(default=200, ge=1)
     exposure_max_minor_units: int = Field(default=100_000_000, ge=1)
 

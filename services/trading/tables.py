@@ -129,11 +129,12 @@ INSERT_TERMS: LiteralString = """
     INSERT INTO terms (instrument, version, currency, stake_min, stake_max, duration_seconds_min,
         duration_seconds_max, expiry_grid_minutes, expiry_cutoff_seconds, payout_bp,
         payout_fixed_bp, payout_min_bp, payout_max_bp, open_orders_max, exposure_max, changed_by,
-        changed_at)
+        changed_at, inputs)
     VALUES (%(instrument)s, %(version)s, %(currency)s, %(stake_min)s, %(stake_max)s,
         %(duration_seconds_min)s, %(duration_seconds_max)s, %(expiry_grid_minutes)s,
         %(expiry_cutoff_seconds)s, %(payout_bp)s, %(payout_fixed_bp)s, %(payout_min_bp)s,
-        %(payout_max_bp)s, %(open_orders_max)s, %(exposure_max)s, %(changed_by)s, %(changed_at)s)
+        %(payout_max_bp)s, %(open_orders_max)s, %(exposure_max)s, %(changed_by)s, %(changed_at)s,
+        %(inputs)s)
 """
 
 READ_ACCOUNTS: LiteralString = f"""

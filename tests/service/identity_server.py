@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import psycopg
 import pytest
-from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2 import HealthCheckRequest
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from pydantic import SecretStr
 

@@ -131,8 +131,8 @@ class World:
         await self.until("SELECT count(*) FROM receipt", count)
 
     @asynccontextmanager
-    async def settlement(self) -> AsyncIterator[Settlement]:
-        """Run settlement; leaving stops it wherever it is."""
+    async def settlement(self, **changes: Any) -> AsyncIterator[Settlement]:
+        """Run settlement, with other settings if told; leaving stops it wherever it is."""
         settings = Settings(
             mode="development",
             database_url=SecretStr(self.access.service),
@@ -140,6 +140,7 @@ class World:
             quotes_address=self.quotes_address,
             trading_address=self.trading_address,
             drain_seconds=0,
+            **changes,
         )
         channels = Channels(Keyring.load(self.keys, "edge"), SystemClock())
         async with (

@@ -272,7 +272,7 @@ async def test_the_service_cannot_rewrite_history(demo: Bench) -> None:
     ):
         async with demo.desk.book.database.raw() as connection:
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                await connection.execute(statement)  # type: ignore[call-overload]
+                await connection.execute(statement)
             await connection.rollback()
 
 

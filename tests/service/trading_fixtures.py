@@ -119,20 +119,22 @@ def request(account: Account, **changes: Any) -> OrderRequest:
     return OrderRequest(**(fields | changes))
 
 
-def desk_on(database: Database, market: Market, **terms: Any) -> Desk:
+def desk_on(database: Database, market: Market, *, policy: str = "fixed", **terms: Any) -> Desk:
     """Return a demo desk with default terms, some of them changed."""
-    rules = BookRules("DEMO", "USD", CHIPS, TermsDefaults(**terms))
+    rules = BookRules("DEMO", "USD", CHIPS, TermsDefaults(**terms), policy)
     # A lease lasts as long as it really does, however a test moves the market's time.
     return Desk("demo", rules, database, market.view, SystemClock(), uuid7)
 
 
 @asynccontextmanager
-async def bench(postgres: Postgres, *symbols: str, **terms: Any) -> AsyncIterator[Bench]:
+async def bench(
+    postgres: Postgres, *symbols: str, policy: str = "fixed", **terms: Any
+) -> AsyncIterator[Bench]:
     """Lend a desk that leads a new book."""
     market = Market(*symbols)
     with postgres.database("trading_demo") as access:
         async with Database(access.service, name="demo") as database:
-            desk = desk_on(database, market, **terms)
+            desk = desk_on(database, market, policy=policy, **terms)
             async with leading(desk):
                 yield Bench(desk, market, access.owner)
 

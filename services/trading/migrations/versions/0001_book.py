@@ -214,6 +214,7 @@ def _create_terms() -> None:
             open_orders_max       integer NOT NULL,
             exposure_max          bigint NOT NULL,
             changed_by            text NOT NULL,
+            inputs                jsonb NOT NULL DEFAULT '{}',
             changed_at            timestamptz NOT NULL,
             PRIMARY KEY (instrument, version)
         )

@@ -33,7 +33,7 @@ async def export(
     *,
     first: int = 1,
     last: int | None = None,
-    progress: Progress = lambda done, total: None,
+    progress: Progress | None = None,
 ) -> Checkpoint:
     """Write the receipts of a book from sequence `first` on, and return the signed head they reach.
 
@@ -42,11 +42,7 @@ async def export(
     complete, and left alone otherwise. `platform` is where it comes from, for people to read.
     Raises VeritickError (CHECKPOINT_NOT_FOUND when nothing is signed so far) and OSError.
     """
-    request = GetCheckpointRequest(book=book, sequence=max(first, last or first))
-    if last is None:
-        await veritick.call(request, GetCheckpointResponse)  # refuses what is not signed yet
-        request.sequence = 0
-    checkpoint = (await veritick.call(request, GetCheckpointResponse)).checkpoint
+    checkpoint = await _checkpoint(veritick, book, first, last)
     now = veritick.clock.now().isoformat(timespec="seconds")
     with whole_or_nothing(path) as file:
         writer = Writer(file)
@@ -54,7 +50,8 @@ async def export(
         async with aclosing(receipts(veritick, book, first, checkpoint.sequence)) as found:
             async for receipt in found:
                 writer.receipt(receipt)
-                progress(receipt.sequence - first + 1, checkpoint.sequence - first + 1)
+                if progress:
+                    progress(receipt.sequence - first + 1, checkpoint.sequence - first + 1)
         writer.end(checkpoint)
     return checkpoint
 
@@ -74,6 +71,15 @@ async def receipts(
         for receipt in page:
             yield receipt
         wanted += size
+
+
+async def _checkpoint(veritick: Veritick, book: str, first: int, last: int | None) -> Checkpoint:
+    request = GetCheckpointRequest(book=book, sequence=max(first, last) if last else 0)
+    checkpoint = (await veritick.call(request, GetCheckpointResponse)).checkpoint
+    if checkpoint.sequence < first:
+        text = f"The newest signed receipt of the book is {checkpoint.sequence}."
+        raise VeritickError("CHECKPOINT_NOT_FOUND", text)
+    return checkpoint
 
 
 def describe(checkpoint: Checkpoint) -> str:

@@ -1,0 +1,174 @@
+"""A batch gives exactly the results its orders would have had one by one, in order of arrival."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, NamedTuple
+from uuid import UUID, uuid4
+
+import pytest_asyncio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services.kit.errors import Failure
+from services.kit.values import Money
+from services.trading.auditor import Auditor
+from services.trading.book import Account
+from services.trading.commit import Batch, Transaction
+from services.trading.moving import OpenAccount
+from services.trading.order import Direction, OrderRequest, Outcome, VoidReason
+from services.trading.settling import Decision, SettleOrders
+from tests.service.trading_fixtures import Bench, bench, request
+from tests.stores import Postgres
+
+EXAMPLES = 100
+TOGETHER, ALONE = ("AAAUSD", "BBBUSD"), ("CCCUSD", "DDDUSD")
+"""The same two instruments twice, so that neither side's exposure meets the other's."""
+
+
+class Asked(NamedTuple):
+    """One order of an example. Accounts, ids and instruments are few, so that they meet."""
+
+    account: int
+    request: int
+    instrument: int
+    direction: Direction
+    stake: int
+    seconds: int
+    min_payout_bp: int | None
+
+
+orders = st.builds(
+    Asked,
+    account=st.integers(0, 2),
+    request=st.integers(0, 6),
+    instrument=st.integers(0, 1),
+    direction=st.sampled_from(Direction),
+    stake=st.sampled_from([99, 100, 101, 700, 1_000]),
+    seconds=st.sampled_from([1, 10]),
+    min_payout_bp=st.sampled_from([None, 8_500, 8_501]),
+)
+examples = st.tuples(
+    st.lists(orders, min_size=1, max_size=14),
+    st.lists(st.sampled_from([0, 100, 950, 2_500]), min_size=3, max_size=3),
+    st.integers(0, 14),
+)
+
+
+@pytest_asyncio.fixture
+async def demo(postgres: Postgres) -> AsyncIterator[Bench]:
+    limits = {"open_orders_max": 3, "exposure_max": 1_500}
+    async with bench(postgres, *TOGETHER, *ALONE, **limits) as lent:
+        yield lent
+        auditor = Auditor(lent.desk.book.database, lent.market.clock.now, None)
+        assert (await auditor.audit()).findings == []
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(example=examples)
+async def test_a_batch_equals_its_orders_one_by_one(demo: Bench, example: Any) -> None:
+    asked, chips, first = example
+    for symbol in (*TOGETHER, *ALONE):
+        demo.market.tick(10_000, symbol)
+    together = await accounts(demo, chips)
+    alone = await accounts(demo, chips)
+    batch = [command(item, together, TOGETHER) for item in asked]
+    answers = [
+        *await in_one_batch(demo, batch[:first]),
+        *await in_one_batch(demo, batch[first:]),
+    ]
+    singly = [await answer(demo, command(item, alone, ALONE)) for item in asked]
+    assert told(answers) == told(singly)
+    assert await money_of(demo, together) == await money_of(demo, alone)
+    await close(demo, [*answers, *singly])
+
+
+async def accounts(demo: Bench, chips: Sequence[int]) -> list[Account]:
+    """Open accounts with this much on them."""
+    opening = [OpenAccount(uuid4(), "USD", amount) for amount in chips]
+    return [await demo.desk.writer.submit(command) for command in opening]
+
+
+def command(asked: Asked, owners: Sequence[Account], symbols: Sequence[str]) -> OrderRequest:
+    """Return the order as one side asks for it."""
+    return request(
+        owners[asked.account],
+        request_id=UUID(int=asked.request),
+        instrument=symbols[asked.instrument],
+        direction=asked.direction,
+        stake=Money(asked.stake, "USD"),
+        duration_seconds=asked.seconds,
+        min_payout_bp=asked.min_payout_bp,
+    )
+
+
+async def in_one_batch(demo: Bench, commands: Sequence[OrderRequest]) -> list[Any]:
+    """Place orders in one commit, and see that it was one."""
+    if not commands:
+        return []
+    placing = demo.desk.writer._batches[OrderRequest]
+    sizes: list[int] = []
+    demo.desk.writer._batches = {
+        **demo.desk.writer._batches,
+        OrderRequest: Counted(placing, sizes),
+    }
+    waiting = (answer(demo, command) for command in commands)
+    answers = await asyncio.gather(*waiting)
+    demo.desk.writer._batches = {**demo.desk.writer._batches, OrderRequest: placing}
+    assert sizes == [len(commands)]
+    return answers
+
+
+class Counted:
+    """A batch that notes how many commands share a commit."""
+
+    def __init__(self, batch: Batch, sizes: list[int]) -> None:
+        self.kind, self.size_max = batch.kind, batch.size_max
+        self.load = batch.load
+        self._batch = batch
+        self._sizes = sizes
+
+    async def commit(self, commands: Sequence[Any], transaction: Transaction) -> Sequence[object]:
+        self._sizes.append(len(commands))
+        return await self._batch.commit(commands, transaction)
+
+
+async def answer(demo: Bench, asked: OrderRequest) -> Any:
+    try:
+        return await demo.desk.writer.submit(asked)
+    except Failure as failure:
+        return failure
+
+
+def told(answers: Sequence[Any]) -> list[object]:
+    """Return answers without what differs between the sides: ids of accounts and orders."""
+    seen: dict[UUID, int] = {}
+    return [_told(item, seen) for item in answers]
+
+
+def _told(item: Any, seen: dict[UUID, int]) -> object:
+    if isinstance(item, Failure):
+        details = {key: value for key, value in item.metadata.items() if key != "instrument"}
+        return item.reason, details
+    order = item.booked.order
+    nth = seen.setdefault(order.order_id, len(seen))
+    return nth, item.replay, order.request_id, order.direction, order.stake, order.expires_at
+
+
+async def money_of(demo: Bench, owners: Sequence[Account]) -> list[tuple[int, int]]:
+    now = [await demo.now(owner) for owner in owners]
+    return [(account.posted, account.open_orders) for account in now]
+
+
+async def close(demo: Bench, answers: Sequence[Any]) -> None:
+    """Close what was opened, so that the next example begins without exposure."""
+    opened = {item.booked.order.order_id for item in answers if not isinstance(item, Failure)}
+    decisions = [Decision(key, Outcome.VOID, VoidReason.NO_TICK, None) for key in opened]
+    if decisions:
+        await demo.desk.writer.submit(SettleOrders(decisions))
