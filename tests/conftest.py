@@ -34,5 +34,10 @@ def valkey(stores_folder: Path) -> Iterator[ValkeyServer]:
 @pytest.fixture(scope="session")
 def platform() -> Iterator[Platform]:
     """The whole platform as separate processes, shared by all tests that only use it."""
-    with running_platform() as platform:
+    with running_platform(environment={"VERITICK_SIGN_EVERY_SECONDS": "2"}) as platform:
         yield platform
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave the browser for the end: driving it keeps this process's event loop to itself."""
+    items.sort(key=lambda item: "tests/browser/" in item.nodeid)

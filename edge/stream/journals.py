@@ -30,6 +30,14 @@ from services.kit.reason import Reason
 _log = structlog.stdlib.get_logger()
 
 
+class Interrupted(Failure):
+    """A replay was cut short: its listener has been sent everything up to `after`."""
+
+    def __init__(self, failure: Failure, after: int) -> None:
+        super().__init__(failure.reason, failure.message, metadata=failure.metadata)
+        self.after = after
+
+
 class _Filled(Enum):
     """What one answer of the journal brought of what was missing."""
 
@@ -78,7 +86,8 @@ class Journals:
     ) -> Topic:
         """Send a listener what happened after a sequence, then what happens, until `unfollow`.
 
-        Failure UNKNOWN_CHANNEL, UNAVAILABLE or DEADLINE_EXCEEDED, and then nothing is followed.
+        Failure UNKNOWN_CHANNEL, UNAVAILABLE or DEADLINE_EXCEEDED, and then nothing is followed;
+        when it is Interrupted, another attempt goes on after what was sent already.
         """
         topic = self._hold(channel)
         try:
@@ -161,9 +170,13 @@ class Journals:
             cursor = await self._send_page(topic, page, cursor, listener)
             if cursor >= page.last and topic.join(listener, cursor):
                 return
-            page = await self._source.list_events(topic.channel, cursor, user_id)
+            try:
+                page = await self._source.list_events(topic.channel, cursor, user_id)
+            except Failure as failure:
+                raise Interrupted(failure, cursor) from failure
             topic.learn(page.last)
-        raise Failure(Reason.UNAVAILABLE, "The channel moves faster than it can be replayed.")
+        too_fast = "The channel moves faster than it can be replayed."
+        raise Interrupted(Failure(Reason.UNAVAILABLE, too_fast), cursor)
 
     async def _send_page(self, topic: Topic, page: Page, cursor: int, listener: Listener) -> int:
         name = topic.channel.name

@@ -14,7 +14,7 @@ from edge.stream.allowance import Allowance
 from edge.stream.channel import Channel, JournalChannel, parse_channel
 from edge.stream.connection import SESSION_ENDED, StreamConnection
 from edge.stream.event import JournalEvent
-from edge.stream.journals import Journals
+from edge.stream.journals import Interrupted, Journals
 from edge.stream.market import Market
 from edge.stream.metrics import REFUSED, SUBSCRIPTIONS
 from edge.stream.neighbours import unknown_channel
@@ -79,8 +79,10 @@ class Hubs:
 class Subscription:
     """A channel that a socket follows, or is about to."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, after: int | None) -> None:
         self.channel = channel
+        self.after = after
+        """What the socket has already; None: it wants nothing of the past."""
         self.opening: asyncio.Task[None] | None = None
         self.topic: Topic | None = None
         self.open = False
@@ -170,9 +172,9 @@ class Session:
             return
         if len(self._subscriptions) >= self._limits.subscriptions_max:
             raise _about(name, _too_many(self._limits.subscriptions_max))
-        subscription = self._subscriptions[name] = Subscription(channel)
+        subscription = self._subscriptions[name] = Subscription(channel, after)
         SUBSCRIPTIONS.inc()
-        subscription.opening = asyncio.create_task(self._open(subscription, after))
+        subscription.opening = asyncio.create_task(self._open(subscription))
 
     def _confirm(self, subscription: Subscription) -> None:
         """Answer a second subscription; one that is still opening will be answered anyway."""
@@ -186,11 +188,11 @@ class Session:
             return (subscription.topic and subscription.topic.sequencer.last) or 0
         return self._hubs.market.sequence(channel)
 
-    async def _open(self, subscription: Subscription, after: int | None) -> None:
+    async def _open(self, subscription: Subscription) -> None:
         """Follow a channel; while its owner is away, say so once and try again."""
         attempt = 0
         try:
-            while not await self._tried(subscription, after, attempt):
+            while not await self._tried(subscription, attempt):
                 delay = min(_RETRY_SECONDS * 2 ** min(attempt, 10), _RETRY_SECONDS_MAX)
                 await asyncio.sleep(delay * self._hubs.random.uniform(0.5, 1.0))
                 attempt += 1
@@ -200,10 +202,12 @@ class Session:
         except ConnectionClosed:
             self._drop(subscription)
 
-    async def _tried(self, subscription: Subscription, after: int | None, attempt: int) -> bool:
+    async def _tried(self, subscription: Subscription, attempt: int) -> bool:
         try:
-            await self._follow(subscription, after)
+            await self._follow(subscription)
         except Failure as failure:
+            if isinstance(failure, Interrupted):
+                subscription.after = failure.after
             if not reason_rule(failure.reason).retryable:
                 raise
             if attempt == 0:
@@ -213,11 +217,11 @@ class Session:
         subscription.open = True
         return True
 
-    async def _follow(self, subscription: Subscription, after: int | None) -> None:
+    async def _follow(self, subscription: Subscription) -> None:
         channel, user_id = subscription.channel, self._bearer.user_id if self._bearer else ""
         if isinstance(channel, JournalChannel):
             subscription.topic = await self._hubs.journals.follow(
-                channel, user_id, after, self._connection
+                channel, user_id, subscription.after, self._connection
             )
         else:
             await self._hubs.market.follow(channel, self._connection)

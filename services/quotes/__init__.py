@@ -18,7 +18,8 @@ What always holds:
 - One ingestor is live; one that lost its lead commits nothing. Others stand by.
 
 Climb in this order: the pure rules (`instrument`, `session`, `tick`, `candle`, `fixing`, `packet`,
-`history`), the storage (`record`, `ticks`, `candles`, `instruments`, `fixings`, `partitions`), the
-flow (`feeds`, `timeline`, `ingest`, `market`, `herald`, `publish`, `past`), the faces (`rpc`,
-`wire`), and `app`. `simulator` is somebody else's market data server: a process of its own.
+`binance`, `history`), the storage (`record`, `ticks`, `candles`, `instruments`, `fixings`,
+`partitions`), the flow (`protocol`, `feeds`, `timeline`, `ingest`, `market`, `herald`, `publish`,
+`past`), the faces (`rpc`, `wire`), and `app`. `simulator` is somebody else's market data server: a
+process of its own.
 """

@@ -21,6 +21,7 @@ from services.kit.process import Application
 from services.kit.relay import Relay
 from services.kit.tokens import Keyring
 from services.quotes import wire
+from services.quotes.binance import Binance
 from services.quotes.candles import CandleRetention, Candles
 from services.quotes.catalogue import Catalogue
 from services.quotes.feeds import WebSocketFeed
@@ -29,8 +30,10 @@ from services.quotes.herald import Herald
 from services.quotes.ingest import Habits, Ingestor
 from services.quotes.instruments import LEADERSHIP
 from services.quotes.market import LiveMarket
+from services.quotes.packet import Veritick
 from services.quotes.partitions import Retention
 from services.quotes.past import PastMaker
+from services.quotes.protocol import FeedProtocol
 from services.quotes.publish import Publisher
 from services.quotes.rpc import FixingFace, InstrumentFace, MarketDataFace
 from services.quotes.seed import seed_instruments
@@ -43,6 +46,7 @@ from veritick.quotes.v1.instrument_service_pb2_grpc import add_InstrumentService
 from veritick.quotes.v1.market_data_service_pb2_grpc import add_MarketDataServiceServicer_to_server
 
 JOURNAL = "quotes"
+_PROTOCOLS: dict[str, FeedProtocol] = {"veritick": Veritick(), "binance": Binance()}
 
 
 def migrate(settings: Settings) -> None:
@@ -69,7 +73,8 @@ async def build(
             lambda stored: wire.tick_messages(stored, market),
             lambda watermark: wire.watermark_message(watermark, clock),
         )
-        feed = WebSocketFeed(settings.feed_url, clock, Random())  # noqa: S311  spreads load
+        protocol = _PROTOCOLS[settings.feed_protocol]
+        feed = WebSocketFeed(protocol, settings.feed_url, clock, Random())  # noqa: S311  spreads load
         habits = Habits(
             gather=timedelta(milliseconds=settings.gather_milliseconds),
             heed_recordings=settings.mode == "development",
@@ -119,7 +124,8 @@ class _Leader:
     async def lead(self, term: Term) -> None:
         """Do it all for a term."""
         if self.settings.seed:
-            await self.catalogue.seed(seed_instruments())
+            currency = _PROTOCOLS[self.settings.feed_protocol].crypto_quote_currency
+            await self.catalogue.seed(seed_instruments(currency))
         await together(
             self.ingestor.lead(term),
             self.herald.announce(term),

@@ -22,7 +22,7 @@ from services.quotes.candle import HOUR, MINUTE, Candle, start_of
 from services.quotes.catalogue import Catalogue
 from services.quotes.feeds import Feed
 from services.quotes.market import LiveMarket, Ticks, Watermark
-from services.quotes.packet import Complaint, MalformedPacket, Quote, Welcome, parse_packet
+from services.quotes.packet import Complaint, MalformedPacket, Packet, Quote, Welcome
 from services.quotes.record import Batch, Record, Run
 from services.quotes.timeline import Timeline, Vigil, forming_candles, minute_of
 from services.quotes.together import together
@@ -131,15 +131,15 @@ class Ingestor:
             self._gap = self._gap or lost
         return self._gap
 
-    def _hear(self, frame: str | bytes) -> None:
-        """Take one frame of the feed. Whatever it holds, this goes on."""
+    def _hear(self, packet: Packet) -> None:
+        """Take one packet of the feed. Whatever it holds, this goes on."""
         now = self._clock.now()
         timeline = None if self._lost() else self._timeline
         try:
-            packet = parse_packet(frame)
             if isinstance(packet, Welcome):
                 self._greet(packet)
             elif isinstance(packet, Complaint):
+                metrics.COMPLAINTS.inc()
                 _log.warning("the feed complains", message=packet.message)
             elif isinstance(packet, Quote) and timeline and not timeline.add(packet, now):
                 metrics.UNLISTED.inc()
@@ -193,7 +193,8 @@ class Ingestor:
                 forming = forming_candles(recent, candles.hour_so_far(minutes, last))
         last_ticks = [head.last_tick for head in heads.values() if head.last_tick]
         self._market.begin(last_ticks, forming)
-        return Timeline(run.start_time, self._market.instruments(), heads, forming)
+        instruments = self._market.instruments()
+        return Timeline(run.start_time, instruments, heads, forming, self._feed.stream_of)
 
     async def _go_on(self, term: Term, run: Run, timeline: Timeline) -> str:
         """Store batch after batch; return why the run ends."""

@@ -5,6 +5,7 @@ from prometheus_client import Counter, Gauge, Histogram
 TICKS = Counter("veritick_quotes_ticks_total", "Ticks stored")
 LATE = Counter("veritick_quotes_late_ticks_total", "Ticks whose source time lagged too much")
 MALFORMED = Counter("veritick_quotes_malformed_packets_total", "Packets skipped as malformed")
+COMPLAINTS = Counter("veritick_quotes_feed_complaints_total", "Requests the feed refused")
 UNLISTED = Counter("veritick_quotes_unlisted_quotes_total", "Quotes of symbols nobody lists")
 GAPS = Counter("veritick_quotes_gaps_total", "Times that market time was lost", ["reason"])
 FEED_CONNECTED = Gauge("veritick_quotes_feed_connected", "1 while the feed is connected")

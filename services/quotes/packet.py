@@ -1,6 +1,6 @@
-"""What a market data server sends, read with suspicion.
+"""Packets: what a market data server says, and the protocol of our own kind of server.
 
-The protocol is JSON, one object a frame:
+What comes from outside is read with suspicion. Our protocol is JSON, one object a frame:
 
 - `{"type": "tick", "symbol": "EURUSD", "price": "1.08345", "time": "2026-11-23T18:40:00.123456Z"}`
   where the price is decimal text and the time, which may be missing, is the source's own;
@@ -9,15 +9,19 @@ The protocol is JSON, one object a frame:
   recording, and therefore know no trading hours;
 - `{"type": "error", "message": "…"}`.
 
-Types that are not known are heard and ignored, so that a server may learn new ones.
+Types that are not known are heard and ignored, so that a server may learn new ones. It is asked
+with `{"op": "subscribe", "symbols": ["EURUSD"]}`, and `unsubscribe` likewise.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import orjson
 
+_FRAME_LENGTH_MAX = 64 * 1024
 _PRICE_LENGTH_MAX = 40
+_SYMBOLS_PER_REQUEST = 500
 _SYMBOL_LENGTH_MAX = 40
 
 
@@ -32,6 +36,8 @@ class Quote:
     symbol: str
     price: str
     source_time: datetime | None
+    number: int | None = None
+    """The source's own, rising with every price of the symbol; None when it gives none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +59,65 @@ class Complaint:
     message: str
 
 
-Packet = Quote | Heartbeat | Welcome | Complaint
-_HEARTBEAT = Heartbeat()
+@dataclass(frozen=True, slots=True)
+class Farewell:
+    """The source is about to go, and wants us to connect anew."""
+
+
+Packet = Quote | Heartbeat | Welcome | Complaint | Farewell
+HEARTBEAT = Heartbeat()
+
+
+class Veritick:
+    """The protocol of our own kind of market data server."""
+
+    crypto_quote_currency = "USD"
+    streams_max = 5000
+    pause_seconds = 0.0
+    probe_seconds = None
+    pings_count = False
+
+    def url(self, base: str) -> str:
+        """Return where to connect."""
+        return base
+
+    def stream_of(self, feed_symbol: str) -> str | None:
+        """Return what packets call a symbol: just so."""
+        return feed_symbol
+
+    def conversation(self) -> "VeritickConversation":
+        """Begin to talk on a new connection."""
+        return VeritickConversation()
+
+
+class VeritickConversation:
+    """What is said on one connection; it needs no memory."""
+
+    def requests(self, unwanted: frozenset[str], wanted: frozenset[str]) -> Iterator[str]:
+        """Yield what to send so that streams stop and begin."""
+        for operation, symbols in (("unsubscribe", unwanted), ("subscribe", wanted)):
+            for part in parts_of(symbols, _SYMBOLS_PER_REQUEST):
+                yield orjson.dumps({"op": operation, "symbols": part}).decode()
+
+    def probe(self) -> str:
+        """Return a question that has an answer."""
+        return orjson.dumps({"op": "subscribe", "symbols": []}).decode()
+
+    def read(self, frame: str | bytes) -> Packet:
+        """Return what a frame says. Errors: MalformedPacket."""
+        return parse_packet(frame)
+
+
+def parts_of(streams: frozenset[str], size: int) -> Iterator[list[str]]:
+    """Yield streams in order, no more than `size` at a time."""
+    ordered = sorted(streams)
+    for start in range(0, len(ordered), size):
+        yield ordered[start : start + size]
 
 
 def parse_packet(frame: str | bytes) -> Packet:
     """Return what a frame says. Errors: MalformedPacket."""
-    try:
-        data = orjson.loads(frame)
-    except orjson.JSONDecodeError as error:
-        raise MalformedPacket("not JSON") from error
-    if not isinstance(data, dict):
-        raise MalformedPacket("not an object")
+    data = json_object(frame)
     match data.get("type"):
         case "tick":
             return _quote(data)
@@ -73,9 +126,22 @@ def parse_packet(frame: str | bytes) -> Packet:
         case "error":
             return Complaint(str(data.get("message", ""))[:200])
         case str():
-            return _HEARTBEAT
+            return HEARTBEAT
         case _:
             raise MalformedPacket("no type")
+
+
+def json_object(frame: str | bytes) -> dict[str, object]:
+    """Return the JSON object that a frame is. Errors: MalformedPacket."""
+    if len(frame) > _FRAME_LENGTH_MAX:
+        raise MalformedPacket("too long")
+    try:
+        data = orjson.loads(frame)
+    except orjson.JSONDecodeError as error:
+        raise MalformedPacket("not JSON") from error
+    if not isinstance(data, dict):
+        raise MalformedPacket("not an object")
+    return data
 
 
 def _quote(data: dict[str, object]) -> Quote:

@@ -6,6 +6,7 @@ from services.quotes.instrument import Definition
 from services.quotes.session import AROUND_THE_CLOCK, MINUTES_PER_DAY, Holiday, Schedule, Window
 
 _HOUR = 60
+_USD = "USD"
 _NEW_YORK = "America/New_York"
 
 
@@ -96,8 +97,11 @@ _GAP = 10
 """Positions lie apart, so that another instrument fits between two."""
 
 
-def seed_instruments() -> list[Definition]:
-    """Return the instruments of a new platform; the first one is the default."""
+def seed_instruments(crypto_quote_currency: str = _USD) -> list[Definition]:
+    """Return the instruments of a new platform; the first one is the default.
+
+    The feed may quote crypto in something that only stands for the dollar, such as USDT.
+    """
     rows = [(symbol, name, "CRYPTO", scale, AROUND_THE_CLOCK) for symbol, name, scale in _CRYPTO]
     rows += [(symbol, name, "FX", scale, FX_WEEK) for symbol, name, scale in _FX]
     rows += _OTHERS
@@ -107,7 +111,9 @@ def seed_instruments() -> list[Definition]:
             display_name=name,
             asset_class=asset_class,
             price_scale=scale,
-            feed_symbol=symbol,
+            feed_symbol=symbol.removesuffix(_USD) + crypto_quote_currency
+            if asset_class == "CRYPTO"
+            else symbol,
             schedule=schedule,
             position=(place + 1) * _GAP,
         )

@@ -1,5 +1,7 @@
 """What quotes is told by its environment."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from services.kit.settings import DatabaseSettings, ServiceSettings
@@ -12,6 +14,9 @@ class Settings(ServiceSettings, DatabaseSettings):
         default="ws://127.0.0.1:7000",
         pattern=r"^wss?://",
         description="the market data server",
+    )
+    feed_protocol: Literal["veritick", "binance"] = Field(
+        default="veritick", description="what the market data server speaks"
     )
     seed: bool = Field(default=True, description="add the usual instruments to an empty database")
     gather_milliseconds: int = Field(

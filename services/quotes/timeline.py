@@ -4,7 +4,7 @@ Times come from the clock and only go forward: a watermark W is the clock at a c
 is stamped after the cut is later than W, even if the clock stands still or steps back a little.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -80,12 +80,17 @@ class Timeline:
         instruments: Iterable[Instrument],
         heads: Mapping[int, Head],
         forming: Mapping[tuple[int, int], Candle],
+        stream_of: Callable[[str], str | None] = str,
     ) -> None:
-        """Begin after `start`, going on from each instrument's head and candles in progress."""
+        """Begin after `start`, going on from each instrument's head and candles in progress.
+
+        `stream_of` tells what packets call a feed symbol.
+        """
         self._floor = start
         self._heads = heads
         self._forming = forming
-        self._by_feed_symbol: dict[str, list[_Series]] = {}
+        self._stream_of = stream_of
+        self._by_stream: dict[str, list[_Series]] = {}
         self._series: dict[int, _Series] = {}
         self._ticks: list[Tick] = []
         self._finished: list[tuple[int, int, Candle]] = []
@@ -95,13 +100,13 @@ class Timeline:
 
     def follow(self, instruments: Iterable[Instrument]) -> None:
         """Take over what instruments are now; their numbering goes on."""
-        self._by_feed_symbol = {}
+        self._by_stream = {}
         for instrument in instruments:
             series = self._series.get(instrument.id) or self._new_series(instrument)
             series.instrument = instrument
             self._series[instrument.id] = series
-            feed_symbol = instrument.definition.feed_symbol
-            self._by_feed_symbol.setdefault(feed_symbol, []).append(series)
+            if stream := self._stream_of(instrument.definition.feed_symbol):
+                self._by_stream.setdefault(stream, []).append(series)
 
     def _new_series(self, instrument: Instrument) -> _Series:
         head = self._heads.get(instrument.id) or Head()
@@ -124,7 +129,7 @@ class Timeline:
 
         Errors: MalformedPacket when the price is none.
         """
-        following = self._by_feed_symbol.get(quote.symbol, ())
+        following = self._by_stream.get(quote.symbol, ())
         for series in following:
             price = _price(quote.price, series.instrument.definition.price_scale)
             time = max(now, series.time + _INSTANT, self._floor + _INSTANT)

@@ -89,6 +89,9 @@ class Walk:
         """Begin after `head`, and in the journal after `position`."""
         self.head = head
         self.entries = 0
+        self.unfixed = 0
+        """Closed orders whose fixings nobody could be asked for."""
+
         self.balances: dict[UUID, int] = {}
         self._snapshot = snapshot
         self._findings = findings
@@ -206,6 +209,7 @@ class Walk:
 
     async def _check_fixings(self, closed: Sequence[BookedOrder]) -> None:
         if self._fixings is None:
+            self.unfixed += len(closed)
             return
         points = [Point(item.order.instrument, item.order.expires_at) for item in closed]
         distinct = list(dict.fromkeys(points))

@@ -110,8 +110,8 @@ class Auditor:
             walk.entries,
             reached[0],
         )
-        if fixings is None:
-            report.unchecked["I6"] = "there is no quotes to ask for fixings"
+        if walk.unfixed:
+            report.unchecked["I6"] = f"no quotes to ask for the fixings of {walk.unfixed} orders"
         mark = Mark(walk.head.seal_id, walk.head.hash, walk.head.last_entry_id, *reached[1:])
         return report, mark
 

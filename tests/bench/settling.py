@@ -71,15 +71,16 @@ WHERE a.account_id = won.account_id;
 INSERT INTO entry (entry_id, seal_id, transfer_id, kind, account_id, contra_account_id, amount,
     currency, balance, order_id, time)
 SELECT nextval('bench_position'), 0, moved.* FROM (
-SELECT transfer_id, 7, '00000000-0000-0000-0000-000000000002',
-       '00000000-0000-0000-0000-000000000001', stake, currency, NULL::bigint, order_id, now()
+SELECT transfer_id, 7, '00000000-0000-0000-0000-000000000002'::uuid,
+       '00000000-0000-0000-0000-000000000001'::uuid, stake, currency, NULL::numeric, order_id, now()
 FROM decided WHERE outcome = 2
 UNION ALL
-SELECT transfer_id, 8, '00000000-0000-0000-0000-000000000001',
-       '00000000-0000-0000-0000-000000000002', returned - stake, currency, NULL::bigint, order_id, now()
+SELECT transfer_id, 8, '00000000-0000-0000-0000-000000000001'::uuid,
+       '00000000-0000-0000-0000-000000000002'::uuid, returned - stake, currency, NULL, order_id,
+       now()
 FROM decided WHERE outcome = 1
 UNION ALL
-SELECT transfer_id, 4, account_id, '00000000-0000-0000-0000-000000000001', returned, currency,
+SELECT transfer_id, 4, account_id, '00000000-0000-0000-0000-000000000001'::uuid, returned, currency,
        1000000000 + sum(returned) OVER (PARTITION BY account_id ORDER BY order_id), order_id, now()
 FROM decided WHERE outcome = 1) moved;
 INSERT INTO book_statistics AS s

@@ -147,7 +147,7 @@ async def assert_heard_all(world: World, heard: Heard) -> None:
         assert time.monotonic() < deadline, f"heard only {heard} of {len(whole)}"
         await asyncio.sleep(0.1)
     assert heard.lost == []
-    assert heard.sequences == whole
+    assert heard.sequences == whole, f"not once and in order: {heard} of {len(whole)}"
 
 
 async def _whole_story(world: World, trader: Trader) -> list[int]:

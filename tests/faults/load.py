@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from services.kit.clock import SystemClock
 from services.kit.errors import Failure
 from services.kit.reason import Reason
 from services.kit.status import failure_of
-from tests.faults.world import World
+from tests.faults.world import WELL_SECONDS, World
 from veritick.trading.v1.account_service_pb2 import OpenAccountsRequest
 from veritick.trading.v1.account_service_pb2_grpc import AccountServiceStub
 from veritick.trading.v1.order_pb2 import DOWN, UP, Order
@@ -32,7 +33,6 @@ INSTRUMENT = "BTCUSD"
 STAKE = 100
 DEADLINE_SECONDS = 3.0
 _PAUSE_SECONDS = 0.05
-_ATTEMPTS_MAX = 600
 _INDEFINITE = {
     Reason.UNAVAILABLE,
     Reason.OUTCOME_UNKNOWN,
@@ -64,6 +64,10 @@ class Tally:
     doubles: int = 0
     """How often the same id was answered with another order."""
     _moments: list[float] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        refused = dict(Counter(self.refused.values()))
+        return f"{len(self.acknowledged)} orders, {refused} refused, {len(self.unknown)} unknown"
 
     @property
     def orders(self) -> int:
@@ -114,6 +118,9 @@ class Load:
                 group.create_task(self._trade(trader, pause_seconds))
             try:
                 yield self.tally
+            except BaseException as error:
+                error.add_note(f"until then: {self.tally}")
+                raise
             finally:
                 self._stopping = True
         await self.ask_about_unknown()
@@ -127,12 +134,12 @@ class Load:
         for trader, request in list(self.tally.unknown.values()):
             await self._persist(trader, request)
 
-    async def acknowledged_more(self, orders: int, seconds: float = 90) -> None:
+    async def acknowledged_more(self, orders: int) -> None:
         """Wait until so many more orders are acknowledged: the platform is back."""
         wanted = len(self.tally.acknowledged) + orders
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + WELL_SECONDS
         while len(self.tally.acknowledged) < wanted:
-            assert time.monotonic() < deadline, f"no orders any more: {self._reasons()}"
+            assert time.monotonic() < deadline, "no orders any more"
             await asyncio.sleep(_PAUSE_SECONDS)
 
     def request(self, trader: Trader, seconds: int | None = None) -> PlaceOrderRequest:
@@ -165,7 +172,8 @@ class Load:
     async def _persist(self, trader: Trader, request: PlaceOrderRequest) -> None:
         tally = self.tally
         tally.unknown[request.request_id] = (trader, request)
-        for _ in range(_ATTEMPTS_MAX):
+        deadline = time.monotonic() + WELL_SECONDS
+        while time.monotonic() < deadline:
             try:
                 order = await self.attempt(trader, request, self.deadline_seconds)
             except Failure as failure:
@@ -177,9 +185,6 @@ class Load:
                 tally.acknowledge(request.request_id, order.order_id)
                 return
             await asyncio.sleep(_PAUSE_SECONDS)
-
-    def _reasons(self) -> set[str]:
-        return set(self.tally.refused.values())
 
 
 @asynccontextmanager
@@ -197,13 +202,13 @@ async def _newcomer(world: World, channel: grpc.aio.Channel) -> Trader:
     accounts = AccountServiceStub(channel)
     user_id = uuid4()
     request = OpenAccountsRequest(user_id=str(user_id))
-    for attempt in range(_ATTEMPTS_MAX):
+    deadline = time.monotonic() + WELL_SECONDS
+    while True:
         try:
             answer = await accounts.OpenAccounts(request)
         except grpc.aio.AioRpcError:
-            if attempt == _ATTEMPTS_MAX - 1:
+            if time.monotonic() > deadline:
                 raise
             await asyncio.sleep(_PAUSE_SECONDS)
         else:
             return Trader(user_id, answer.accounts[0].account_id, world.user_token(user_id))
-    raise AssertionError("no attempts")

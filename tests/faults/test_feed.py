@@ -9,11 +9,11 @@ import pytest
 from websockets.asyncio.client import connect
 
 from services.kit.reason import Reason
-from tests.faults.conftest import Experiment
+from tests.faults.experiment import Experiment
 from tests.faults.load import INSTRUMENT, Load
 from tests.faults.world import World, until_true
 
-pytestmark = [pytest.mark.faults, pytest.mark.platform, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
 VOID = 4
 _OUTCOMES = "SELECT outcome, count(*) FROM closed_order WHERE opened_at > %s GROUP BY outcome"

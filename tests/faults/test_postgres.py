@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.conftest import Experiment
+from tests.faults.experiment import Experiment
 from tests.faults.proxy import Fate, Network, Watch, let_pass
 from tests.faults.world import World
 
-pytestmark = [pytest.mark.faults, pytest.mark.platform, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
 _BACKENDS = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity

@@ -5,10 +5,10 @@ from functools import partial
 
 import pytest
 
-from tests.faults.conftest import Experiment
+from tests.faults.experiment import Experiment
 from tests.faults.world import World, until_true
 
-pytestmark = [pytest.mark.faults, pytest.mark.platform, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
 PLACES = (
     "worker.before_decisions",
@@ -51,7 +51,9 @@ async def test_a_standby_settles_while_the_other_sleeps_and_then_wakes(
             for sleeper in (first, second):
                 sleeper.pause()
                 enough = _receipts(world) + 40
-                await until_true(partial(_has_receipts, world, enough), "the other one settles")
+                await until_true(
+                    partial(_has_receipts, world, enough), f"not only {sleeper.name} settles"
+                )
                 sleeper.resume()
                 await asyncio.sleep(2)
     finally:

@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from tests.faults.conftest import Experiment
+from tests.faults.experiment import Experiment
 from tests.faults.world import World
 
-pytestmark = [pytest.mark.platform, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.platform, pytest.mark.timeout(600)]
 
 
 async def test_the_writer_dies_right_after_a_commit(world: World, experiment: Experiment) -> None:

@@ -58,7 +58,7 @@ examples = st.tuples(
 
 @pytest_asyncio.fixture
 async def demo(postgres: Postgres) -> AsyncIterator[Bench]:
-    limits = {"open_orders_max": 3, "exposure_max": 1_500}
+    limits: dict[str, Any] = {"open_orders_max": 3, "exposure_max": 1_500}
     async with bench(postgres, *TOGETHER, *ALONE, **limits) as lent:
         yield lent
         auditor = Auditor(lent.desk.book.database, lent.market.clock.now, None)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ def settlement_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 async def world(postgres: Postgres, settlement_keys: Path) -> AsyncIterator[World]:
     """A book and scripted quotes around an empty settlement."""
-    limits = {"open_orders_max": 2_000, "exposure_max": 10**12}
+    limits: dict[str, Any] = {"open_orders_max": 2_000, "exposure_max": 10**12}
     with postgres.database("settlement") as access:
         async with bench(postgres, "BTCUSD", "ETHUSD", **limits) as demo:
             book = await access_to(postgres, demo)

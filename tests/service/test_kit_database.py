@@ -300,3 +300,23 @@ async def test_a_closed_database_is_unavailable(kit_settings: DatabaseSettings) 
 
     with pytest.raises(DatabaseUnavailable):
         await notes(database)
+
+
+async def test_what_a_cancelled_pipeline_left_on_the_line_is_nobody_elses_answer(
+    kit_database: Database,
+) -> None:
+    async def interrupted() -> None:
+        async with kit_database.raw() as connection:
+            await connection.set_autocommit(True)
+            async with connection.pipeline(), connection.transaction():
+                await connection.execute("SELECT 1")
+
+    # Where a cancellation strikes is a matter of luck, so it strikes everywhere.
+    for pauses in range(12):
+        task = asyncio.create_task(interrupted())
+        for _ in range(pauses):
+            await asyncio.sleep(0)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        assert await notes(kit_database) == 0

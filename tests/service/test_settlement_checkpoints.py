@@ -15,7 +15,6 @@ from services.kit.errors import Failure
 from services.kit.reason import Reason
 from services.kit.tokens import Keyring
 from services.settlement.checkpoints import Checkpoints, Signing
-from tests.service.settlement_rpc import PATIENCE_SECONDS
 from tests.service.settlement_world import ENTRY, Settlement, World
 from veritick.proof.file import Header, Writer
 from veritick.proof.verify import verify
@@ -32,6 +31,7 @@ pytest_plugins = ["tests.service.settlement_fixtures"]
 async def settled(world: World, count: int) -> None:
     """Let so many more orders be settled by the settlement that runs."""
     before = world.rows("SELECT count(*) FROM receipt")[0][0]
+    world.bench.market.tick(ENTRY)
     for _ in range(count):
         await world.order()
     expiry = world.expiry()
@@ -52,21 +52,16 @@ async def checkpoint(settlement: Settlement, sequence: int = 0, book: str = "dem
         raise failure_of(error) from error
 
 
-async def signed(settlement: Settlement, sequence: int) -> Checkpoint:
-    """Wait until the head covers this sequence."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while True:
-            try:
-                return await checkpoint(settlement, sequence)
-            except Failure as failure:
-                assert failure.reason is Reason.CHECKPOINT_NOT_FOUND
-                await asyncio.sleep(0.1)
+async def signed(world: World, settlement: Settlement, sequence: int) -> Checkpoint:
+    """Wait until this receipt is the signed head."""
+    await world.until("SELECT max(sequence) FROM checkpoint", sequence)
+    return await checkpoint(settlement, sequence)
 
 
 async def test_what_settlement_shows_of_a_book_can_be_verified(world: World) -> None:
     async with world.settlement(sign_every_seconds=1) as settlement:
         await settled(world, 3)
-        head = await signed(settlement, 3)
+        head = await signed(world, settlement, 3)
         first = await listed(settlement, book="demo", page_size=2)
         second = await listed(settlement, book="demo", page_size=2, after=2)
         third = await listed(settlement, book="demo", after=3)
@@ -90,7 +85,7 @@ async def test_what_settlement_shows_of_a_book_can_be_verified(world: World) -> 
 async def test_a_head_is_signed_once_and_again_when_it_has_grown(world: World) -> None:
     async with (
         world.settlement(sign_every_seconds=3_600) as settlement,
-        Database(world.access.service) as database,
+        Database(world.access.service, name="test") as database,
     ):
         signing = Signing(
             Checkpoints(database), Keyring.load(world.keys, "settlement"), SystemClock()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import sys
 from collections.abc import AsyncIterator
 
 import pytest
@@ -148,3 +151,26 @@ async def test_a_report_is_a_table_for_people(books: Books) -> None:
         "  I7   seal  5  does not fit its entries 5 to 6",
     ]
     assert verdict([report]) == 1
+
+
+async def test_the_command_ends_with_what_it_found(books: Books) -> None:
+    async def run(*arguments: str) -> tuple[int | None, str]:
+        access = {"VERITICK_BOOKS__DEMO__DATABASE_URL": books.demo.owner}
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "services.trading", "audit", *arguments),
+            env={"PATH": os.environ["PATH"], "VERITICK_MODE": "development"} | access,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await process.communicate()
+        return process.returncode, output.decode()
+
+    assert await run("--book", "demo") == (0, "demo: in order; 0 all entries up to 0\n")
+    await books.be_busy()
+    code, output = await run("--full")
+    assert (code, output.count("\n")) == (2, 2)
+    assert "I6   not checked: no quotes to ask for the fixings of 12 orders" in output
+    books.tamper("UPDATE seal SET time = time + interval '1 s' WHERE seal_id = 5")
+    code, output = await run()
+    assert (code, output.splitlines()[0][:16]) == (1, "demo: 1 findings")
+    assert await run("--book", "nosuch") == (1, "audit: there is no book 'nosuch' here\n")

@@ -121,7 +121,7 @@ class Books:
     def tamper(self, statements: str, **parameters: object) -> list[Any]:
         """Change the book as its owner could; return the rows of the last statement, if any."""
         with psycopg.connect(self.demo.owner) as connection:
-            cursor = connection.execute(statements, parameters)  # type: ignore[call-overload]
+            cursor = connection.execute(statements, parameters)
             while cursor.nextset():
                 pass
             return cursor.fetchall() if cursor.description else []

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from edge.stream.channel import JournalChannel
 from edge.stream.event import JournalEvent
-from edge.stream.journals import Bounds, Journals
+from edge.stream.journals import Bounds, Interrupted, Journals
 from edge.stream.listener import Conflated
 from edge.stream.neighbours import Page
 from services.kit.errors import Failure
@@ -88,8 +88,9 @@ async def follow(journals: Journals, reader: Reader) -> None:
     while True:
         try:
             await journals.follow(CHANNEL, "u", reader.after, reader)
-        except Failure:
-            reader.after = max([reader.after, *reader.heard])
+        except Failure as failure:
+            if isinstance(failure, Interrupted):
+                reader.after = failure.after
             await asyncio.sleep(0)
         else:
             return

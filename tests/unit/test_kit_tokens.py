@@ -7,6 +7,7 @@ from uuid import UUID
 
 import jwt
 import pytest
+from cryptography.exceptions import InvalidSignature
 
 from services.kit.clock import utc
 from services.kit.errors import Failure
@@ -162,3 +163,17 @@ def test_a_keyring_without_a_private_key_signs_nothing(keys: Path) -> None:
 def test_a_keyring_wants_the_key_it_is_told_of(keys: Path) -> None:
     with pytest.raises(FileNotFoundError):
         Keyring.load(keys, "nobody")
+
+
+def test_a_process_signs_texts_with_its_own_key(identity: Keyring, trading: Keyring) -> None:
+    text = b"veritick checkpoint 1\n"
+    key = trading.public_key("identity")
+    assert identity.own_public_key() == key.public_bytes_raw()
+    key.verify(identity.signature(text), text)
+    with pytest.raises(InvalidSignature):
+        key.verify(trading.signature(text), text)
+
+
+def test_who_has_no_key_signs_nothing(keys: Path) -> None:
+    with pytest.raises(ValueError, match="no private key"):
+        Keyring.load(keys, None).signature(b"text")

@@ -1,6 +1,8 @@
 """Exports as files: what is cut off, out of place or not signed is named by its line."""
 
 import io
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -169,6 +171,36 @@ def test_the_command_says_what_it_found(
     out, err = capsys.readouterr()
     assert said in (err if code else out)
     assert not (out if code else err)
+
+
+ALONE = """
+import sys
+
+def hook(event, arguments):
+    assert not event.startswith("socket."), (event, arguments)
+
+sys.addaudithook(hook)
+from veritick.__main__ import main
+code = main(["verify", sys.argv[1]])
+strangers = {name.partition(".")[0] for name in sys.modules} & {"services", "edge", "grpc"}
+assert not strangers, strangers
+sys.exit(code)
+"""
+
+
+def test_nothing_is_asked_and_nothing_of_the_platform_is_needed(tmp_path: Path) -> None:
+    path = tmp_path / "demo.jsonl"
+    path.write_bytes(file_of(HONEST).getvalue())
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE, str(path)],
+        capture_output=True,
+        check=False,
+        cwd=tmp_path,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "all is right" in done.stdout
 
 
 def test_a_file_that_is_not_there_cannot_be_read(

@@ -14,6 +14,11 @@ export function createAppRouter(): Router {
         component: () => import("./pages/TradingShell.vue"),
         children: [
           { path: "", name: "trade", component: () => import("./pages/TradePage.vue") },
+          {
+            path: "statement",
+            name: "statement",
+            component: () => import("./pages/StatementPage.vue"),
+          },
           { path: "history", name: "history", component: () => import("./pages/HistoryPage.vue") },
         ],
       },

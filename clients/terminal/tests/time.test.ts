@@ -24,7 +24,7 @@ describe("durations", () => {
     [5_400, "1h 30m"],
     [86_400, "1d"],
   ])("%i seconds are %s", (seconds, text) => {
-    expect(durationText(seconds)).toBe(text);
+    expect(durationText(seconds, "en")).toBe(text);
   });
 });
 
@@ -50,5 +50,14 @@ describe("when a market opens, as shortly as the distance allows", () => {
     ["2026-12-01T08:00:00Z", "Tue, Dec 1, 08:00 UTC"],
   ])("%s is %s", (time, text) => {
     expect(soonText(time, now, "en")).toBe(text);
+  });
+});
+
+describe("durations in other languages", () => {
+  test.each([
+    ["ru", "1 мин 30 с"],
+    ["es", "1min 30s"],
+  ])("in %s a minute and a half is %s", (locale, text) => {
+    expect(durationText(90, locale).replace(/\s/g, " ")).toBe(text);
   });
 });

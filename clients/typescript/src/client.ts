@@ -6,6 +6,7 @@ import type {
   Instrument,
   ListAccountsResponse,
   ListCandlesResponse,
+  ListEntriesResponse,
   ListInstrumentsResponse,
   ListOrdersResponse,
   ListTermsResponse,
@@ -112,6 +113,13 @@ export class Client {
   listOrders(accountId: string, page: Page = {}): Promise<ListOrdersResponse> {
     return this.session.send(
       call("get", "/v1/accounts/{accountId}/orders", { path: { accountId }, query: page }),
+    );
+  }
+
+  /** An account's statement, newest first. */
+  listEntries(accountId: string, page: Page = {}): Promise<ListEntriesResponse> {
+    return this.session.send(
+      call("get", "/v1/accounts/{accountId}/entries", { path: { accountId }, query: page }),
     );
   }
 

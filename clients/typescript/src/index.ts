@@ -8,6 +8,8 @@ export * from "./clock";
 export * from "./decimal";
 export * from "./failure";
 export { Http, type Fetch } from "./http";
+export * from "./receiptCheck";
+export * from "./receiptText";
 export * from "./requestId";
 export * from "./retry";
 export * from "./session";

@@ -39,9 +39,12 @@ export type Order = With<
   { stake: Money; entryTick: Tick; closeTick?: Tick; openTime: string; expireTime: string }
 >;
 
+export type Entry = With<contract.Entry, { amount: Money; balance: Money; time: string }>;
+export type EntryKind = contract.EntryKind;
+
 export type Fixing = With<
   contract.Fixing,
-  { tick?: Tick; ticksBefore: readonly Tick[]; ticksAfter: readonly Tick[] }
+  { time: string; tick?: Tick; ticksBefore: readonly Tick[]; ticksAfter: readonly Tick[] }
 >;
 
 export type Receipt = With<
@@ -65,6 +68,7 @@ export type ListCandlesResponse = With<
   contract.ListCandlesResponse,
   { candles: readonly Candle[] }
 >;
+export type ListEntriesResponse = With<contract.ListEntriesResponse, { entries: readonly Entry[] }>;
 export type ListInstrumentsResponse = contract.ListInstrumentsResponse;
 export type ListOrdersResponse = With<contract.ListOrdersResponse, { orders: readonly Order[] }>;
 export type ListTermsResponse = With<contract.ListTermsResponse, { terms: readonly Terms[] }>;

@@ -16,6 +16,9 @@ export const glyphs = {
   warning: "M12 4l9 16H3zM12 10v4M12 17v.01",
   check: "M5 13l4.5 4.5L19 7",
   equal: "M6 9h12M6 15h12",
+  settings: "M4 7h9M17 7h3M15 5v4M4 12h3M11 12h9M9 10v4M4 17h10M18 17h2M16 15v4",
+  keyboard: "M3 7h18v10H3zM7 10.5v.01M11 10.5v.01M15 10.5v.01M8 14h8",
+  statement: "M6 3h12v18H6zM9.5 8h5M9.5 12h5M9.5 16h3",
   user: "M12 4a4 4 0 1 0 0 8a4 4 0 0 0 0-8zM5 20c.5-3.5 3.5-5 7-5s6.5 1.5 7 5",
 } as const;
 

@@ -1,11 +1,11 @@
 """The market data server: tells its market to whoever subscribes."""
 
 import asyncio
-import re
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from contextlib import suppress
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 
 import orjson
@@ -15,67 +15,34 @@ from websockets.exceptions import ConnectionClosed
 
 from services.kit.clock import Clock
 from services.kit.values import parse_price
+from services.quotes.simulator.client import Client, Refused
 from services.quotes.simulator.market import Market, Priced
 from services.quotes.simulator.state import State
+from services.quotes.simulator.voice import Voice, frame_of, symbols_of
 
 _HEARTBEAT_SECONDS = 1.0
+_BEATS_PER_PING = 20
 _SAVE_SECONDS = 1.0
 _SLEEP_MAX_SECONDS = 0.05
-_SYMBOLS_MAX = 5000
-_UNSENT_MAX = 10_000
 _HELD_MAX = 100_000
-_SYMBOL = re.compile(r"[A-Za-z0-9./_-]{1,40}")
-_GARBAGE = ("", "{", "null", "[]", '{"type":', '{"type":"tick"}', '{"type":7}', "\x00\x01")
-_BAD_TICKS = (
-    {"type": "tick", "symbol": "{}", "price": "NaN"},
-    {"type": "tick", "symbol": "{}", "price": "-1"},
-    {"type": "tick", "symbol": "{}", "price": "0"},
-    {"type": "tick", "symbol": "{}", "price": 1.5},
-    {"type": "tick", "symbol": "{}", "price": "1e99"},
-    {"type": "tick", "symbol": "{}", "price": "1.0", "time": "yesterday"},
-    {"type": "tick", "symbol": None, "price": "1.0"},
-    {"type": "tick", "symbol": "x" * 1000, "price": "1.0"},
-)
+_TOO_MANY_REQUESTS = 1008
 _log = structlog.stdlib.get_logger()
-
-
-class _Refused(Exception):
-    """A request that is not granted; the message goes back to the client."""
-
-
-@dataclass(eq=False)
-class _Client:
-    """One connection, with what it has not been sent yet."""
-
-    connection: ServerConnection
-    symbols: set[str] = field(default_factory=set)
-    unsent: deque[str] = field(default_factory=lambda: deque(maxlen=_UNSENT_MAX))
-    ready: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def offer(self, frame: str) -> None:
-        """Send a frame as soon as the client reads; the oldest are lost if it does not."""
-        self.unsent.append(frame)
-        self.ready.set()
-
-    async def send(self) -> None:
-        """Send what is offered, until the connection closes."""
-        while True:
-            await self.ready.wait()
-            self.ready.clear()
-            while self.unsent:
-                await self.connection.send(self.unsent.popleft())
 
 
 class Server:
     """Serves one market to any number of clients."""
 
-    def __init__(self, market: Market, state: State, clock: Clock, *, controlled: bool) -> None:
-        """Serve `market`; with `controlled`, clients may command it."""
+    def __init__(
+        self, market: Market, voice: Voice, state: State, clock: Clock, *, controlled: bool
+    ) -> None:
+        """Serve `market` in the protocol of `voice`; with `controlled`, clients may command it."""
         self._market = market
+        self._voice = voice
+        self._number = 0
         self._state = state
         self._clock = clock
         self._controlled = controlled
-        self._clients: set[_Client] = set()
+        self._clients: set[Client] = set()
         self._gap = False
         self._paused = False
         self._held: deque[Priced] = deque(maxlen=_HELD_MAX)
@@ -88,6 +55,7 @@ class Server:
             "tick": self._tick,
             "garble": lambda _, symbols: self._garble(symbols),
             "drop": lambda *_: self._drop(),
+            "farewell": lambda *_: self._say_farewell(),
         }
 
     async def run(self) -> None:
@@ -106,59 +74,62 @@ class Server:
             self._state.save(self._market.prices())
 
     async def serve(self, connection: ServerConnection) -> None:
-        """Serve one client, until it goes."""
-        client = _Client(connection)
+        """Serve one client, until it goes, or has been here for as long as is granted."""
+        client = Client(connection)
         self._clients.add(client)
         sending = asyncio.create_task(client.send())
-        client.offer(_frame({"type": "welcome", "recordings": self._market.recordings}))
         try:
-            async for frame in connection:
-                client.offer(_frame(self._answer(client, frame)))
-        except ConnectionClosed:
+            async with asyncio.timeout(self._voice.limits.lifetime_seconds):
+                await self._hear(client)
+        except (ConnectionClosed, TimeoutError):
             pass
         finally:
             self._clients.discard(client)
             sending.cancel()
             await asyncio.wait({sending})
 
-    def _answer(self, client: _Client, frame: str | bytes) -> dict[str, Any]:
+    async def _hear(self, client: Client) -> None:
+        connection = client.connection
+        path = connection.request.path if connection.request else ""
+        if greeting := self._voice.greet(client, path, self._market.recordings):
+            client.offer(greeting)
+        self._add_symbols(client)
+        async for frame in connection:
+            if not client.asked(self._clock.monotonic(), self._voice.limits.requests_per_second):
+                await connection.close(_TOO_MANY_REQUESTS, "Too many requests")
+                return
+            answer = self._answer(client, frame)
+            if answer is not None:
+                client.offer(answer)
+
+    def _answer(self, client: Client, frame: str | bytes) -> str | None:
+        """Return the answer to a request; None when nobody hears from the server now."""
+        request: object = None
         try:
             request = orjson.loads(frame)
             if not isinstance(request, dict):
-                raise _Refused("a request is an object")
-            return self._do(client, request)
+                raise Refused("a request is an object")
+            if self._controlled and request.get("op") == "control":
+                return self._control(request, symbols_of(request))
+            answer = self._voice.answer(client, request)
         except orjson.JSONDecodeError:
-            return {"type": "error", "message": "not JSON"}
-        except _Refused as refusal:
-            return {"type": "error", "message": str(refusal)}
+            return self._voice.refusal("not JSON", None)
+        except Refused as refusal:
+            return self._voice.refusal(str(refusal), request)
+        self._add_symbols(client)
+        return None if self._gap or self._paused else answer
 
-    def _do(self, client: _Client, request: dict[str, Any]) -> dict[str, Any]:
-        symbols = _symbols(request)
-        match request.get("op"):
-            case "subscribe":
-                self._subscribe(client, symbols or set())
-                return {"type": "subscribed", "symbols": sorted(client.symbols)}
-            case "unsubscribe":
-                client.symbols -= symbols or set()
-                return {"type": "subscribed", "symbols": sorted(client.symbols)}
-            case "control" if self._controlled:
-                return self._control(request, symbols)
-        raise _Refused("there is no such operation")
-
-    def _subscribe(self, client: _Client, symbols: set[str]) -> None:
-        if len(client.symbols | symbols) > _SYMBOLS_MAX:
-            raise _Refused("too many symbols")
-        for symbol in symbols:
+    def _add_symbols(self, client: Client) -> None:
+        for symbol in client.symbols.values():
             self._market.add(symbol, self._clock.now())
-        client.symbols |= symbols
 
-    def _control(self, request: dict[str, Any], symbols: set[str] | None) -> dict[str, Any]:
+    def _control(self, request: dict[str, Any], symbols: set[str] | None) -> str:
         command = self._commands.get(str(request.get("command")))
         if command is None:
-            raise _Refused(f"commands are {', '.join(self._commands)}")
+            raise Refused(f"commands are {', '.join(self._commands)}")
         command(request, symbols)
         _log.info("controlled", command=request["command"], symbols=request.get("symbols"))
-        return {"type": "controlled", "command": request["command"]}
+        return frame_of({"type": "controlled", "command": request["command"]})
 
     def _tell(self, prices: Iterable[Priced]) -> None:
         for priced in prices:
@@ -168,25 +139,32 @@ class Server:
                 self._send(priced)
 
     def _send(self, priced: Priced) -> None:
-        frame = ""
+        self._number += 1
         for client in self._clients:
-            if priced.symbol in client.symbols:
-                frame = frame or _tick(priced)
-                client.offer(frame)
+            for stream in client.following(priced.symbol):
+                client.offer(self._voice.tick(client, stream, self._number, priced))
 
     async def _beat(self) -> None:
-        while True:
+        for beat in count():
             if not self._gap and not self._paused:
-                time = self._clock.now().isoformat()
-                self._send_all(_frame({"type": "heartbeat", "time": time}))
+                if frame := self._voice.heartbeat(self._clock.now()):
+                    self._send_all(frame)
+                elif beat % _BEATS_PER_PING == 0:
+                    await self._ping_all()
             await asyncio.sleep(_HEARTBEAT_SECONDS)
+
+    async def _ping_all(self) -> None:
+        for client in tuple(self._clients):
+            with suppress(ConnectionClosed, TimeoutError):
+                async with asyncio.timeout(_HEARTBEAT_SECONDS):
+                    await client.connection.ping()
 
     async def _save(self) -> None:
         while True:
             await asyncio.sleep(_SAVE_SECONDS)
             await asyncio.to_thread(self._state.save, self._market.prices())
 
-    def _send_all(self, frame: str) -> None:
+    def _send_all(self, frame: str | bytes) -> None:
         for client in self._clients:
             if client.symbols:
                 client.offer(frame)
@@ -206,7 +184,7 @@ class Server:
     def _spike(self, request: dict[str, Any], symbols: set[str] | None) -> None:
         basis_points = request.get("basis_points", 500)
         if not isinstance(basis_points, int) or not -9999 <= basis_points <= 1_000_000:
-            raise _Refused("basis_points is a whole number")
+            raise Refused("basis_points is a whole number")
         self._tell(self._market.spike(symbols, basis_points, self._clock.now()))
 
     def _tick(self, request: dict[str, Any], symbols: set[str] | None) -> None:
@@ -214,32 +192,22 @@ class Server:
         try:
             parse_price(price, 12)
         except ValueError as error:
-            raise _Refused("price is decimal text") from error
+            raise Refused("price is decimal text") from error
         time = _time(request) or self._clock.now()
         self._tell([Priced(symbol, price, time) for symbol in symbols or ()])
 
     def _garble(self, symbols: set[str] | None) -> None:
-        for frame in _GARBAGE:
+        for frame in self._voice.garbage(symbols or set()):
             self._send_all(frame)
-        for symbol in symbols or ():
-            for bad in _BAD_TICKS:
-                self._send_all(_frame(bad | {"symbol": symbol} if bad["symbol"] == "{}" else bad))
 
     def _drop(self) -> None:
         for client in self._clients:
             if client.symbols:
                 client.connection.transport.abort()
 
-
-def _symbols(request: dict[str, Any]) -> set[str] | None:
-    symbols = request.get("symbols")
-    if symbols is None:
-        return None
-    if not isinstance(symbols, list) or not all(
-        isinstance(symbol, str) and _SYMBOL.fullmatch(symbol) for symbol in symbols
-    ):
-        raise _Refused("symbols is a list of names")
-    return set(symbols)
+    def _say_farewell(self) -> None:
+        if frame := self._voice.farewell(self._clock.now()):
+            self._send_all(frame)
 
 
 def _time(request: dict[str, Any]) -> datetime | None:
@@ -247,19 +215,4 @@ def _time(request: dict[str, Any]) -> datetime | None:
     try:
         return datetime.fromisoformat(request["time"]) if "time" in request else None
     except (TypeError, ValueError) as error:
-        raise _Refused("time is ISO 8601") from error
-
-
-def _tick(priced: Priced) -> str:
-    return _frame(
-        {
-            "type": "tick",
-            "symbol": priced.symbol,
-            "price": priced.price,
-            "time": priced.time.isoformat(),
-        }
-    )
-
-
-def _frame(message: dict[str, Any]) -> str:
-    return orjson.dumps(message).decode()
+        raise Refused("time is ISO 8601") from error

@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.kit.settings import HostPort, LogFormat
 
+_DAY_SECONDS = 24 * 60 * 60
 _DEFAULT_TICKS_PER_SECOND = 50
 
 
@@ -35,7 +36,14 @@ def arguments(argv: list[str]) -> Namespace:
     replay.add_argument("--symbol", help="by default what the file's name begins with")
     replay.add_argument("--speed", default="1", help="2 is twice as fast as it was")
     replay.add_argument("--once", action="store_true", help="do not begin again at the end")
-    for kind in (simulated, replay):
+    binance = kinds.add_parser("binance", help="simulated, in the protocol of Binance's streams")
+    binance.add_argument(
+        "--connection-seconds",
+        type=int,
+        default=_DAY_SECONDS,
+        help="how long a connection may last",
+    )
+    for kind in (simulated, replay, binance):
         kind.add_argument("--seed", type=int, help="the same seed walks the same way")
         kind.add_argument("--ticks-per-second", type=int, default=_DEFAULT_TICKS_PER_SECOND)
         kind.add_argument("--control", action="store_true", help="obey commands: for tests")

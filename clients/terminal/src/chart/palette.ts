@@ -10,6 +10,7 @@ export interface Palette {
   readonly down: string;
   readonly downSolid: string;
   readonly evenSolid: string;
+  readonly warn: string;
 }
 
 export function readPalette(): Palette {
@@ -26,5 +27,6 @@ export function readPalette(): Palette {
     down: colour("down"),
     downSolid: colour("down-solid"),
     evenSolid: colour("even-solid"),
+    warn: colour("warn"),
   };
 }

@@ -1,16 +1,19 @@
 import {
-  CandlestickSeries,
   ColorType,
   createChart,
   CrosshairMode,
   type IChartApi,
   type ISeriesApi,
+  type PriceFormat,
+  type SeriesType,
   type Time,
-  type UTCTimestamp,
 } from "lightweight-charts";
 import type { Bar } from "@/domain/candles";
+import type { ChartStyle, Indicator } from "@/domain/chartStyle";
+import { IndicatorSeries } from "./indicatorSeries";
 import type { Palette } from "./palette";
 import { PositionMarks, type PositionMark } from "./positionMarks";
+import { addPriceSeries, drawnBar, paintPriceSeries } from "./priceSeries";
 
 /** How prices and times are written on the axes; times in seconds since the epoch. */
 export interface AxisTexts {
@@ -24,19 +27,25 @@ const FIRST_BARS = 90;
 const OLDER_WHEN_BARS_LEFT = 40;
 
 /**
- * The candle chart on a canvas: the only place that knows the drawing library.
+ * The price chart on a canvas: the only place that knows the drawing library.
  *
  * `older` is called, again and again, while the user looks at the beginning of what is loaded.
  */
 export class PriceChart {
   private readonly chart: IChartApi;
-  private readonly series: ISeriesApi<"Candlestick">;
   private readonly marks: PositionMarks;
+  private readonly curves: IndicatorSeries;
+  private series: ISeriesApi<SeriesType>;
+  private style: ChartStyle = "candles";
+  private indicators: readonly Indicator[] = [];
+  private bars: readonly Bar[] = [];
+  private priceScale = 0;
+  private live = true;
 
   constructor(
     container: HTMLElement,
     private palette: Palette,
-    private readonly texts: AxisTexts,
+    private texts: AxisTexts,
     older: () => void,
   ) {
     this.chart = createChart(container, {
@@ -52,12 +61,13 @@ export class PriceChart {
         borderVisible: false,
         minBarSpacing: 1,
         tickMarkFormatter: (time: Time, kind: number) =>
-          texts.tick(time as number, kind <= 2 ? "day" : kind === 3 ? "minute" : "second"),
+          this.texts.tick(time as number, kind <= 2 ? "day" : kind === 3 ? "minute" : "second"),
       },
       rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.16, bottom: 0.12 } },
       localization: { timeFormatter: (time: Time) => texts.full(time as number) },
     });
-    this.series = this.chart.addSeries(CandlestickSeries, { borderVisible: false });
+    this.series = addPriceSeries(this.chart, this.style);
+    this.curves = new IndicatorSeries(this.chart);
     this.marks = new PositionMarks(palette);
     this.series.attachPrimitive(this.marks);
     this.paint(palette);
@@ -75,6 +85,7 @@ export class PriceChart {
         textColor: palette.muted,
         fontFamily: getComputedStyle(document.body).fontFamily,
         fontSize: 11,
+        panes: { separatorColor: palette.line, separatorHoverColor: palette.line },
       },
       grid: {
         vertLines: { color: `${palette.line}80` },
@@ -85,25 +96,29 @@ export class PriceChart {
         horzLine: { color: palette.muted, labelBackgroundColor: palette.accent },
       },
     });
-    const { up, down } = palette;
-    this.series.applyOptions({
-      upColor: up,
-      downColor: down,
-      wickUpColor: up,
-      wickDownColor: down,
-    });
+    paintPriceSeries(this.series, this.style, palette);
+    this.setLive(this.live);
+    this.draw();
+  }
+
+  /** Draws prices in another way, and these indicators with them. */
+  dress(style: ChartStyle, indicators: readonly Indicator[]): void {
+    this.indicators = indicators;
+    if (style !== this.style) {
+      this.style = style;
+      this.series.detachPrimitive(this.marks);
+      this.chart.removeSeries(this.series);
+      this.series = addPriceSeries(this.chart, style);
+      this.series.attachPrimitive(this.marks);
+    }
+    this.paint(this.palette);
   }
 
   /** Shows these bars: where the user was looking, or `fresh`, from the newest ones. */
   replace(bars: readonly Bar[], priceScale: number, fresh: boolean): void {
-    this.series.applyOptions({
-      priceFormat: {
-        type: "custom",
-        minMove: 10 ** -priceScale,
-        formatter: (price: number) => this.texts.price(price, priceScale),
-      },
-    });
-    this.series.setData(bars.map((bar) => this.drawn(bar)));
+    this.bars = bars;
+    this.priceScale = priceScale;
+    this.draw();
     if (!fresh) return;
     this.chart.priceScale("right").applyOptions({ autoScale: true });
     this.chart.timeScale().setVisibleLogicalRange({
@@ -116,7 +131,8 @@ export class PriceChart {
   prepend(bars: readonly Bar[], added: number): void {
     const scale = this.chart.timeScale();
     const range = scale.getVisibleLogicalRange();
-    this.series.setData(bars.map((bar) => this.drawn(bar)));
+    this.bars = bars;
+    this.draw();
     if (range !== null) {
       scale.setVisibleLogicalRange({ from: range.from + added, to: range.to + added });
     }
@@ -124,15 +140,25 @@ export class PriceChart {
 
   /** Shows the newest bar as it is now. */
   update(bar: Bar): void {
-    this.series.update(this.drawn(bar));
+    this.series.update(drawnBar(bar, this.style, this.palette));
+    this.curves.update(this.bars);
   }
 
   showPositions(marks: readonly PositionMark[]): void {
     this.marks.show(marks, this.palette);
   }
 
+  /** Writes the axes in another language. */
+  write(texts: AxisTexts): void {
+    this.texts = texts;
+    this.chart.applyOptions({
+      localization: { timeFormatter: (time: Time) => texts.full(time as number) },
+    });
+  }
+
   /** Greys the price line while the price is not live. */
   setLive(live: boolean): void {
+    this.live = live;
     this.series.applyOptions({
       priceLineColor: live ? this.palette.accent : this.palette.muted,
     });
@@ -142,20 +168,20 @@ export class PriceChart {
     this.chart.remove();
   }
 
-  private drawn(bar: Bar): {
-    time: UTCTimestamp;
-    open: number;
-    high: number;
-    low: number;
-    close: number;
-    color?: string;
-    wickColor?: string;
-  } {
-    const { open, high, low, close } = bar;
-    const shape = { time: bar.time as UTCTimestamp, open, high, low, close };
-    if (!bar.synthetic) return shape;
-    // What was generated to give a young chart a past is drawn fainter than what was traded on.
-    const faint = `${close >= open ? this.palette.up : this.palette.down}73`;
-    return { ...shape, color: faint, wickColor: faint };
+  /** Draws everything from the bars. */
+  private draw(): void {
+    const priceFormat: PriceFormat = {
+      type: "custom",
+      minMove: 10 ** -this.priceScale,
+      formatter: (price: number) => this.texts.price(price, this.priceScale),
+    };
+    const before = this.bars.at(-FIRST_BARS) ?? this.bars[0];
+    this.series.applyOptions({
+      priceFormat,
+      ...(this.style === "baseline" && { baseValue: { type: "price", price: before?.close ?? 0 } }),
+    });
+    this.series.setData(this.bars.map((bar) => drawnBar(bar, this.style, this.palette)));
+    this.curves.choose(this.indicators, this.palette, priceFormat);
+    this.curves.replace(this.bars);
   }
 }

@@ -29,8 +29,8 @@ export function useObstacleText(
         return t(`obstacle.${obstacle.kind}`, { limit: amount(obstacle.limit) });
       case "durationOutOfRange":
         return t("obstacle.durationOutOfRange", {
-          min: durationText(obstacle.min),
-          max: durationText(obstacle.max),
+          min: durationText(obstacle.min, locale.value),
+          max: durationText(obstacle.max, locale.value),
         });
       case "expiresAfterClose":
         return t("obstacle.expiresAfterClose", { time: moment(obstacle.closeTime) });

@@ -8,11 +8,13 @@ import {
   type Direction,
   type Money,
   type Order,
+  type Price,
   type Scaled,
 } from "@veritick/client";
 import { computed, type ComputedRef, type Ref } from "vue";
 import { amountText } from "@/domain/number";
 import {
+  breakEvenBp,
   durationPresets,
   obstacle,
   steppedDuration,
@@ -33,6 +35,8 @@ export interface OrderForm {
   readonly durationSeconds: Ref<number>;
   readonly currencyCode: ComputedRef<string>;
   readonly payoutBp: ComputedRef<number | undefined>;
+  /** The share of wins, in basis points, from which on trading so pays. */
+  readonly breakEvenBp: ComputedRef<number | undefined>;
   readonly profit: ComputedRef<Money | undefined>;
   readonly returned: ComputedRef<Money | undefined>;
   readonly expireTime: ComputedRef<number>;
@@ -100,6 +104,12 @@ export function useOrderForm(): OrderForm {
     setStake(available < max ? available : max);
   }
 
+  /** The price on the screen at this moment, where it is to be the worst. */
+  function protection(): { entryPriceLimit?: Price } {
+    const seen = market.quote?.tick.price;
+    return preferences.priceProtection === "strict" && seen ? { entryPriceLimit: seen } : {};
+  }
+
   async function buy(direction: Direction): Promise<Order | undefined> {
     const [account, price] = [accounts.account, payoutBp.value];
     if (account === undefined || stake.value === undefined || price === undefined) {
@@ -111,6 +121,7 @@ export function useOrderForm(): OrderForm {
       stake: money(stake.value, account.currencyCode),
       durationSeconds: preferences.durationSeconds,
       payoutBp: price,
+      ...protection(),
     });
   }
 
@@ -125,6 +136,7 @@ export function useOrderForm(): OrderForm {
     }),
     currencyCode,
     payoutBp,
+    breakEvenBp: computed(() => payoutBp.value && breakEvenBp(payoutBp.value)),
     profit: computed(() => ifPriced(profitOnWin)),
     returned: computed(() => ifPriced(returnOnWin)),
     expireTime: computed(

@@ -1,5 +1,5 @@
 import { Failure } from "@veritick/client";
-import { onScopeDispose, shallowRef, type Ref } from "vue";
+import { onScopeDispose, shallowRef, watch, type Ref } from "vue";
 import { persist } from "@/persist";
 import { usePlatform } from "@/platform";
 import { useAccounts } from "@/stores/accounts";
@@ -21,9 +21,17 @@ export function useTrading(): { failure: Readonly<Ref<Failure | undefined>> } {
   async function begin(): Promise<void> {
     await accounts.load();
     if (accounts.account === undefined) throw new Failure({ reason: "UNAVAILABLE" });
-    orders.follow(accounts.account.accountId);
-    market.open(accounts.book);
   }
+
+  /** Orders, terms and payouts are those of one account and its book. */
+  watch(
+    () => accounts.account?.accountId,
+    (accountId) => {
+      if (accountId === undefined) return;
+      orders.follow(accountId);
+      market.open(accounts.book);
+    },
+  );
 
   stream.start();
   const giveUp = persist(begin, (now) => (failure.value = now));

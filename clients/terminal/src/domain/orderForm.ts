@@ -147,3 +147,12 @@ export function steppedStake(
   const next = stake + BigInt(way) * step;
   return next < min ? min : next > max ? max : next;
 }
+
+/**
+ * The share of orders that must win so that winnings cover losses, in basis points.
+ *
+ * Rounded up to a tenth of a percent, so that it never promises more than there is.
+ */
+export function breakEvenBp(payoutBp: number): number {
+  return Math.ceil(10_000_000 / (10_000 + payoutBp)) * 10;
+}

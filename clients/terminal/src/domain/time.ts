@@ -7,22 +7,34 @@ export function countdownText(milliseconds: number): string {
   return hours > 0 ? `${hours}:${two(minutes)}:${tail}` : `${minutes}:${tail}`;
 }
 
+const units: readonly [string, number][] = [
+  ["day", 86_400],
+  ["hour", 3_600],
+  ["minute", 60],
+  ["second", 1],
+];
+const counts = new Map<string, Intl.NumberFormat>();
+
+function countText(count: number, unit: string, locale: string): string {
+  const key = `${locale} ${unit}`;
+  let found = counts.get(key);
+  if (found === undefined) {
+    found = new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "narrow" });
+    counts.set(key, found);
+  }
+  return found.format(count);
+}
+
 /** A duration as traders write it: `10s`, `5m`, `1h 30m`, `1d`. */
-export function durationText(seconds: number): string {
-  const units: [string, number][] = [
-    ["d", 86_400],
-    ["h", 3_600],
-    ["m", 60],
-    ["s", 1],
-  ];
+export function durationText(seconds: number, locale: string): string {
   const parts: string[] = [];
   let rest = seconds;
   for (const [name, size] of units) {
     const count = Math.floor(rest / size);
-    if (count > 0) parts.push(`${count}${name}`);
+    if (count > 0) parts.push(countText(count, name, locale));
     rest -= count * size;
   }
-  return parts.join(" ") || "0s";
+  return parts.join(" ") || countText(0, "second", locale);
 }
 
 const formats = new Map<string, Intl.DateTimeFormat>();

@@ -1,15 +1,44 @@
 import { createI18n, useI18n, type Composer } from "vue-i18n";
-import { en } from "./en";
+import { en, type Messages } from "./en";
 
-/** A language is added by a file of the shape of `en`, and a word here. */
-const messages = { en };
+/** The languages, each by its own name. */
+export const LANGUAGES = { en: "English", ru: "Русский", es: "Español" } as const;
 
-export const i18n = createI18n({
+export type Language = keyof typeof LANGUAGES;
+
+/** A language is added by a file of the shape of `en`, a name above and a line here. */
+const others: Readonly<Record<Exclude<Language, "en">, () => Promise<Messages>>> = {
+  ru: async () => (await import("./ru")).ru,
+  es: async () => (await import("./es")).es,
+};
+
+export const i18n = createI18n<[Messages], Language, false>({
   legacy: false,
   locale: "en",
   fallbackLocale: "en",
-  messages,
+  messages: { en } as Record<Language, Messages>,
 });
+
+/** The first of the wished languages that there is, by its language alone: `es-MX` is Spanish. */
+export function languageOf(wishes: readonly string[]): Language {
+  const names = wishes.map((wish) => wish.split("-")[0]?.toLowerCase() ?? "");
+  return names.find(isLanguage) ?? "en";
+}
+
+function isLanguage(name: string): name is Language {
+  return Object.hasOwn(LANGUAGES, name);
+}
+
+let wanted: Language = "en";
+
+/** Shows everything in a language; what is asked for last holds. */
+export async function speak(language: Language): Promise<void> {
+  wanted = language;
+  if (language !== "en") i18n.global.setLocaleMessage(language, await others[language]());
+  if (wanted !== language) return;
+  i18n.global.locale.value = language;
+  document.documentElement.lang = language;
+}
 
 type Texts = Pick<Composer, "t" | "te" | "locale">;
 

@@ -2,11 +2,13 @@ import { newRequestId, untilAnswered, type Account, type StreamMessage } from "@
 import { defineStore } from "pinia";
 import { computed, ref, shallowRef } from "vue";
 import { usePlatform } from "@/platform";
+import { usePreferences } from "./preferences";
 
 /** The user's accounts, and the one that trades now. */
 export const useAccounts = defineStore("accounts", () => {
   const { client } = usePlatform();
   const accounts = shallowRef<readonly Account[]>([]);
+  const preferences = usePreferences();
   const currentId = ref("");
   const refilling = ref(false);
   let changes = 0;
@@ -14,10 +16,18 @@ export const useAccounts = defineStore("accounts", () => {
   const account = computed(() => accounts.value.find((each) => each.accountId === currentId.value));
   const book = computed(() => currentId.value.split("_")[0] ?? "");
 
-  /** Reads all accounts; the first, which is the demo one, becomes current. */
+  /** Reads all accounts; the one chosen last becomes current, else the first: the demo one. */
   async function load(): Promise<void> {
     accounts.value = await client.listAccounts();
-    if (account.value === undefined) currentId.value = accounts.value[0]?.accountId ?? "";
+    if (account.value !== undefined) return;
+    const known = accounts.value.find(({ accountId }) => accountId === preferences.accountId);
+    currentId.value = (known ?? accounts.value[0])?.accountId ?? "";
+  }
+
+  /** Makes another account the one that trades. */
+  function choose(accountId: string): void {
+    currentId.value = accountId;
+    preferences.accountId = accountId;
   }
 
   /** Reads the current account, again if it changed while the answer was on its way. */
@@ -58,5 +68,5 @@ export const useAccounts = defineStore("accounts", () => {
     currentId.value = "";
   }
 
-  return { accounts, account, book, refilling, load, reload, takeEvent, refill, close };
+  return { accounts, account, book, refilling, load, choose, reload, takeEvent, refill, close };
 });

@@ -5,6 +5,7 @@ import {
   type Money,
   type Order,
   type PlaceOrderRequest,
+  type Price,
   type StreamMessage,
 } from "@veritick/client";
 import { defineStore } from "pinia";
@@ -21,6 +22,8 @@ export interface Choice {
   readonly stake: Money;
   readonly durationSeconds: number;
   readonly payoutBp: number;
+  /** The worst entry price to take; absent for any. */
+  readonly entryPriceLimit?: Price;
 }
 
 type CloseListener = (order: Order) => void;
@@ -131,6 +134,7 @@ export const useOrders = defineStore("orders", () => {
       durationSeconds: choice.durationSeconds,
       validUntil: new Date(clock.now() + VALID_FOR_MS).toISOString(),
       minPayoutBp: choice.payoutBp,
+      ...(choice.entryPriceLimit && { entryPriceLimit: choice.entryPriceLimit }),
     };
     const order = await untilAnswered(() => client.placeOrder(accountId, request));
     take(order);

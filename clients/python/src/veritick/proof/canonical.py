@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
 
-from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
+from google.protobuf.descriptor import EnumDescriptor
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -32,14 +32,14 @@ def receipt_lines(receipt: Receipt) -> Iterator[str]:
     yield f"sequence {receipt.sequence}"
     yield f"order {receipt.order_id}"
     yield f"instrument {receipt.instrument}"
-    yield f"direction {name_of(Direction, receipt.direction)}"
+    yield f"direction {name_of(Direction.DESCRIPTOR, receipt.direction)}"
     yield f"stake {stake.minor_units} {stake.currency_code}"
     yield f"payout_bp {receipt.payout_bp}"
     yield f"terms_version {receipt.terms_version}"
     yield f"open_time {time_in(receipt, 'open_time')}"
     yield f"expire_time {time_in(receipt, 'expire_time')}"
     yield f"entry {tick_in(receipt, 'entry_tick')}"
-    yield f"outcome {name_of(Order.Outcome, receipt.outcome)}"
+    yield f"outcome {name_of(Order.Outcome.DESCRIPTOR, receipt.outcome)}"
     yield f"returned {returned.minor_units} {returned.currency_code}"
     yield f"close_time {time_in(receipt, 'close_time')}"
     for transfer in receipt.transfer_ids:
@@ -49,8 +49,12 @@ def receipt_lines(receipt: Receipt) -> Iterator[str]:
 
 def fixing_lines(fixing: Fixing) -> Iterator[str]:
     """Yield the lines of a receipt's text that are about its fixing."""
-    state = name_of(Fixing.State, fixing.state)
-    reason = name_of(VoidReason, fixing.void_reason) if fixing.HasField("void_reason") else "-"
+    state = name_of(Fixing.State.DESCRIPTOR, fixing.state)
+    reason = (
+        name_of(VoidReason.DESCRIPTOR, fixing.void_reason)
+        if fixing.HasField("void_reason")
+        else "-"
+    )
     yield f"fixing {fixing.instrument} {time_in(fixing, 'time')} {state} {reason}"
     yield f"fixing_rule_version {fixing.rule_version}"
     yield f"fixing_tick {tick_in(fixing, 'tick')}"
@@ -75,9 +79,9 @@ def checkpoint_text(checkpoint: Checkpoint) -> str:
     )
 
 
-def name_of(enum: EnumTypeWrapper, number: int) -> str:
+def name_of(enum: EnumDescriptor, number: int) -> str:
     """Return the name of an enum's value; the number itself where it has none."""
-    value = enum.DESCRIPTOR.values_by_number.get(number)
+    value = enum.values_by_number.get(number)
     return value.name if value else str(number)
 
 

@@ -163,7 +163,7 @@ def _rising(what: str, ticks: Sequence[Tick]) -> Iterator[Difference]:
 
 
 def _fixing(fixing: Fixing) -> Iterator[Difference]:
-    state = name_of(Fixing.State, fixing.state)
+    state = name_of(Fixing.State.DESCRIPTOR, fixing.state)
     match fixing.state:
         case Fixing.FINAL:
             yield from _when(fixing.HasField("void_reason"), "fixing.voidReason", "none", "one")
@@ -221,7 +221,9 @@ def _heard(fixing: Fixing) -> Iterator[Difference]:
 
 
 def _closing(receipt: Receipt) -> Iterator[Difference]:
-    wanted, found = (name_of(Order.Outcome, value) for value in (outcome(receipt), receipt.outcome))
+    wanted, found = (
+        name_of(Order.Outcome.DESCRIPTOR, value) for value in (outcome(receipt), receipt.outcome)
+    )
     yield from _said("outcome", wanted, found)
     stake, returned = receipt.stake, receipt.returned
     amount = str(returned_minor_units(receipt))

@@ -130,7 +130,7 @@ class _Walk:
     def _count(self, receipt: Receipt) -> None:
         stake, returned = receipt.stake, receipt.returned
         self.seen.receipts += 1
-        self.seen.outcomes[name_of(Order.Outcome, receipt.outcome)] += 1
+        self.seen.outcomes[name_of(Order.Outcome.DESCRIPTOR, receipt.outcome)] += 1
         self.seen.staked[stake.currency_code] += stake.minor_units
         self.seen.returned[returned.currency_code] += returned.minor_units
 

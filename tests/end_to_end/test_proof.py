@@ -1,0 +1,126 @@
+"""What the platform settled is taken home, and verified there without it."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.traders import SETTLE_SECONDS, Trader
+from tests.platform import Platform
+from veritick import VeritickError
+from veritick.settlement.v1.receipt_service_pb2 import (
+    Checkpoint,
+    GetCheckpointRequest,
+    GetCheckpointResponse,
+)
+from veritick.trading.v1.order_pb2 import Order
+
+pytestmark = [pytest.mark.platform, pytest.mark.timeout(240)]
+
+
+def command(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run the console command as a person would."""
+    return subprocess.run(
+        [sys.executable, "-m", "veritick", *arguments],
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=60,
+    )
+
+
+async def covering(trader: Trader, sequence: int) -> Checkpoint:
+    """Wait for the signed head that covers a receipt."""
+    request = GetCheckpointRequest(book="demo", sequence=sequence)
+    async with asyncio.timeout(SETTLE_SECONDS):
+        while True:
+            try:
+                return (await trader.veritick.call(request, GetCheckpointResponse)).checkpoint
+            except VeritickError as error:
+                if error.reason != "CHECKPOINT_NOT_FOUND":
+                    raise
+            await asyncio.sleep(0.5)
+
+
+async def test_two_trades_are_exported_and_verified_and_a_lie_is_found(
+    platform: Platform, trader: Trader, tmp_path: Path
+) -> None:
+    orders = await asyncio.gather(trader.buy(), trader.buy(stake=777))
+    closed = await asyncio.gather(*(trader.settled(order) for order in orders))
+    receipts = [await trader.veritick.receipt(order) for order in closed]
+    head = await covering(trader, max(receipt.sequence for receipt in receipts))
+    path = tmp_path / "demo.jsonl"
+
+    written = await asyncio.to_thread(command, "export", "--url", platform.url, str(path))
+
+    assert written.returncode == 0, written.stderr
+    assert " receipts\n" in written.stderr
+    assert [entry.name for entry in tmp_path.iterdir()] == ["demo.jsonl"]
+    lines = path.read_text().splitlines()
+    mine = {order.order_id for order in closed}
+    found = {
+        number: json.loads(line)["receipt"]["orderId"]
+        for number, line in enumerate(lines[1:-1], start=2)
+    }
+    assert mine <= set(found.values())
+
+    verified = command("verify", str(path), "--key", head.key_id)
+    assert (verified.returncode, verified.stderr) == (0, "")
+    assert f"receipts 1 to {len(found)} of the book demo" in verified.stdout
+
+    number = next(number for number, order in found.items() if order == closed[0].order_id)
+    tampered = json.loads(lines[number - 1])
+    lie = "LOSS" if closed[0].outcome != Order.LOSS else "WIN"
+    tampered["receipt"]["outcome"] = lie
+    lines[number - 1] = json.dumps(tampered)
+    path.write_text("".join(f"{line}\n" for line in lines))
+    refused = command("verify", str(path))
+    assert refused.returncode == 1
+    assert f"line {number}: order {closed[0].order_id}: outcome" in refused.stderr
+    assert f"found {lie}" in refused.stderr
+
+    path.write_text("".join(f"{line}\n" for line in lines[: number - 1]))
+    truncated = command("verify", str(path))
+    assert truncated.returncode == 2
+    assert f"line {number}: the end of the export is missing" in truncated.stderr
+
+
+async def test_a_part_of_the_chain_reaches_from_a_receipt_to_a_signed_head(
+    platform: Platform, trader: Trader, tmp_path: Path
+) -> None:
+    receipt = await trader.veritick.receipt(await trader.settled(await trader.buy()))
+    head = await covering(trader, receipt.sequence)
+    path, wanted = tmp_path / "part.jsonl", str(receipt.sequence)
+    arguments = ("export", "--url", platform.url, "--from", wanted, "--to", wanted, str(path))
+
+    written = await asyncio.to_thread(command, *arguments)
+
+    assert written.returncode == 0, written.stderr
+    verified = command("verify", str(path))
+    assert verified.returncode == 0, verified.stderr
+    assert f"receipts {wanted} to {head.sequence} of the book demo" in verified.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--book", "nowhere"), "CHECKPOINT_NOT_FOUND"),
+        (("--from", str(2**40)), "CHECKPOINT_NOT_FOUND"),
+        (("--book", "b" * 41), "INVALID_REQUEST"),
+    ],
+)
+async def test_what_is_not_signed_is_not_exported(
+    platform: Platform, tmp_path: Path, arguments: tuple[str, ...], reason: str
+) -> None:
+    kept = tmp_path / "kept"
+    kept.write_text("as it was")
+
+    refused = command("export", "--url", platform.url, *arguments, str(kept))
+
+    assert refused.returncode == 1
+    assert reason in refused.stderr
+    assert kept.read_text() == "as it was"
+    assert list(tmp_path.iterdir()) == [kept]

@@ -1,0 +1,131 @@
+"""`veritick export`: a file is written whole or not at all, page by page up to a signed head."""
+
+import asyncio
+from pathlib import Path
+from urllib.parse import parse_qs
+
+import httpx
+import pytest
+from google.protobuf.json_format import MessageToDict
+
+from services.settlement.receipt import Link
+from services.settlement.wire import checkpoint_message, receipt_message
+from tests.proof import CASES, KEY_ID, chained, items_of, signed
+from tests.unit.sdk_edge import Edge, Reply, answer, client, refusal
+from veritick import VeritickError
+from veritick.proof.export import export
+from veritick.proof.verify import verify
+
+BOOK = 450
+PROOFS = chained(items_of([CASES[n % len(CASES)] for n in range(BOOK)]))
+
+
+class Platform(Edge):
+    """Shows a chain of receipts whose head was signed at some of them."""
+
+    def __init__(self, *heads: int, left_out: int = 0) -> None:
+        super().__init__(answer({}))
+        self.heads = heads
+        self.left_out = left_out
+        self.pages: list[int] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(0)
+        query = {
+            name: int(values[0]) for name, values in parse_qs(request.url.query.decode()).items()
+        }
+        if request.url.path.endswith("/checkpoint"):
+            return self._checkpoint(query.get("sequence", 0))(request)
+        after, size = query.get("after", 0), query["pageSize"]
+        self.pages.append(size)
+        page = [
+            MessageToDict(receipt_message("demo", *proof))
+            for proof in PROOFS[after : after + size]
+            if proof[0].sequence != self.left_out
+        ]
+        return answer({"receipts": page, "lastSequence": str(BOOK)})(request)
+
+    def _checkpoint(self, sequence: int) -> Reply:
+        heads = [head for head in self.heads if head >= sequence]
+        if not heads:
+            return refusal("CHECKPOINT_NOT_FOUND", 404)
+        at = heads[0] if sequence else heads[-1]
+        head = Link(at, PROOFS[at - 1][0].hash)
+        return answer(MessageToDict(checkpoint_message(signed(head))))
+
+
+async def write(platform: Platform, path: Path, first: int = 1, last: int | None = None) -> None:
+    async with client(platform) as veritick:
+        await export(veritick, "https://veritick.test", "demo", path, first=first, last=last)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "reaches"),
+    [(1, None, 450), (1, 1, 200), (200, 200, 200), (201, 230, 450), (450, None, 450), (30, 7, 200)],
+)
+async def test_it_reaches_to_the_head_that_covers_what_was_asked_for(
+    tmp_path: Path, first: int, last: int | None, reaches: int
+) -> None:
+    path = tmp_path / "demo.jsonl"
+    await write(Platform(200, 450), path, first, last)
+    with path.open("rb") as file:
+        seen = verify(file, KEY_ID)
+    assert (seen.first, seen.last) == (first, reaches)
+
+
+async def test_it_asks_for_pages_and_tells_how_far_it_is(tmp_path: Path) -> None:
+    platform, told = Platform(450), list[tuple[int, int]]()
+    async with client(platform) as veritick:
+        await export(
+            veritick,
+            "https://veritick.test",
+            "demo",
+            tmp_path / "demo.jsonl",
+            first=11,
+            progress=lambda done, total: told.append((done, total)),
+        )
+    assert platform.pages == [200, 200, 40]
+    assert told == [(done, 440) for done in range(1, 441)]
+
+
+@pytest.mark.parametrize(
+    ("platform", "first", "last", "reason"),
+    [
+        (Platform(), 1, None, "CHECKPOINT_NOT_FOUND"),
+        (Platform(200), 201, None, "CHECKPOINT_NOT_FOUND"),
+        (Platform(200), 1, 201, "CHECKPOINT_NOT_FOUND"),
+        (Platform(450, left_out=300), 1, None, "INTERNAL"),
+        (Platform(450, left_out=450), 1, None, "INTERNAL"),
+    ],
+)
+async def test_what_cannot_be_complete_is_not_written(
+    tmp_path: Path, platform: Platform, first: int, last: int | None, reason: str
+) -> None:
+    path = tmp_path / "demo.jsonl"
+    path.write_text("as it was")
+    with pytest.raises(VeritickError) as refused:
+        await write(platform, path, first, last)
+    assert refused.value.reason == reason
+    assert [entry.read_text() for entry in tmp_path.iterdir()] == ["as it was"]
+
+
+async def test_an_export_that_is_cancelled_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "demo.jsonl"
+    async with client(Platform(450)) as veritick:
+        task: asyncio.Task[object]
+
+        def stop(done: int, total: int) -> None:
+            if done == 250:
+                task.cancel()
+
+        task = asyncio.create_task(
+            export(veritick, "https://veritick.test", "demo", path, progress=stop)
+        )
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="none"):
+        await write(Platform(200), tmp_path / "none" / "demo.jsonl")
