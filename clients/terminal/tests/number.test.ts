@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { amountText, moneyText, payoutText, priceText } from "@/domain/number";
+import { amountText, moneyText, payoutText, priceText, secondsText } from "@/domain/number";
 import { usd } from "./examples";
 
 describe("amounts as people read them", () => {
@@ -46,4 +46,12 @@ describe("payouts in per cent", () => {
   ])("%i bp are %s", (payoutBp, text) => {
     expect(payoutText(payoutBp, "en")).toBe(text);
   });
+});
+
+test.each([
+  [340, "en", "0.3"],
+  [12_060, "en", "12.1"],
+  [1_500, "ru", "1,5"],
+])("%i ms are, in %s, %s seconds", (milliseconds, locale, text) => {
+  expect(secondsText(milliseconds, locale)).toBe(text);
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import {
+  breakEvenBp,
   durationPresets,
   obstacle,
   steppedDuration,
@@ -103,4 +104,12 @@ describe("a step of the stake, in cents", () => {
   ] as const)("from %s by %i is %s", (stake, way, next) => {
     expect(steppedStake(stake, way, limits)).toBe(next);
   });
+});
+
+test.each([
+  [10_000, 5_000],
+  [8_500, 5_410],
+  [6_500, 6_070],
+])("a payout of %i pays from %i wins in ten thousand on", (payoutBp, wins) => {
+  expect(breakEvenBp(payoutBp)).toBe(wins);
 });

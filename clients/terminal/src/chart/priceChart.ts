@@ -106,10 +106,12 @@ export class PriceChart {
     this.indicators = indicators;
     if (style !== this.style) {
       this.style = style;
-      this.series.detachPrimitive(this.marks);
-      this.chart.removeSeries(this.series);
+      // The new one first: a pane that is left without a series disappears.
+      const before = this.series;
+      before.detachPrimitive(this.marks);
       this.series = addPriceSeries(this.chart, style);
       this.series.attachPrimitive(this.marks);
+      this.chart.removeSeries(before);
     }
     this.paint(this.palette);
   }

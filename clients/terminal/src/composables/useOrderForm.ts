@@ -25,7 +25,7 @@ import { returnOnWin } from "@/domain/position";
 import { useAccounts } from "@/stores/accounts";
 import { useConnection } from "@/stores/connection";
 import { useMarket } from "@/stores/market";
-import { usePreferences } from "@/stores/preferences";
+import { usePreferences, type PriceProtection } from "@/stores/preferences";
 import { usePurchase } from "./usePurchase";
 
 const QUICK_AMOUNTS = [1n, 5n, 10n, 25n, 50n, 100n, 250n];
@@ -104,12 +104,6 @@ export function useOrderForm(): OrderForm {
     setStake(available < max ? available : max);
   }
 
-  /** The price on the screen at this moment, where it is to be the worst. */
-  function protection(): { entryPriceLimit?: Price } {
-    const seen = market.quote?.tick.price;
-    return preferences.priceProtection === "strict" && seen ? { entryPriceLimit: seen } : {};
-  }
-
   async function buy(direction: Direction): Promise<Order | undefined> {
     const [account, price] = [accounts.account, payoutBp.value];
     if (account === undefined || stake.value === undefined || price === undefined) {
@@ -121,7 +115,7 @@ export function useOrderForm(): OrderForm {
       stake: money(stake.value, account.currencyCode),
       durationSeconds: preferences.durationSeconds,
       payoutBp: price,
-      ...protection(),
+      ...protection(preferences.priceProtection, market.quote?.tick.price),
     });
   }
 
@@ -153,4 +147,9 @@ export function useOrderForm(): OrderForm {
     },
     buy,
   };
+}
+
+/** The price on the screen at this moment, where it is to be the worst. */
+function protection(wish: PriceProtection, seen: Price | undefined): { entryPriceLimit?: Price } {
+  return wish === "strict" && seen !== undefined ? { entryPriceLimit: seen } : {};
 }

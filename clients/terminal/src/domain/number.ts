@@ -75,3 +75,9 @@ export function drawnPriceText(price: number, decimals: number, locale: string):
   const digits = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
   return format(locale, digits).format(price);
 }
+
+/** Milliseconds as seconds with one decimal: 340 → `0.3`. */
+export function secondsText(milliseconds: number, locale: string): string {
+  const digits = { minimumFractionDigits: 1, maximumFractionDigits: 1 };
+  return format(locale, digits).format(milliseconds / 1000);
+}

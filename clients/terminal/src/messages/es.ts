@@ -124,7 +124,7 @@ export const es: Messages = {
     payout: "Rentabilidad",
     profit: "Beneficio",
     returned: "Cobra si acierta",
-    breakEven: "Aciertos para no perder",
+    breakEven: "Equilibrio desde",
     breakEvenTitle: "A partir de esta proporción de aciertos, lo ganado cubre lo perdido",
     confirmTitle: "Confirmar la orden",
     confirmText: "{instrument} · {stake} · {duration} · {profit} si acierta",

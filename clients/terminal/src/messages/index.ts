@@ -12,9 +12,9 @@ const others: Readonly<Record<Exclude<Language, "en">, () => Promise<Messages>>>
   es: async () => (await import("./es")).es,
 };
 
-export const i18n = createI18n<[Messages], Language, false>({
+export const i18n = createI18n({
   legacy: false,
-  locale: "en",
+  locale: "en" as Language,
   fallbackLocale: "en",
   messages: { en } as Record<Language, Messages>,
 });

@@ -1,0 +1,93 @@
+"""The terminal by keyboard, and in every language."""
+
+import json
+import re
+
+import pytest
+from playwright.sync_api import Browser, StorageState, expect
+
+from tests.browser.visitor import PHONE, SETTLED_MS, Visitor, visiting
+from tests.platform import Platform
+
+pytestmark = [pytest.mark.platform, pytest.mark.timeout(240)]
+
+
+def test_an_order_is_bought_by_keyboard_and_its_receipt_verified(trader: Visitor) -> None:
+    page, keyboard = trader.page, trader.page.keyboard
+    trader.button("10s").click()
+    trader.tab("Closed").click()
+    before, closed_before = trader.balance, trader.closed_orders.count()
+    search = page.get_by_role("textbox", name="Search instruments")
+
+    keyboard.press("/")
+    expect(search).to_be_focused()
+    page.wait_for_timeout(500)
+    keyboard.type("ud")
+    expect(search).to_have_value("ud")
+    assert trader.balance == before, "what was typed into the search bought something"
+    search.fill("")
+    search.blur()
+
+    keyboard.press("[")
+    expect(trader.button("5s")).to_have_attribute("aria-pressed", "true")
+    keyboard.press("+")
+    expect(page.get_by_label("Stake", exact=True)).to_have_value("11")
+    keyboard.press("u")
+    trader.await_balance(before - 11)
+
+    expect(trader.closed_orders).to_have_count(closed_before + 1, timeout=SETTLED_MS)
+    trader.closed_orders.first.click()
+    receipt = page.get_by_role("dialog", name="Receipt")
+    receipt.get_by_role("button", name="Verify").click()
+    expect(receipt.get_by_text("Verified:")).to_be_visible()
+    expect(receipt.get_by_role("listitem").filter(has_text="correct")).to_have_count(4)
+    trader.picture("verified")
+
+
+def test_a_wish_to_confirm_is_asked_for_and_can_be_withdrawn(trader: Visitor) -> None:
+    page = trader.page
+    trader.button("Account").click()
+    page.get_by_role("menuitem", name="Settings").click()
+    page.get_by_text("Confirm first", exact=True).click()
+    page.keyboard.press("Escape")
+    before = trader.balance
+
+    trader.button("Up").click()
+    expect(trader.button("Buy Up")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(trader.button("Up")).to_be_visible()
+    assert trader.balance == before
+
+    trader.button("Down").click()
+    trader.button("Buy Down").click()
+    trader.await_balance(before - 10)
+
+
+@pytest.mark.parametrize(
+    ("language", "up", "history"),
+    [("en", "Up", "Order history"), ("ru", "Вверх", "История сделок"), ("es", "Sube", "Historial")],
+)
+def test_every_page_speaks_the_language_and_fits_a_phone(
+    browser: Browser,
+    terminal: Platform,
+    signed_in: StorageState,
+    language: str,
+    up: str,
+    history: str,
+) -> None:
+    with visiting(browser, terminal, PHONE, signed_in) as visitor:
+        page = visitor.page
+        wish = json.dumps(json.dumps(language))
+        page.add_init_script(f"localStorage.setItem('veritick.language', {wish})")
+        page.goto(terminal.url)
+        expect(page.get_by_role("button", name=up, exact=True)).to_be_enabled()
+        expect(page.locator("html")).to_have_attribute("lang", language)
+        visitor.picture(f"phone-{language}")
+        for path in ("/", "/history", "/statement"):
+            page.goto(terminal.url + path)
+            expect(page.get_by_role("button").first).to_be_visible()
+            if path == "/history":
+                expect(page.get_by_role("heading", name=re.compile(history))).to_be_visible()
+            shown = page.locator("body").inner_text()
+            assert re.findall(r"\b[a-z]+\.[a-z]+[A-Z.]\w*", shown) == [], "a text is missing"
+            assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
