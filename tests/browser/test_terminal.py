@@ -63,6 +63,25 @@ def test_a_wish_to_confirm_is_asked_for_and_can_be_withdrawn(trader: Visitor) ->
     trader.await_balance(before - 10)
 
 
+def test_an_order_carries_the_price_that_was_seen_as_its_limit(trader: Visitor) -> None:
+    page = trader.page
+    trader.button("Account").click()
+    page.get_by_role("menuitem", name="Settings").click()
+    page.get_by_text("Not worse than shown", exact=True).click()
+    page.keyboard.press("Escape")
+
+    with page.expect_request(re.compile("/orders$")) as sent:
+        trader.button("Up").click()
+
+    limit = sent.value.post_data_json["entryPriceLimit"]
+    assert re.fullmatch(r"[1-9]\d*", limit["mantissa"])
+    assert limit["scale"] == 2
+    # By then the price may have moved, which is just what the limit is for.
+    refused = page.get_by_text("The price moved beyond your limit")
+    expect(trader.open_orders.first.or_(refused.first)).to_be_visible()
+    trader.complaints[:] = [said for said in trader.complaints if "400" not in said]
+
+
 @pytest.mark.parametrize(
     ("language", "up", "history"),
     [("en", "Up", "Order history"), ("ru", "Вверх", "История сделок"), ("es", "Sube", "Historial")],

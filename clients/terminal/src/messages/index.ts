@@ -14,7 +14,7 @@ const others: Readonly<Record<Exclude<Language, "en">, () => Promise<Messages>>>
 
 export const i18n = createI18n({
   legacy: false,
-  locale: "en" as Language,
+  locale: "en",
   fallbackLocale: "en",
   messages: { en } as Record<Language, Messages>,
 });
