@@ -73,7 +73,7 @@ def test_an_order_carries_the_price_that_was_seen_as_its_limit(trader: Visitor) 
     with page.expect_request(re.compile("/orders$")) as sent:
         trader.button("Up").click()
 
-    limit = sent.value.post_data_json["entryPriceLimit"]
+    limit = json.loads(sent.value.post_data or "")["entryPriceLimit"]
     assert re.fullmatch(r"[1-9]\d*", limit["mantissa"])
     assert limit["scale"] == 2
     # By then the price may have moved, which is just what the limit is for.
