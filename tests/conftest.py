@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.platform import Platform, running_platform
 from tests.stores import Postgres, ValkeyServer, running_postgres, running_valkey
@@ -41,3 +42,8 @@ def platform() -> Iterator[Platform]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave the browser for the end: driving it keeps this process's event loop to itself."""
     items.sort(key=lambda item: "tests/browser/" in item.nodeid)
+
+
+# The same commit is judged the same twice; `--hypothesis-profile=default` goes looking further.
+settings.register_profile("repeatable", derandomize=True)
+settings.load_profile("repeatable")

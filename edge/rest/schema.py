@@ -38,6 +38,9 @@ _WELL_KNOWN: dict[str, Schema] = {
     },
 }
 _INT32: Schema = {"type": "integer", "format": "int32"}
+_NO_NUL = "^[^\\u0000]*$"
+"""Any text but one with a NUL, which the databases cannot keep."""
+
 _INT64: Schema = {"type": "string", "format": "int64", "pattern": "^-?[0-9]{1,18}$"}
 _FLOAT: Schema = {"type": "number"}
 _SCALARS: dict[int, Schema] = {
@@ -229,6 +232,7 @@ def _constraints(field: FieldDescriptor) -> Schema:
         found["pattern"] = rules.pattern
     if field.type == FieldDescriptor.TYPE_STRING:
         found |= _lengths(rules)
+        found.setdefault("pattern", _NO_NUL)
     if field.cpp_type in _BOUNDS:
         lowest, highest = _BOUNDS[field.cpp_type]
         found["minimum"] = rules.min if rules.HasField("min") else lowest

@@ -47,8 +47,6 @@ async def test_a_session_says_how_long_its_tokens_count(identity: Identity) -> N
         ("ana@example.com", PASSWORD.upper()),
         ("nobody@example.com", PASSWORD),
         ("no address", PASSWORD),
-        ("nul\x00@example.com", PASSWORD),
-        ("ana@example.com", "nul\x00 in the password"),
     ],
 )
 async def test_wrong_credentials_are_refused_alike(
@@ -171,7 +169,7 @@ async def test_without_grace_only_one_of_two_refreshes_at_once_succeeds(
     assert [failure_of(error).reason for error in errors] == [Reason.REFRESH_TOKEN_REUSED]
 
 
-@pytest.mark.parametrize("token", ["x", "A" * 43, "A" * 512, "nul\x00", "ключ"])
+@pytest.mark.parametrize("token", ["x", "A" * 43, "A" * 512, "ключ"])
 async def test_a_token_that_never_was_is_refused_and_ends_nothing(
     identity: Identity, token: str
 ) -> None:
