@@ -68,7 +68,8 @@ async def test_a_new_chart_has_a_past_that_says_what_it_is(quotes_for_a_while: Q
     quotes = quotes_for_a_while
 
     async def has_a_past() -> bool:
-        return len((await candles(quotes, 60)).candles) > 100
+        minutes = len((await candles(quotes, 60)).candles)
+        return minutes > 100 and len((await candles(quotes, 86_400, 200)).candles) > 80
 
     await eventually(has_a_past)
     minutes = (await candles(quotes, 60, 2000)).candles
@@ -78,7 +79,8 @@ async def test_a_new_chart_has_a_past_that_says_what_it_is(quotes_for_a_while: Q
     assert len(generated) > 1900
     assert all(candle.ticks == 0 for candle in generated)
     assert 88 <= len(days) <= 92
-    ticks = await quotes.ticks(SYMBOL, quotes.clock.now() - seconds(100), quotes.clock.now())
+    # The very first tick, however long others have used this market before.
+    ticks = await quotes.ticks(SYMBOL, quotes.clock.now() - seconds(3_600), quotes.clock.now())
     assert generated[-1].close == pytest.approx(ticks[0].price.mantissa, rel=0.001)
     starts = [candle.start_time.seconds for candle in minutes]
     assert starts == sorted(set(starts))
