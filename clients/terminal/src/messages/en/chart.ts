@@ -1,0 +1,51 @@
+/** Instruments and their chart. */
+export const chart = {
+  instruments: {
+    title: "Instruments",
+    search: "Search instruments",
+    choose: "Choose an instrument",
+    none: "No instrument matches “{text}”.",
+    payoutTitle: "Profit of a win",
+    CRYPTO: "Crypto",
+    FX: "Currencies",
+    METAL: "Metals",
+    INDEX: "Indices",
+    status: {
+      STATUS_UNSPECIFIED: "Unknown",
+      OPEN: "Open",
+      CLOSED: "Closed",
+      HALTED: "Halted",
+      STALE: "No fresh price",
+    },
+  },
+  chart: {
+    title: "Price chart of {instrument}",
+    attribution: "Charts by TradingView",
+    interval: "Candle interval",
+    look: "Chart type and indicators",
+    style: "Chart type",
+    styles: {
+      candles: "Candles",
+      hollow: "Hollow candles",
+      bars: "Bars",
+      line: "Line",
+      area: "Area",
+      baseline: "Baseline",
+    },
+    indicators: "Indicators",
+    indicator: {
+      sma: "Moving average (20)",
+      ema: "Exponential average (20)",
+      bollinger: "Bollinger bands (20, 2)",
+      rsi: "Relative strength (14)",
+    },
+    loading: "Loading the chart",
+    failed: "The chart could not be loaded. Trying again…",
+    closedTitle: "{instrument} is closed",
+    closedText: "Trading opens {time}. Orders cannot be placed until then.",
+    closedUnknown: "There is no opening within the next days.",
+    haltedTitle: "{instrument} is halted",
+    haltedText:
+      "Trading in this instrument is suspended. Open orders that expire meanwhile are refunded.",
+  },
+};

@@ -1,0 +1,24 @@
+import type { Translated } from "../translated";
+import { account } from "./account";
+import { chart } from "./chart";
+import { failure } from "./failure";
+import { order } from "./order";
+import { positions } from "./positions";
+import { receipt } from "./receipt";
+import { shell } from "./shell";
+import { sign } from "./sign";
+
+/** Every text of the terminal in English; the shape that other languages follow. */
+export const en = {
+  ...shell,
+  ...sign,
+  ...account,
+  ...chart,
+  ...order,
+  ...positions,
+  ...receipt,
+  ...failure,
+};
+
+/** What every language must say: exactly the keys of English, so that none can be missing. */
+export type Messages = Translated<typeof en>;

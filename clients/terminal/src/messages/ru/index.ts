@@ -1,0 +1,21 @@
+import type { Messages } from "../en";
+import { account } from "./account";
+import { chart } from "./chart";
+import { failure } from "./failure";
+import { order } from "./order";
+import { positions } from "./positions";
+import { receipt } from "./receipt";
+import { shell } from "./shell";
+import { sign } from "./sign";
+
+/** Every text of the terminal in Russian. */
+export const ru: Messages = {
+  ...shell,
+  ...sign,
+  ...account,
+  ...chart,
+  ...order,
+  ...positions,
+  ...receipt,
+  ...failure,
+};
