@@ -24,7 +24,7 @@ from edge.rest.limits import Buckets, Limiter, LocalBuckets, SharedBuckets
 from edge.rest.problem import faulty, not_served
 from edge.rest.routes import Routes
 from edge.rest.server import serving, stop_asked
-from edge.rest.session import Sessions
+from edge.rest.session import OWN_NAME, Sessions
 from edge.rest.static import Terminal
 from edge.rest.upstream import Channel, Health, Upstream
 from edge.settings import RestSettings, allowances
@@ -52,7 +52,7 @@ def main() -> None:
 async def build(settings: RestSettings, clock: Clock | None = None) -> AsyncIterator[ASGIApp]:
     """Yield the application; nothing that it talks to has to be there yet."""
     clock = clock or SystemClock()
-    keyring = Keyring.load(settings.keys, own=None)
+    keyring = Keyring.load(settings.keys, own=OWN_NAME)
     async with AsyncExitStack() as stack:
         to: dict[str, Channel] = {}
         for target in SERVICES:
@@ -62,7 +62,11 @@ async def build(settings: RestSettings, clock: Clock | None = None) -> AsyncIter
         routes = Routes(bindings())
         gateway = Gateway(
             routes,
-            Upstream(to, settings.call_seconds_max),
+            Upstream(
+                to,
+                settings.call_seconds_max,
+                lambda target: keyring.service_token(target, clock.now()),
+            ),
             Sessions(keyring, clock, settings.mode, routes.all, settings.origins),
             Limiter(buckets, allowances(settings), clock),
             Addresses(settings.trusted_proxies),

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from time import perf_counter
-from typing import Any
 
 import structlog
-from google.protobuf.message import Message
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -24,8 +21,9 @@ from edge.rest.problem import fault_of_ours, problem
 from edge.rest.routes import Match, Mismatch, Route, Routes
 from edge.rest.session import NOBODY, Caller, Sessions
 from edge.rest.transcoder import Transcoder, to_bytes
-from edge.rest.upstream import Upstream
+from edge.rest.upstream import Call, Upstream
 from services.kit.errors import Failure
+from services.kit.origin import Origin, told_agent
 from services.kit.reason import Reason
 from veritick.option.v1.access_pb2 import CostClass
 
@@ -51,7 +49,7 @@ class _Operation:
 
     route: Route
     transcoder: Transcoder
-    call: Callable[[Message, str | None], Any]
+    call: Call
     cost: str
     public: bool
 
@@ -141,8 +139,11 @@ class Gateway:
         """Return under which name a call counts: credentials by address, whoever calls."""
         if cost != "credential" and caller.principal.kind == "user":
             return f"user:{caller.principal.id}"
+        return "address:" + self._address(request)
+
+    def _address(self, request: Request) -> str:
         peer = request.client.host if request.client else None
-        return "address:" + self._addresses.of(peer, request.headers.getlist("x-forwarded-for"))
+        return self._addresses.of(peer, request.headers.getlist("x-forwarded-for"))
 
     async def _call(
         self,
@@ -157,8 +158,9 @@ class Gateway:
         query = request.scope["query_string"].decode("latin-1")
         message = transcoder.request(match.values, query, body)
         self._sessions.fill(message, caller)
+        origin = Origin(self._address(request), told_agent(request.headers.get("user-agent", "")))
         try:
-            response = await operation.call(message, caller.token)
+            response = await operation.call(message, caller.token, origin)
         except Failure as failure:
             violations = transcoder.as_client_sees(failure.violations)
             refusal = problem(failure, violations=violations, headers=headers)

@@ -27,7 +27,7 @@ from services.kit.tokens import Keyring
 from services.kit.wire import to_datetime
 
 COOKIE_HEADER = "veritick-session"
-_OWN_NAME = "edge"
+OWN_NAME = "edge"
 _BEARER = "Bearer "
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -160,7 +160,7 @@ class Sessions:
         return Caller(ANONYMOUS, None, in_cookies, cookies)
 
     def _verify(self, token: str) -> Principal:
-        principal = self._keyring.verify(token, _OWN_NAME, self._clock.now())
+        principal = self._keyring.verify(token, OWN_NAME, self._clock.now())
         if principal.kind != "user":
             raise Failure(Reason.UNAUTHENTICATED, "This token does not speak for a user.")
         return principal

@@ -13,6 +13,7 @@ from grpc_health.v1 import health_pb2
 from edge.rest.routes import Route
 from services.kit.channels import failure_of
 from services.kit.clock import Clock
+from services.kit.origin import ADDRESS_KEY, AGENT_KEY, PROOF_KEY, Origin
 from services.kit.request_id import REQUEST_ID_KEY, current_request_id
 
 Channel = grpc.aio.Channel
@@ -21,16 +22,26 @@ _HEALTH_SECONDS = 1.0
 _FRESH_SECONDS = 0.25
 
 
+Call = Callable[[Message, str | None, Origin], Any]
+"""Calls one RPC: (request, token, where the caller is) → response."""
+
+
 class Upstream:
     """Calls services with the caller's own token, or with none."""
 
-    def __init__(self, channels: Mapping[str, Channel], seconds_max: float) -> None:
-        """Call over these channels, by target, each call at most so long."""
+    def __init__(
+        self, channels: Mapping[str, Channel], seconds_max: float, proof: Callable[[str], str]
+    ) -> None:
+        """Call over these channels, by target, each call at most so long.
+
+        `proof(target)` is the edge's own token, for which services believe where a caller is.
+        """
         self._channels = channels
         self._seconds_max = seconds_max
+        self._proof = proof
 
-    def call(self, route: Route, response: type[Message]) -> Callable[[Message, str | None], Any]:
-        """Return the callable of a route's RPC: (request, token) → response.
+    def call(self, route: Route, response: type[Message]) -> Call:
+        """Return the callable of a route's RPC.
 
         It raises the Failure that the service raised, UNAVAILABLE when there is no service, or
         DEADLINE_EXCEEDED.
@@ -40,10 +51,15 @@ class Upstream:
             request_serializer=route.rpc.request.SerializeToString,
             response_deserializer=response.FromString,
         )
-        seconds = self._seconds_max
+        seconds, target = self._seconds_max, route.binding.target
 
-        async def call(request: Message, token: str | None) -> Message:
-            metadata = [(REQUEST_ID_KEY, current_request_id())]
+        async def call(request: Message, token: str | None, origin: Origin) -> Message:
+            metadata = [
+                (REQUEST_ID_KEY, current_request_id()),
+                (ADDRESS_KEY, origin.address),
+                (AGENT_KEY, origin.agent),
+                (PROOF_KEY, self._proof(target)),
+            ]
             if token is not None:
                 metadata.append(("authorization", f"Bearer {token}"))
             try:

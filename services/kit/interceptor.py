@@ -6,10 +6,11 @@ request id → deadline → caller → access → field rules → the handler �
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
 
@@ -24,6 +25,16 @@ from services.kit.database import CommitUnknown, DatabaseUnavailable
 from services.kit.errors import Failure
 from services.kit.leader import LeadershipLost
 from services.kit.metrics import RPC_REFUSED, RPC_SECONDS
+from services.kit.origin import (
+    ADDRESS_KEY,
+    AGENT_KEY,
+    EDGE,
+    PROOF_KEY,
+    UNKNOWN,
+    Origin,
+    peer_address,
+    set_origin,
+)
 from services.kit.principal import ANONYMOUS, Principal, set_caller
 from services.kit.reason import Reason
 from services.kit.request_id import REQUEST_ID_KEY, bind_request_id, current_request_id
@@ -127,6 +138,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
         principal = self._principal(metadata.get("authorization"))
         check_access(rpc.access, principal)
         set_caller(principal)
+        set_origin(partial(self._origin, metadata, context))
         validate(request)
 
     def _principal(self, authorization: str | bytes | None) -> Principal:
@@ -136,6 +148,21 @@ class Interceptor(grpc.aio.ServerInterceptor):
             raise Failure(Reason.UNAUTHENTICATED, "The authorization must be a bearer token.")
         token = authorization.removeprefix(_BEARER)
         return self._keyring.verify(token, self._service, self._clock.now())
+
+    def _origin(self, metadata: Mapping[str, str | bytes], context: Context) -> Origin:
+        if not self._by_the_edge(metadata.get(PROOF_KEY)):
+            return Origin(peer_address(context.peer()))
+        address, agent = metadata.get(ADDRESS_KEY, UNKNOWN), metadata.get(AGENT_KEY, "")
+        return Origin(str(address), str(agent))
+
+    def _by_the_edge(self, proof: str | bytes | None) -> bool:
+        if not isinstance(proof, str):
+            return False
+        try:
+            principal = self._keyring.verify(proof, self._service, self._clock.now())
+        except Failure:
+            return False
+        return principal == Principal("service", EDGE)
 
 
 def as_failure(error: Exception) -> Failure:

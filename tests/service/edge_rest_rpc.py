@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 from services.kit.clock import Clock
 from services.kit.errors import Failure
+from services.kit.origin import Origin, origin
 from services.kit.principal import caller
 from services.kit.reason import Reason
 from services.kit.tokens import USER_AUDIENCE, Keyring
@@ -78,6 +79,7 @@ class Identity(AuthServiceServicer, ProfileServiceServicer):
     refreshes: dict[str, str] = field(default_factory=dict)
     ended: list[str] = field(default_factory=list)
     request_ids: list[str] = field(default_factory=list)
+    origins: list[Origin] = field(default_factory=list)
 
     def token(self, user_id: str, *permissions: str, age: timedelta = timedelta(0)) -> str:
         """Return an access token made `age` ago."""
@@ -117,6 +119,7 @@ class Identity(AuthServiceServicer, ProfileServiceServicer):
     async def GetProfile(self, request: GetProfileRequest, context: Context) -> GetProfileResponse:
         metadata = dict(context.invocation_metadata())
         self.request_ids.append(metadata["x-request-id"])
+        self.origins.append(origin())
         return GetProfileResponse(user=User(user_id=caller().id, email="ana@example.com"))
 
     def _session(self, user_id: str) -> Session:

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from services.kit.origin import Origin
 from tests.service.edge_rest_rpc import BROKEN, PASSWORD, SHUT, SLOW
 from tests.service.edge_rest_world import ACCOUNT, NOWHERE, World, order, running_edge
 from veritick.trading.v1.order_pb2 import Direction
@@ -303,3 +304,20 @@ async def test_the_edge_is_ready_when_its_services_are(rest: httpx.AsyncClient) 
     assert set(ready.json()["services"]) == {"identity", "quotes", "trading", "settlement"}
     metrics = (await rest.get("/metrics")).text
     assert "veritick_edge_request_seconds" in metrics
+
+
+async def test_the_service_learns_where_the_person_is(
+    rest: httpx.AsyncClient, rest_world: World
+) -> None:
+    claimed = {"User-Agent": "Firefox/200", "X-Forwarded-For": "198.51.100.7"}
+    claimed |= {"X-Origin-Address": "198.51.100.7"}
+    await rest.get("/v1/users/me", headers=rest_world.bearer() | claimed)
+    assert rest_world.identity.origins == [Origin("127.0.0.1", "Firefox/200")]
+
+
+async def test_a_proxy_of_ours_is_believed_about_where_the_person_is(rest_world: World) -> None:
+    settings = rest_world.settings(trusted_proxies=("127.0.0.0/8",))
+    told = {"X-Forwarded-For": "203.0.113.9, 198.51.100.7"}
+    async with running_edge(settings) as rest:
+        await rest.get("/v1/users/me", headers=rest_world.bearer() | told)
+    assert [origin.address for origin in rest_world.identity.origins] == ["198.51.100.7"]

@@ -12,6 +12,7 @@ from grpc_health.v1.health_pb2 import HealthCheckResponse
 
 from services.kit.channels import failure_of
 from services.kit.clock import ManualClock, utc
+from services.kit.origin import Origin, origin
 from services.kit.reason import Reason
 from services.local.keys import ensure_keys
 from tests.service.kit_rpc import USER, Server, bearer, refusal, running_server
@@ -179,3 +180,33 @@ async def test_a_token_expires_whether_it_was_seen_before_or_not(
         await server.accounts.ListAccounts(ListAccountsRequest(), metadata=metadata)
     server.clock.advance(after)
     assert await outcome(server, "ListAccounts", metadata) is reason
+
+
+@pytest.mark.parametrize(
+    ("proof", "believed"),
+    [
+        ("edge", True),
+        ("operator", False),
+        ("user", False),
+        ("forged", False),
+        ("unsigned", False),
+        ("", False),
+    ],
+)
+async def test_only_the_edge_is_believed_about_where_others_are(
+    server: Server, tokens: dict[str, str], proof: str, *, believed: bool
+) -> None:
+    found: list[Origin] = []
+
+    async def look() -> None:
+        found.append(origin())
+
+    server.behave = look
+    told = (
+        ("x-origin-address", "203.0.113.9"),
+        ("x-origin-agent", "Firefox"),
+        ("x-origin-proof", tokens.get(proof, "")),
+    )
+    await server.terms.ListTerms(DEMO, metadata=told)
+    stated = Origin("203.0.113.9", "Firefox")
+    assert found == [stated if believed else Origin("127.0.0.1")]
