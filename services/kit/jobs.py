@@ -2,7 +2,9 @@
 
 A run is claimed in the table `job`, by the database's clock: the claim is granted when the interval
 since the last start has passed and nobody holds one. It lapses with the job's time limit, so a
-replica that died in the middle keeps nobody waiting for longer. The row keeps how it last went.
+replica that died in the middle keeps nobody waiting for longer. A replica that lived on knows its
+own claim again: when the database went away before the end of a run was recorded, or before it said
+that the claim was granted, the run is made as soon as it is back. The row keeps how it last went.
 """
 
 import asyncio
@@ -13,6 +15,7 @@ from datetime import timedelta
 from enum import StrEnum
 from random import Random
 from typing import LiteralString
+from uuid import UUID
 
 import structlog
 
@@ -31,11 +34,13 @@ _CLAIM_MARGIN_SECONDS = 10.0
 _ENTER = "INSERT INTO job (name) VALUES (%(name)s) ON CONFLICT DO NOTHING"
 _CLAIM = """
     UPDATE job
-    SET runs = runs + 1, started_at = clock_timestamp(),
+    SET runs = runs + 1, started_at = clock_timestamp(), claimed_by = %(runner)s,
         claimed_until = clock_timestamp() + make_interval(secs => %(claim)s)
-    WHERE name = %(name)s
-      AND coalesce(claimed_until <= clock_timestamp(), true)
-      AND coalesce(started_at + make_interval(secs => %(every)s) <= clock_timestamp(), true)
+    WHERE name = %(name)s AND (
+        claimed_by = %(runner)s
+        OR coalesce(claimed_until <= clock_timestamp(), true)
+        AND coalesce(started_at + make_interval(secs => %(every)s) <= clock_timestamp(), true)
+    )
     RETURNING runs
 """
 _DUE_IN = """
@@ -45,14 +50,15 @@ _DUE_IN = """
 """
 _RECORD = """
     UPDATE job
-    SET claimed_until = NULL, finished_at = clock_timestamp(),
+    SET claimed_by = NULL, claimed_until = NULL, finished_at = clock_timestamp(),
         duration = make_interval(secs => %(duration)s),
         outcome = %(outcome)s, reason = %(reason)s,
         failures = failures + (%(outcome)s <> 'SUCCEEDED')::int
     WHERE name = %(name)s AND runs = %(run)s
 """
 _ABANDON = """
-    UPDATE job SET claimed_until = NULL, started_at = NULL WHERE name = %(name)s AND runs = %(run)s
+    UPDATE job SET claimed_by = NULL, claimed_until = NULL, started_at = NULL
+    WHERE name = %(name)s AND runs = %(run)s
 """
 
 _log = structlog.stdlib.get_logger()
@@ -91,7 +97,7 @@ class JobRun:
 
 
 class JobRunner:
-    """Runs the jobs of one service; every replica has one, and each run happens once."""
+    """Runs the jobs of one service; every replica has one, and each job one run at a time."""
 
     def __init__(
         self,
@@ -111,6 +117,7 @@ class JobRunner:
         self._clock = clock
         self._on_run = on_run
         self._random = random or Random()  # noqa: S311  spreads load, guards nothing
+        self._id = UUID(int=self._random.getrandbits(128), version=4)
 
     async def run(self) -> None:
         """Run the jobs until cancelled. No failure of a job or of the database ends it."""
@@ -129,7 +136,10 @@ class JobRunner:
             await asyncio.sleep(max(pause, 0.0) + self._jitter(job))
 
     async def run_if_due(self, job: Job) -> JobRun | None:
-        """Run a job now if it is due and nobody else is at it; return how it went, else None."""
+        """Run a job now if it is due and nobody else is at it; return how it went, else None.
+
+        Errors: DatabaseUnavailable, after which it is due again, whether the work was done or not.
+        """
         run_number = await self._claim(job)
         if run_number is None:
             return None
@@ -158,7 +168,12 @@ class JobRunner:
 
     async def _claim(self, job: Job) -> int | None:
         claim = job.limit.total_seconds() + _CLAIM_MARGIN_SECONDS
-        parameters = {"name": job.name, "every": job.every.total_seconds(), "claim": claim}
+        parameters = {
+            "name": job.name,
+            "every": job.every.total_seconds(),
+            "runner": self._id,
+            "claim": claim,
+        }
         async with self._database.raw() as connection, connection.transaction():
             await connection.execute(_ENTER, parameters)
             row = await (await connection.execute(_CLAIM, parameters)).fetchone()

@@ -53,6 +53,7 @@ def create_job_table() -> None:
             name          text PRIMARY KEY,
             runs          bigint NOT NULL DEFAULT 0,
             failures      bigint NOT NULL DEFAULT 0,
+            claimed_by    uuid,
             claimed_until timestamptz,
             started_at    timestamptz,
             finished_at   timestamptz,

@@ -1,13 +1,14 @@
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 
 from services.kit.clock import SystemClock
-from services.kit.database import Database
+from services.kit.database import Database, DatabaseUnavailable
 from services.kit.jobs import Job, JobOutcome, JobRun, JobRunner
 from services.kit.settings import DatabaseSettings
 from tests.service.kit_databases import Databases
@@ -33,6 +34,12 @@ class Work:
         await asyncio.sleep(self._takes_seconds)
         self.done += 1
 
+    async def until_begun(self, runs: int) -> None:
+        """Wait until it was begun so often, however slow the machine is."""
+        async with asyncio.timeout(60):
+            while self.begun < runs:
+                await asyncio.sleep(0.01)
+
 
 def runner(
     database: Database, *jobs: Job, on_run: Callable[[JobRun], None] | None = None
@@ -40,10 +47,17 @@ def runner(
     return JobRunner(database, jobs, SystemClock(), on_run=on_run)
 
 
-async def run_for(seconds: float, *runs: Awaitable[None]) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await asyncio.gather(*runs)
+@asynccontextmanager
+async def running(*runners: JobRunner) -> AsyncIterator[None]:
+    """Let replicas run for as long as the context lasts."""
+    tasks = [asyncio.create_task(each.run()) for each in runners]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    assert all(task.cancelled() for task in tasks)
 
 
 async def recorded(database: Database, name: str, columns: str) -> Any:
@@ -52,12 +66,15 @@ async def recorded(database: Database, name: str, columns: str) -> Any:
         return await (await raw.execute(query, [name])).fetchone()
 
 
-async def test_a_job_repeats(kit_database: Database) -> None:
+async def test_a_job_repeats_at_its_interval(kit_database: Database) -> None:
     work = Work()
+    clock = SystemClock()
+    began = clock.now()
 
-    await run_for(0.6, runner(kit_database, Job("tidy", OFTEN, work)).run())
+    async with running(runner(kit_database, Job("tidy", OFTEN, work))):
+        await work.until_begun(5)
 
-    assert 4 <= work.done <= 12
+    assert clock.now() - began >= 4 * OFTEN
 
 
 async def test_a_job_is_not_run_before_its_time_by_whichever_replica(
@@ -73,11 +90,10 @@ async def test_a_job_is_not_run_before_its_time_by_whichever_replica(
 
 async def test_one_replica_at_a_time(kit_database: Database) -> None:
     work = Work(takes_seconds=0.1)
-    replicas = [runner(kit_database, Job("tidy", OFTEN, work)).run() for _ in range(4)]
 
-    await run_for(0.7, *replicas)
+    async with running(*(runner(kit_database, Job("tidy", OFTEN, work)) for _ in range(4))):
+        await work.until_begun(4)
 
-    assert work.done >= 3
     assert work.at_once == 1
 
 
@@ -95,13 +111,16 @@ async def test_a_run_is_recorded(kit_database: Database) -> None:
 
 
 async def test_a_failure_is_kept_with_its_reason_and_ends_nothing(kit_database: Database) -> None:
-    work = Work()
+    work, attempt = Work(), Work()
 
     async def fail() -> None:
+        await attempt()
         raise LookupError("no such rate at postgresql://svc:hunter2@db/rates")
 
     failing, sound = Job("rates", OFTEN, fail), Job("tidy", OFTEN, work)
-    await run_for(0.4, runner(kit_database, failing, sound).run())
+    async with running(runner(kit_database, failing, sound)):
+        await attempt.until_begun(3)
+        await work.until_begun(attempt.begun)
 
     runs, failures, outcome, reason = await recorded(
         kit_database, "rates", "runs, failures, outcome, reason"
@@ -110,7 +129,6 @@ async def test_a_failure_is_kept_with_its_reason_and_ends_nothing(kit_database: 
     assert failures >= 2
     assert outcome == "FAILED"
     assert reason == "LookupError: no such rate at postgresql://svc:***@db/rates"
-    assert work.done >= 2
 
 
 async def test_a_run_has_a_limit(kit_database: Database) -> None:
@@ -138,8 +156,9 @@ async def test_a_timeout_of_the_work_itself_is_a_failure(kit_database: Database)
 async def test_a_run_cut_short_by_a_stop_is_made_by_another_replica_at_once(
     kit_database: Database,
 ) -> None:
-    endless = Job("tidy", DAILY, Work(takes_seconds=60))
-    await run_for(0.2, runner(kit_database, endless).run())
+    endless = Work(takes_seconds=60)
+    async with running(runner(kit_database, Job("tidy", DAILY, endless))):
+        await endless.until_begun(1)
 
     work = Work()
     job = Job("tidy", DAILY, work)
@@ -148,46 +167,95 @@ async def test_a_run_cut_short_by_a_stop_is_made_by_another_replica_at_once(
 
 
 async def test_the_claim_of_a_replica_that_died_lapses(kit_database: Database) -> None:
-    job = Job("tidy", timedelta(seconds=1), Work(takes_seconds=60))
-    dying = asyncio.create_task(runner(kit_database, job).run())
-    await asyncio.sleep(0.2)
+    endless = Work(takes_seconds=60)
     other = Job("tidy", timedelta(milliseconds=1), Work())
 
-    # Death says no goodbye: what stays is the claim.
-    assert not await runner(kit_database, other).run_if_due(other)
-    async with kit_database.raw() as raw, raw.transaction():
-        await raw.execute("UPDATE job SET claimed_until = clock_timestamp()")
-    assert await runner(kit_database, other).run_if_due(other)
+    async with running(runner(kit_database, Job("tidy", timedelta(seconds=1), endless))):
+        await endless.until_begun(1)
 
-    dying.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await dying
+        # Death says no goodbye: what stays is the claim.
+        assert not await runner(kit_database, other).run_if_due(other)
+        async with kit_database.raw() as raw, raw.transaction():
+            await raw.execute("UPDATE job SET claimed_until = clock_timestamp()")
+        assert await runner(kit_database, other).run_if_due(other)
+
     # The late one does not undo what its successor recorded.
     assert await recorded(kit_database, "tidy", "runs, outcome") == (2, "SUCCEEDED")
+
+
+def end_connections(superuser: psycopg.Connection, name: str) -> None:
+    """End the connections of this name, as a restart of Postgres does."""
+    superuser.execute(
+        "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE application_name = %s",
+        [name],
+    )
 
 
 async def test_an_outage_of_the_database_only_makes_jobs_wait(
     kit_databases: Databases, kit_settings: DatabaseSettings
 ) -> None:
     work = Work()
-    async with Database.from_settings(kit_settings, name="outage") as database:
-        running = asyncio.create_task(runner(database, Job("tidy", OFTEN, work)).run())
-        await asyncio.sleep(0.3)
-        before = work.done
+    async with (
+        Database.from_settings(kit_settings, name="outage") as database,
+        running(runner(database, Job("tidy", OFTEN, work))),
+    ):
+        await work.until_begun(1)
         with kit_databases.superuser() as superuser:
             for _ in range(5):
-                superuser.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                    " WHERE application_name = 'outage'"
-                )
-                await asyncio.sleep(0.05)
-        async with asyncio.timeout(6):
-            while work.done < before + 3:
-                await asyncio.sleep(0.05)
+                end_connections(superuser, "outage")
+                await asyncio.sleep(0.02)
 
-        running.cancel()
-        await asyncio.wait({running})
-        assert running.cancelled()
+        await work.until_begun(work.begun + 3)
+
+
+async def until_waiting(superuser: psycopg.Connection, name: str) -> None:
+    """Wait until a connection of this name waits for a lock."""
+    waiting = (
+        "SELECT 1 FROM pg_stat_activity WHERE application_name = %s AND wait_event_type = 'Lock'"
+    )
+    async with asyncio.timeout(60):
+        while not superuser.execute(waiting, [name]).fetchone():
+            await asyncio.sleep(0.01)
+
+
+async def test_a_run_that_could_not_be_recorded_is_made_again_at_once(
+    kit_databases: Databases, kit_settings: DatabaseSettings, kit_database: Database
+) -> None:
+    work = Work()
+
+    async def tidy() -> None:
+        await work()
+        if work.done == 1:
+            locking = await locked.enter_async_context(kit_database.raw())
+            await locking.execute("SELECT 1 FROM job FOR UPDATE")
+
+    job = Job("tidy", DAILY, tidy)
+    async with Database.from_settings(kit_settings, name="lost") as database:
+        replica = runner(database, job)
+        async with AsyncExitStack() as locked:
+            run = asyncio.create_task(replica.run_if_due(job))
+            with kit_databases.superuser() as superuser:
+                await until_waiting(superuser, "lost")
+                end_connections(superuser, "lost")
+            with pytest.raises(DatabaseUnavailable):
+                await run
+
+        assert await replica.run_if_due(job)
+        assert await recorded(database, "tidy", "runs, outcome") == (2, "SUCCEEDED")
+        assert not await replica.run_if_due(job)
+
+
+async def test_a_claim_that_was_granted_but_never_heard_of_keeps_nobody_waiting(
+    kit_database: Database,
+) -> None:
+    work = Work()
+    job = Job("tidy", DAILY, work)
+    replica = runner(kit_database, job)
+    await replica._claim(job)
+
+    assert not await runner(kit_database, job).run_if_due(job)
+    assert await replica.run_if_due(job)
+    assert work.done == 1
 
 
 def test_two_jobs_of_one_name_are_refused() -> None:
