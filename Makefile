@@ -42,7 +42,7 @@ test: lint $(STAMPS)/all terminal ## everything that must hold: lint, types, imp
 faults: $(STAMPS)/all terminal ## hurt a running platform in every way; writes build/faults.json
 	@python -m pytest tests/faults -m ''
 
-bench: $(STAMPS)/all ## measure side by side; writes build/bench.json
+bench: $(STAMPS)/all terminal ## measure side by side; writes build/bench.json, docs/bench.png
 	@mkdir -p build
 	@python -m tests.bench
 

@@ -1,40 +1,74 @@
-"""`python -m tests.bench [P1 P2 …]`: measure, print the table, write build/bench.json."""
+"""`python -m tests.bench [P1 W2 …]`: measure, print tables, write build/bench.json and .md.
+
+A run of everything also draws docs/bench.png. The exit code is 1 when a row could not be measured,
+and 2 when nothing was, because a name is unknown or the machine has no room.
+"""
+
+from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import uvloop
 
+from tests.bench import picture, results
 from tests.bench.placing import p1, p2
-from tests.bench.rows import Row, keep, show
+from tests.bench.room import shortages
+from tests.bench.rows import Measured
 from tests.bench.settling import s1
 from tests.stores import Postgres, running_postgres
 
-ROWS: dict[str, Callable[[Postgres, Path], Awaitable[Row]]] = {"P1": p1, "P2": p2, "S1": s1}
+Bench = Callable[[Postgres, Path], Awaitable[Measured | Sequence[Measured]]]
+ROWS: dict[str, Bench] = {"P1": p1, "P2": p2, "S1": s1}
 
 
-async def measure(names: list[str], postgres: Postgres, folder: Path) -> list[Row]:
-    """Measure the named rows, one after the other."""
-    rows = []
-    for name in names:
-        rows.append(await ROWS[name](postgres, folder))
-        print(show(rows[-1:]), flush=True)
-    return rows
+async def measure(name: str, postgres: Postgres, folder: Path) -> bool:
+    """Measure one row, or a few that belong together; print and keep what came of it."""
+    began = time.monotonic()
+    try:
+        measured = await ROWS[name](postgres, folder)
+    except Exception:  # noqa: BLE001  the others are measured all the same, and the run fails
+        print(f"{name} could not be measured\n{traceback.format_exc()}", flush=True)
+        return False
+    found = results.results_of(measured if isinstance(measured, Sequence) else [measured])
+    results.keep(found)
+    print(f"{results.table(found)}\n({time.monotonic() - began:.0f} s)\n", flush=True)
+    return True
 
 
-def main() -> None:
-    """Run from the command line."""
-    names = sys.argv[1:] or list(ROWS)
+def run(names: Sequence[str]) -> list[str]:
+    """Measure the named rows, each in an event loop of its own; return those that failed."""
     with (
         tempfile.TemporaryDirectory(prefix="veritick-") as folder,
         running_postgres(Path(folder), durable=True) as postgres,
     ):
-        rows = uvloop.run(measure(names, postgres, Path(folder)))
-    keep(rows)
-    print(f"\n{show(rows)}")
+        return [name for name in names if not uvloop.run(measure(name, postgres, Path(folder)))]
+
+
+def main() -> int:
+    """Run from the command line."""
+    names = sys.argv[1:] or list(ROWS)
+    if unknown := [name for name in names if name not in ROWS]:
+        print(f"bench: no row {', '.join(unknown)}; there are {', '.join(ROWS)}", file=sys.stderr)
+        return 2
+    if lacking := shortages():
+        print("bench: no room to measure in", *lacking, sep="\n  ", file=sys.stderr)
+        return 2
+    if not sys.argv[1:]:
+        results.JSON.unlink(missing_ok=True)
+    failed = run(names)
+    kept = results.keep({})
+    print(results.table(kept))
+    if not sys.argv[1:] and not failed:
+        picture.draw(kept)
+    if failed:
+        print(f"bench: not measured: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
