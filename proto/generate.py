@@ -21,7 +21,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from google.protobuf.descriptor_pb2 import (
@@ -73,13 +73,10 @@ def generate_python(target: Path) -> None:
             (package / "__init__.py").touch()
 
 
-def generate_reasons(target: Path, messages: Path) -> None:
+def generate_reasons(target: Path, files: Iterable[FileDescriptorProto]) -> None:
     """Write the error reasons as a Python enum, for modules that know no protobuf."""
-    script = "from veritick.error.v1.error_reason_pb2 import ErrorReason as e; print(*e.keys())"
-    environment = {**os.environ, "PYTHONPATH": str(messages)}
-    command = [sys.executable, "-c", script]
-    keys = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
-    names = keys.stdout.split()[1:]
+    (reasons,) = (enum for file in files for enum in file.enum_type if enum.name == "ErrorReason")
+    names = [value.name for value in reasons.value if value.number]
     lines = (
         '"""The reasons for which a call can fail: the names of `veritick.error.v1.ErrorReason`.',
         "",
@@ -103,19 +100,23 @@ def generate_reasons(target: Path, messages: Path) -> None:
     target.write_text("\n".join(lines))
 
 
-def generate_comments(target: Path) -> None:
+def generate_comments(target: Path, files: Iterable[FileDescriptorProto]) -> None:
     """Write the comment of every service, RPC, message, field and enum value by its full name.
 
     Generated Python has no comments, and the documents of the edge are made of them.
     """
+    comments = {name: text for file in files for name, text in comments_of(file)}
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(json.dumps(comments, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def described() -> list[FileDescriptorProto]:
+    """Return every file of the contract as the compiler reads it now, comments included."""
     files = map(str, sorted(PROTO.glob("veritick/**/*.proto")))
     with tempfile.TemporaryDirectory() as folder:
         image = Path(folder) / "image.binpb"
         protoc("--include_source_info", f"--descriptor_set_out={image}", *files)
-        files_with_comments = FileDescriptorSet.FromString(image.read_bytes()).file
-    comments = {name: text for file in files_with_comments for name, text in comments_of(file)}
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(json.dumps(comments, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+        return list(FileDescriptorSet.FromString(image.read_bytes()).file)
 
 
 def comments_of(file: FileDescriptorProto) -> Iterator[tuple[str, str]]:
@@ -171,8 +172,9 @@ def generate(target: Path) -> None:
     messages = target / "clients/python/src"
     messages.mkdir(parents=True, exist_ok=True)
     generate_python(messages)
-    generate_reasons(target / "services/kit/reason.py", messages)
-    generate_comments(target / COMMENTS)
+    files = described()
+    generate_reasons(target / "services/kit/reason.py", files)
+    generate_comments(target / COMMENTS, files)
 
 
 def generated_files(tree: Path) -> set[Path]:

@@ -16,7 +16,16 @@ PERMISSIONS: Mapping[Role, frozenset[str]] = MappingProxyType(
     {
         # A trader needs no permission for what is his own.
         Role.TRADER: frozenset(),
-        Role.STAFF: frozenset({"audit.read", "instruments.write", "ledger.read", "terms.write"}),
+        Role.STAFF: frozenset(
+            {
+                "audit.read",
+                "instruments.write",
+                "ledger.adjust.approve",
+                "ledger.adjust.propose",
+                "ledger.read",
+                "terms.write",
+            }
+        ),
     }
 )
 """The permissions of each role, by the names that the contract asks for."""

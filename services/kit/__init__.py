@@ -10,6 +10,7 @@ Read in this order:
   `tokens` and `principal` (who calls), `origin` (from where), `access` and `validation`, all of
   which `interceptor` puts around every call; `wire` translates common types, `channels` calls
   other services;
+- what two people have to agree on: `approval`, `approvals` (in `approval_wire`'s shapes);
 - what it tells others: `journal`, served by `journal_face` (in `journal_wire`'s shapes), followed
   with `follower`, and relayed to Redis by `relay`.
 """

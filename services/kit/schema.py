@@ -100,3 +100,39 @@ def create_journal_tables() -> None:
     grant("journal", "SELECT, INSERT")
     for table in ("journal_head", "journal_subject", "follower_position"):
         grant(table, "SELECT, INSERT, UPDATE")
+
+
+def create_proposal_table() -> None:
+    """Create the table of `services.kit.approvals`.
+
+    What was proposed never changes, and nobody decides his own: the database sees to both.
+    """
+    op.execute(
+        """
+        CREATE TABLE proposal (
+            proposal_id uuid PRIMARY KEY,
+            kind        text NOT NULL,
+            content     jsonb NOT NULL,
+            reason      text NOT NULL CHECK (reason <> ''),
+            proposed_by uuid NOT NULL,
+            request_id  uuid NOT NULL,
+            proposed_at timestamptz NOT NULL,
+            expires_at  timestamptz NOT NULL,
+            state       smallint NOT NULL CHECK (state BETWEEN 1 AND 6),
+            decided_by  uuid CHECK (decided_by <> proposed_by),
+            decided_at  timestamptz,
+            note        text NOT NULL,
+            ended_at    timestamptz,
+            result      text NOT NULL,
+            UNIQUE (proposed_by, request_id),
+            CONSTRAINT somebody_decided CHECK (
+                (state IN (2, 3, 4, 5)) = (decided_by IS NOT NULL)
+                AND (decided_by IS NULL) = (decided_at IS NULL)),
+            CONSTRAINT it_has_ended CHECK ((state > 2) = (ended_at IS NOT NULL))
+        );
+        CREATE INDEX proposal_kind ON proposal (kind, proposal_id);
+        CREATE INDEX proposal_unfinished ON proposal (proposal_id) WHERE state IN (1, 2)
+        """
+    )
+    changing = "state, decided_by, decided_at, note, ended_at, result"
+    grant("proposal", f"SELECT, INSERT, UPDATE ({changing})")

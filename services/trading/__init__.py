@@ -7,20 +7,23 @@ place where its money moves. Books share this code and nothing else.
 **Promises**
 - An order that exists has been paid for: debit, order and journal are one commit, made before
   the caller is answered.
-- All changes to a book pass through one live writer, which commits what arrived together in one
-  transaction. A writer that lost its leadership can commit nothing.
+- All that moves money or changes an order passes through one live writer, which commits what
+  arrived together in one transaction. A writer that lost its leadership can commit nothing.
 - Every refusal has its own reason and moves nothing. A `request_id` is answered once and for ever.
 - Entries balance by construction, are never changed, and an account's balance is their sum. Every
   commit seals its entries with a hash over all before them.
 - Available = posted - held, never below zero; a hold is posted, voided or expires, once.
 - An order closes once; the amounts follow from the book's own order and the outcome.
+- What staff correct, one person proposed and another approved; it is a transfer like any other.
 
 **Called by** traders (accounts, orders, terms) through the edge, by settlement (BookService), by
-identity (OpenAccounts), by payments and tournaments (LedgerService), by operators (AuditService).
+identity (OpenAccounts), by payments and tournaments (LedgerService), by staff (AdjustmentService)
+and operators (AuditService).
 **Calls** quotes for the live market and for fixings, and follows identity's journal.
 
 Read in this order: `order`, `terms`, `acceptance`, `posting` (the rules); `book`, `ledger` (the
-tables); `market`, `commit`, `recording`, `sealing`, `placing`, `settling`, `moving`, `holding` (the
-flow); `audit`, `audit_walk`, `auditor` (whether it all holds); `rpc`, `service_rpc`, `ledger_rpc`,
-`audit_rpc`, `wire` (the faces); `app` (how it is put together).
+tables); `market`, `commit`, `recording`, `sealing`, `placing`, `settling`, `moving`, `holding`,
+`adjusting` (the flow); `audit`, `audit_walk`, `auditor` (whether it all holds); `rpc`,
+`service_rpc`, `ledger_rpc`, `adjustment_rpc`, `audit_rpc`, `wire` (the faces); `app` (how it is
+put together).
 """

@@ -21,6 +21,7 @@ from services.kit.migrate import migrate as migrate_database
 from services.kit.process import Application, Face, Task
 from services.kit.relay import Relay
 from services.kit.tokens import Keyring
+from services.trading.adjustment_rpc import AdjustmentFace
 from services.trading.audit_rpc import AuditFace
 from services.trading.audit_walk import Fixings
 from services.trading.auditor import Auditor
@@ -38,6 +39,9 @@ from veritick.journal.v1.account_event_service_pb2_grpc import (
 )
 from veritick.journal.v1.journal_service_pb2_grpc import add_JournalServiceServicer_to_server
 from veritick.trading.v1.account_service_pb2_grpc import add_AccountServiceServicer_to_server
+from veritick.trading.v1.adjustment_service_pb2_grpc import (
+    add_AdjustmentServiceServicer_to_server,
+)
 from veritick.trading.v1.audit_service_pb2_grpc import add_AuditServiceServicer_to_server
 from veritick.trading.v1.book_service_pb2_grpc import add_BookServiceServicer_to_server
 from veritick.trading.v1.ledger_service_pb2_grpc import add_LedgerServiceServicer_to_server
@@ -76,6 +80,7 @@ async def build(
             tasks[f"{name}: writer"] = desk.writer.run
             tasks[f"{name}: terms"] = desk.keep_terms
             tasks[f"{name}: holds"] = desk.keep_holds
+            tasks[f"{name}: approvals"] = desk.keep_approvals
             tasks[f"{name}: payouts"] = desk.payouts.run
             tasks[f"{name}: jobs"] = JobRunner(desk.book.database, jobs(desk), clock).run
             tasks[f"{name}: users"] = follower.run
@@ -106,6 +111,7 @@ def faces(desks: Desks, fixings: Fixings | None = None) -> list[Face]:
         (add_AccountEventServiceServicer_to_server, AccountEventFace(desks)),
         (add_BookServiceServicer_to_server, BookFace(desks)),
         (add_LedgerServiceServicer_to_server, LedgerFace(desks)),
+        (add_AdjustmentServiceServicer_to_server, AdjustmentFace(desks)),
         (add_AuditServiceServicer_to_server, AuditFace(desks, fixings)),
         (add_JournalServiceServicer_to_server, journal),
     ]

@@ -32,7 +32,7 @@ CLOSING = frozenset(
 """Why money moves when an order closes."""
 
 _SYSTEM = frozenset(account.account_id for account in SystemAccount)
-_TIED = frozenset({EntryKind.REFILL, EntryKind.TRANSFER})
+_TIED = frozenset({EntryKind.REFILL, EntryKind.TRANSFER, EntryKind.ADJUSTMENT})
 
 
 class Finding(NamedTuple):

@@ -7,14 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+import structlog
+
+from services.kit.approvals import Approvals
 from services.kit.clock import Clock
-from services.kit.database import Database
+from services.kit.database import Database, DatabaseUnavailable
 from services.kit.errors import Failure
 from services.kit.ids import Ids
 from services.kit.journal import Journal
 from services.kit.leader import Leadership
 from services.kit.reason import Reason
 from services.trading.acceptance import Offer, offer
+from services.trading.adjusting import ADJUSTMENT, adjusting
 from services.trading.book import Account, Book
 from services.trading.commit import Batch, Writer
 from services.trading.holding import EndHold, ExpireHolds, Holding, HoldRequest
@@ -41,6 +45,8 @@ from services.trading.wire import BookWire
 
 _TERMS_EVERY_SECONDS = 0.5
 _HOLDS_EVERY_SECONDS = 1.0
+_APPROVALS_EVERY_SECONDS = 5.0
+_log = structlog.stdlib.get_logger()
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,14 @@ class Desk:
         self._live_terms = TermsBook()
         self.writer = Writer(
             name, database, Leadership(database, "writer", clock, ids), self._batches(ids)
+        )
+        self.approvals = Approvals(
+            database=database,
+            journal=self.journal,
+            ids=ids,
+            now=market.now,
+            kinds={ADJUSTMENT: adjusting(name, self.writer)},
+            spell=self.wire.id,
         )
         self.payouts = Payouts(
             database=database,
@@ -151,6 +165,16 @@ class Desk:
             if self.writer.leading:
                 await self._submit_if_leading(ExpireHolds())
             await asyncio.sleep(_HOLDS_EVERY_SECONDS)
+
+    async def keep_approvals(self) -> None:
+        """Carry out what was approved and had to wait, for ever."""
+        while True:
+            if self.writer.leading:
+                try:
+                    await self.approvals.carry_on()
+                except DatabaseUnavailable as error:
+                    _log.warning("approvals wait", book=self.name, reason=str(error))
+            await asyncio.sleep(_APPROVALS_EVERY_SECONDS)
 
     async def _add_missing_terms(self) -> None:
         for symbol in list(self.market.instruments):

@@ -12,7 +12,7 @@ from services.trading.desk import Desk
 from services.trading.holding import EndHold, Held, Hold, HoldRequest, HoldState
 from services.trading.ledger import Transfer, TrialBalanceLine
 from services.trading.moving import Moved, TransferRequest
-from services.trading.posting import SystemAccount
+from services.trading.posting import NAMEABLE, SystemAccount
 from services.trading.rpc import Desks, desk_of, locate
 from services.trading.wire import missing, money, to_money
 from veritick.trading.v1 import ledger_service_pb2 as ledger_pb
@@ -32,7 +32,7 @@ class LedgerFace(LedgerServiceServicer):
         command = TransferRequest(
             account_id=account_id,
             request_id=UUID(request.request_id),
-            system=SystemAccount(request.system_account),
+            system=_system(request.system_account),
             amount=to_money(request.amount),
             note=request.note,
         )
@@ -50,7 +50,7 @@ class LedgerFace(LedgerServiceServicer):
         command = HoldRequest(
             account_id=account_id,
             request_id=UUID(request.request_id),
-            system=SystemAccount(request.system_account),
+            system=_system(request.system_account),
             amount=to_money(request.amount),
             expires_at=to_datetime(request.expire_time) if expires else None,
             note=request.note,
@@ -106,6 +106,15 @@ class LedgerFace(LedgerServiceServicer):
         desk, hold_id = locate(self._desks, hold, Reason.HOLD_NOT_FOUND)
         ended: Held = await desk.writer.submit(EndHold(hold_id, UUID(request_id), state))
         return desk, ended
+
+
+def _system(number: int) -> SystemAccount:
+    """Return the system account that a service names; INVALID_TRANSFER for one it may not."""
+    system = SystemAccount(number)
+    if system not in NAMEABLE:
+        message = f"No service moves money to or from {system.name}."
+        raise Failure(Reason.INVALID_TRANSFER, message)
+    return system
 
 
 def _hold(hold: Hold, desk: Desk) -> ledger_pb.Hold:

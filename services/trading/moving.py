@@ -181,7 +181,7 @@ class Transferring(Moving):
         if earlier := await transaction.read(READ_TRANSFER, key):
             return _replay(Transfer(*earlier[0]), account, command)
         kind, system, amount = _movement(command, account)
-        check_participation(account)
+        _check_reach(account, system)
         _check_amount(account, amount)
         now = self._market.now()
         after = account._replace(posted=account.posted + amount.minor_units)
@@ -229,7 +229,9 @@ def _movement(
     command: TransferRequest | RefillRequest, account: Account
 ) -> tuple[EntryKind, SystemAccount, Money]:
     if isinstance(command, TransferRequest):
-        return EntryKind.TRANSFER, command.system, command.amount
+        adjusts = command.system is SystemAccount.ADJUSTMENT
+        kind = EntryKind.ADJUSTMENT if adjusts else EntryKind.TRANSFER
+        return kind, command.system, command.amount
     missing = command.initial - account.available
     if missing <= 0:
         metadata = {"initial_minor_units": str(command.initial)}
@@ -242,6 +244,13 @@ def check_participation(account: Account) -> None:
     """Refuse for an account that takes no part. Failures: ACCOUNT_CLOSED, ACCOUNT_FROZEN."""
     state = AccountState(account.state)
     check_account(Funds(account.currency, state, account.posted, account.held, 0))
+
+
+def _check_reach(account: Account, system: SystemAccount) -> None:
+    """Refuse for an account that takes no part, but let staff put a frozen one right."""
+    frozen = account.state == AccountState.FROZEN
+    if not (frozen and system is SystemAccount.ADJUSTMENT):
+        check_participation(account)
 
 
 def _check_amount(account: Account, amount: Money) -> None:

@@ -30,6 +30,11 @@ class SystemAccount(IntEnum):
         return UUID(int=int(self))
 
 
+NAMEABLE = frozenset({SystemAccount.HOUSE, SystemAccount.ISSUE, SystemAccount.CLEARING})
+"""What another service may move money to and from. Escrow moves with orders alone, and the account
+of adjustments by what two people agreed on."""
+
+
 class EntryKind(IntEnum):
     """Why money moved. The numbers are the contract's."""
 
@@ -41,6 +46,7 @@ class EntryKind(IntEnum):
     TRANSFER = 6
     LOST_STAKE = 7
     PROFIT = 8
+    ADJUSTMENT = 9
 
 
 class Entry(NamedTuple):

@@ -34,6 +34,7 @@ GENERATED_ALLOWED = ("app", "neighbours", "rpc", "wire")
 
 KIT_GENERATED_ALLOWED = (
     "access",
+    "approval_wire",
     "channels",
     "contract",
     "follower",

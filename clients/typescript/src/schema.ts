@@ -703,9 +703,10 @@ export interface components {
          *     - `TRANSFER`: Another service moved money.
          *     - `LOST_STAKE`: A lost order's stake went to the house. Never on a user's statement.
          *     - `PROFIT`: The house's part of a won order went to escrow. Never on a user's statement.
+         *     - `ADJUSTMENT`: Staff corrected the balance, by proposal and second approval.
          * @enum {string}
          */
-        readonly EntryKind: "KIND_UNSPECIFIED" | "OPENING" | "REFILL" | "STAKE" | "PAYOUT" | "REFUND" | "TRANSFER" | "LOST_STAKE" | "PROFIT";
+        readonly EntryKind: "KIND_UNSPECIFIED" | "OPENING" | "REFILL" | "STAKE" | "PAYOUT" | "REFUND" | "TRANSFER" | "LOST_STAKE" | "PROFIT" | "ADJUSTMENT";
         /**
          * @description ErrorReason is the closed list of reasons for which a call can fail.
          *
@@ -768,6 +769,18 @@ export interface components {
          *
          *     Example:
          *         {"reason": "INVALID_FILTER", "domain": "veritick", "metadata": {"filter": "colour=RED"}}
+         *     - `PROPOSAL_NOT_FOUND`: There is no such proposal.
+         *
+         *     Example:
+         *         {"reason": "PROPOSAL_NOT_FOUND", "domain": "veritick"}
+         *     - `PROPOSAL_NOT_PENDING`: The proposal was decided before, or its time is over.
+         *
+         *     Example:
+         *         {"reason": "PROPOSAL_NOT_PENDING", "domain": "veritick", "metadata": {"state": "REJECTED"}}
+         *     - `SAME_PERSON`: What one person has proposed, another has to decide.
+         *
+         *     Example:
+         *         {"reason": "SAME_PERSON", "domain": "veritick"}
          *     - `EMAIL_TAKEN`: An account with this mail address exists.
          *
          *     Example:
@@ -978,7 +991,7 @@ export interface components {
          *         {"reason": "TOO_MANY_SUBSCRIPTIONS", "domain": "veritick", "metadata": {"max": "100"}}
          * @enum {string}
          */
-        readonly ErrorReason: "ERROR_REASON_UNSPECIFIED" | "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS";
+        readonly ErrorReason: "ERROR_REASON_UNSPECIFIED" | "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "PROPOSAL_NOT_FOUND" | "PROPOSAL_NOT_PENDING" | "SAME_PERSON" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS";
         /**
          * @description Event is what travels on journals and sockets.
          *
@@ -999,6 +1012,8 @@ export interface components {
             readonly userChanged?: components["schemas"]["UserChanged"];
             /** @description A session ended. */
             readonly sessionEnded?: components["schemas"]["SessionEnded"];
+            /** @description Something was proposed by staff, or a proposal has come further. */
+            readonly staffProposalChanged?: components["schemas"]["StaffProposalChanged"];
         };
         /** @description Fixing is the price of an instrument at a moment, with what it rests on. */
         readonly Fixing: {
@@ -1610,7 +1625,7 @@ export interface components {
             /** @description What happened, for people. Do not parse it. */
             readonly detail: string;
             /** @enum {string} */
-            readonly reason: "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS";
+            readonly reason: "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "PROPOSAL_NOT_FOUND" | "PROPOSAL_NOT_PENDING" | "SAME_PERSON" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS";
             /** @description Values that belong to the reason, under the keys it documents. */
             readonly metadata?: {
                 readonly [key: string]: string;
@@ -1859,6 +1874,69 @@ export interface components {
             /** @description The key, base64url without padding. */
             readonly x: string;
         };
+        /**
+         * @description StaffProposal is something that one member of staff proposed and another decides.
+         *
+         *     Nobody decides what he proposed himself. What was approved is carried out once, under the proposal's id; every step is kept, and told on the journal of the service that owns it.
+         */
+        readonly StaffProposal: {
+            /** @description Its id. */
+            readonly proposalId: string;
+            /** @description What kind of thing is proposed, such as `adjustment`. */
+            readonly kind: string;
+            /** @description What is proposed, as JSON in the shape of its kind. */
+            readonly content: string;
+            /** @description Why. */
+            readonly reason: string;
+            /** @description How far it has come. */
+            readonly state: components["schemas"]["StaffProposalState"];
+            /** @description The user who proposed it. */
+            readonly proposedBy: string;
+            /**
+             * Format: date-time
+             * @description When it was proposed.
+             */
+            readonly proposeTime?: string;
+            /**
+             * Format: date-time
+             * @description Until when it can be decided.
+             */
+            readonly expireTime?: string;
+            /** @description The user who decided it; absent while nobody has. */
+            readonly decidedBy?: string;
+            /**
+             * Format: date-time
+             * @description When it was decided.
+             */
+            readonly decideTime?: string;
+            /** @description What the second person said about it. */
+            readonly decisionNote: string;
+            /**
+             * Format: date-time
+             * @description When it was carried out, rejected or over.
+             */
+            readonly endTime?: string;
+            /** @description What was done, by its id; of one that failed, why. */
+            readonly result: string;
+        };
+        /** @description StaffProposalChanged tells a proposal after it was made, decided, carried out or over. */
+        readonly StaffProposalChanged: {
+            /** @description The proposal. */
+            readonly proposal?: components["schemas"]["StaffProposal"];
+        };
+        /**
+         * @description State is how far a proposal has come.
+         *
+         *     - `STATE_UNSPECIFIED`: Never sent.
+         *     - `PENDING`: Waiting for a second person.
+         *     - `APPROVED`: Approved, and not carried out yet.
+         *     - `EXECUTED`: Approved and done.
+         *     - `FAILED`: Approved, and then refused by the rules of what it asked for: nothing was done.
+         *     - `REJECTED`: Rejected by a second person.
+         *     - `EXPIRED`: Nobody decided it in time.
+         * @enum {string}
+         */
+        readonly StaffProposalState: "STATE_UNSPECIFIED" | "PENDING" | "APPROVED" | "EXECUTED" | "FAILED" | "REJECTED" | "EXPIRED";
         /**
          * @description Terms are the conditions under which a book sells orders on an instrument.
          *
@@ -2113,6 +2191,9 @@ export type ScheduleWindow = components['schemas']['ScheduleWindow'];
 export type ScheduleWindowInput = components['schemas']['ScheduleWindowInput'];
 export type SessionEnded = components['schemas']['SessionEnded'];
 export type SigningKey = components['schemas']['SigningKey'];
+export type StaffProposal = components['schemas']['StaffProposal'];
+export type StaffProposalChanged = components['schemas']['StaffProposalChanged'];
+export type StaffProposalState = components['schemas']['StaffProposalState'];
 export type Terms = components['schemas']['Terms'];
 export type TermsInput = components['schemas']['TermsInput'];
 export type Tick = components['schemas']['Tick'];

@@ -6,6 +6,7 @@ from services.kit.schema import (
     create_job_table,
     create_journal_tables,
     create_leader_table,
+    create_proposal_table,
     grant,
 )
 
@@ -17,5 +18,6 @@ def upgrade() -> None:
     create_leader_table()
     create_job_table()
     create_journal_tables()
+    create_proposal_table()
     op.execute("CREATE TABLE note (number bigint PRIMARY KEY, text text NOT NULL)")
     grant("note", "SELECT, INSERT")

@@ -42,6 +42,7 @@ export const account = {
       TRANSFER: "Transfer",
       LOST_STAKE: "Lost stake",
       PROFIT: "Profit",
+      ADJUSTMENT: "Adjustment",
     },
   },
 };

@@ -44,6 +44,7 @@ export const account: Translated<typeof english> = {
       TRANSFER: "Transferencia",
       LOST_STAKE: "Importe perdido",
       PROFIT: "Beneficio",
+      ADJUSTMENT: "Ajuste",
     },
   },
 };

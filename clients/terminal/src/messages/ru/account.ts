@@ -44,6 +44,7 @@ export const account: Translated<typeof english> = {
       TRANSFER: "Перевод",
       LOST_STAKE: "Проигранная ставка",
       PROFIT: "Прибыль",
+      ADJUSTMENT: "Корректировка",
     },
   },
 };

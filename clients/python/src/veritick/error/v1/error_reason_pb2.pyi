@@ -113,6 +113,24 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Example:
         {"reason": "INVALID_FILTER", "domain": "veritick", "metadata": {"filter": "colour=RED"}}
     """
+    PROPOSAL_NOT_FOUND: _ErrorReason.ValueType  # 15
+    """There is no such proposal.
+
+    Example:
+        {"reason": "PROPOSAL_NOT_FOUND", "domain": "veritick"}
+    """
+    PROPOSAL_NOT_PENDING: _ErrorReason.ValueType  # 16
+    """The proposal was decided before, or its time is over.
+
+    Example:
+        {"reason": "PROPOSAL_NOT_PENDING", "domain": "veritick", "metadata": {"state": "REJECTED"}}
+    """
+    SAME_PERSON: _ErrorReason.ValueType  # 17
+    """What one person has proposed, another has to decide.
+
+    Example:
+        {"reason": "SAME_PERSON", "domain": "veritick"}
+    """
     EMAIL_TAKEN: _ErrorReason.ValueType  # 101
     """An account with this mail address exists.
 
@@ -527,6 +545,24 @@ INVALID_FILTER: ErrorReason.ValueType  # 14
 
 Example:
     {"reason": "INVALID_FILTER", "domain": "veritick", "metadata": {"filter": "colour=RED"}}
+"""
+PROPOSAL_NOT_FOUND: ErrorReason.ValueType  # 15
+"""There is no such proposal.
+
+Example:
+    {"reason": "PROPOSAL_NOT_FOUND", "domain": "veritick"}
+"""
+PROPOSAL_NOT_PENDING: ErrorReason.ValueType  # 16
+"""The proposal was decided before, or its time is over.
+
+Example:
+    {"reason": "PROPOSAL_NOT_PENDING", "domain": "veritick", "metadata": {"state": "REJECTED"}}
+"""
+SAME_PERSON: ErrorReason.ValueType  # 17
+"""What one person has proposed, another has to decide.
+
+Example:
+    {"reason": "SAME_PERSON", "domain": "veritick"}
 """
 EMAIL_TAKEN: ErrorReason.ValueType  # 101
 """An account with this mail address exists.

@@ -11,6 +11,7 @@ from veritick.quotes.v1 import instrument_pb2 as _instrument_pb2
 from veritick.trading.v1 import account_pb2 as _account_pb2
 from veritick.trading.v1 import order_pb2 as _order_pb2
 from veritick.trading.v1 import terms_pb2 as _terms_pb2
+from veritick.type.v1 import staff_proposal_pb2 as _staff_proposal_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -39,6 +40,7 @@ class Event(_message.Message):
     INSTRUMENT_CHANGED_FIELD_NUMBER: _builtins.int
     USER_CHANGED_FIELD_NUMBER: _builtins.int
     SESSION_ENDED_FIELD_NUMBER: _builtins.int
+    STAFF_PROPOSAL_CHANGED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def order_opened(self) -> Global___OrderOpened:
         """An order was accepted and paid for."""
@@ -67,6 +69,10 @@ class Event(_message.Message):
     def session_ended(self) -> Global___SessionEnded:
         """A session ended."""
 
+    @_builtins.property
+    def staff_proposal_changed(self) -> Global___StaffProposalChanged:
+        """Something was proposed by staff, or a proposal has come further."""
+
     def __init__(
         self,
         *,
@@ -77,12 +83,13 @@ class Event(_message.Message):
         instrument_changed: Global___InstrumentChanged | None = ...,
         user_changed: Global___UserChanged | None = ...,
         session_ended: Global___SessionEnded | None = ...,
+        staff_proposal_changed: Global___StaffProposalChanged | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["balance_changed", b"balance_changed", "data", b"data", "instrument_changed", b"instrument_changed", "order_opened", b"order_opened", "order_settled", b"order_settled", "payout_changed", b"payout_changed", "session_ended", b"session_ended", "user_changed", b"user_changed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["balance_changed", b"balance_changed", "data", b"data", "instrument_changed", b"instrument_changed", "order_opened", b"order_opened", "order_settled", b"order_settled", "payout_changed", b"payout_changed", "session_ended", b"session_ended", "staff_proposal_changed", b"staff_proposal_changed", "user_changed", b"user_changed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance_changed", b"balance_changed", "data", b"data", "instrument_changed", b"instrument_changed", "order_opened", b"order_opened", "order_settled", b"order_settled", "payout_changed", b"payout_changed", "session_ended", b"session_ended", "user_changed", b"user_changed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance_changed", b"balance_changed", "data", b"data", "instrument_changed", b"instrument_changed", "order_opened", b"order_opened", "order_settled", b"order_settled", "payout_changed", b"payout_changed", "session_ended", b"session_ended", "staff_proposal_changed", b"staff_proposal_changed", "user_changed", b"user_changed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_data: _TypeAlias = _typing.Literal["order_opened", "order_settled", "balance_changed", "payout_changed", "instrument_changed", "user_changed", "session_ended"]  # noqa: Y015
+    _WhichOneofReturnType_data: _TypeAlias = _typing.Literal["order_opened", "order_settled", "balance_changed", "payout_changed", "instrument_changed", "user_changed", "session_ended", "staff_proposal_changed"]  # noqa: Y015
     _WhichOneofArgType_data: _TypeAlias = _typing.Literal["data", b"data"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_data) -> _WhichOneofReturnType_data | None: ...
 
@@ -263,3 +270,27 @@ class SessionEnded(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SessionEnded: _TypeAlias = SessionEnded  # noqa: Y015
+
+@_typing.final
+class StaffProposalChanged(_message.Message):
+    """StaffProposalChanged tells a proposal after it was made, decided, carried out or over."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROPOSAL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def proposal(self) -> _staff_proposal_pb2.StaffProposal:
+        """The proposal."""
+
+    def __init__(
+        self,
+        *,
+        proposal: _staff_proposal_pb2.StaffProposal | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["proposal", b"proposal"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["proposal", b"proposal"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StaffProposalChanged: _TypeAlias = StaffProposalChanged  # noqa: Y015

@@ -26,21 +26,21 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from veritick.type.v1 import money_pb2 as veritick_dot_type_dot_v1_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!veritick/trading/v1/account.proto\x12\x13veritick.trading.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cveritick/type/v1/money.proto\"\x92\x03\n\x07\x41\x63\x63ount\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\'\n\x04\x62ook\x18\x02 \x01(\x0e\x32\x19.veritick.trading.v1.Book\x12\x15\n\rcurrency_code\x18\x03 \x01(\t\x12\'\n\x06posted\x18\x04 \x01(\x0b\x32\x17.veritick.type.v1.Money\x12%\n\x04held\x18\x05 \x01(\x0b\x32\x17.veritick.type.v1.Money\x12*\n\tavailable\x18\x06 \x01(\x0b\x32\x17.veritick.type.v1.Money\x12\x31\n\x05state\x18\x07 \x01(\x0e\x32\".veritick.trading.v1.Account.State\x12\x13\n\x0bopen_orders\x18\x08 \x01(\x05\x12-\n\topen_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"@\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x08\n\x04OPEN\x10\x01\x12\n\n\x06\x46ROZEN\x10\x02\x12\n\n\x06\x43LOSED\x10\x03\"\x83\x03\n\x05\x45ntry\x12\x10\n\x08\x65ntry_id\x18\x01 \x01(\x03\x12\x13\n\x0btransfer_id\x18\x02 \x01(\t\x12-\n\x04kind\x18\x03 \x01(\x0e\x32\x1f.veritick.trading.v1.Entry.Kind\x12\'\n\x06\x61mount\x18\x04 \x01(\x0b\x32\x17.veritick.type.v1.Money\x12(\n\x07\x62\x61lance\x18\x05 \x01(\x0b\x32\x17.veritick.type.v1.Money\x12(\n\x04time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\x08order_id\x18\x07 \x01(\tH\x00\x88\x01\x01\"\x82\x01\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0b\n\x07OPENING\x10\x01\x12\n\n\x06REFILL\x10\x02\x12\t\n\x05STAKE\x10\x03\x12\n\n\x06PAYOUT\x10\x04\x12\n\n\x06REFUND\x10\x05\x12\x0c\n\x08TRANSFER\x10\x06\x12\x0e\n\nLOST_STAKE\x10\x07\x12\n\n\x06PROFIT\x10\x08\x42\x0b\n\t_order_id*@\n\x04\x42ook\x12\x14\n\x10\x42OOK_UNSPECIFIED\x10\x00\x12\x08\n\x04REAL\x10\x01\x12\x08\n\x04\x44\x45MO\x10\x02\x12\x0e\n\nTOURNAMENT\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!veritick/trading/v1/account.proto\x12\x13veritick.trading.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cveritick/type/v1/money.proto\"\x92\x03\n\x07\x41\x63\x63ount\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\'\n\x04\x62ook\x18\x02 \x01(\x0e\x32\x19.veritick.trading.v1.Book\x12\x15\n\rcurrency_code\x18\x03 \x01(\t\x12\'\n\x06posted\x18\x04 \x01(\x0b\x32\x17.veritick.type.v1.Money\x12%\n\x04held\x18\x05 \x01(\x0b\x32\x17.veritick.type.v1.Money\x12*\n\tavailable\x18\x06 \x01(\x0b\x32\x17.veritick.type.v1.Money\x12\x31\n\x05state\x18\x07 \x01(\x0e\x32\".veritick.trading.v1.Account.State\x12\x13\n\x0bopen_orders\x18\x08 \x01(\x05\x12-\n\topen_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"@\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x08\n\x04OPEN\x10\x01\x12\n\n\x06\x46ROZEN\x10\x02\x12\n\n\x06\x43LOSED\x10\x03\"\x93\x03\n\x05\x45ntry\x12\x10\n\x08\x65ntry_id\x18\x01 \x01(\x03\x12\x13\n\x0btransfer_id\x18\x02 \x01(\t\x12-\n\x04kind\x18\x03 \x01(\x0e\x32\x1f.veritick.trading.v1.Entry.Kind\x12\'\n\x06\x61mount\x18\x04 \x01(\x0b\x32\x17.veritick.type.v1.Money\x12(\n\x07\x62\x61lance\x18\x05 \x01(\x0b\x32\x17.veritick.type.v1.Money\x12(\n\x04time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\x08order_id\x18\x07 \x01(\tH\x00\x88\x01\x01\"\x92\x01\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0b\n\x07OPENING\x10\x01\x12\n\n\x06REFILL\x10\x02\x12\t\n\x05STAKE\x10\x03\x12\n\n\x06PAYOUT\x10\x04\x12\n\n\x06REFUND\x10\x05\x12\x0c\n\x08TRANSFER\x10\x06\x12\x0e\n\nLOST_STAKE\x10\x07\x12\n\n\x06PROFIT\x10\x08\x12\x0e\n\nADJUSTMENT\x10\tB\x0b\n\t_order_id*@\n\x04\x42ook\x12\x14\n\x10\x42OOK_UNSPECIFIED\x10\x00\x12\x08\n\x04REAL\x10\x01\x12\x08\n\x04\x44\x45MO\x10\x02\x12\x0e\n\nTOURNAMENT\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'veritick.trading.v1.account_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_BOOK']._serialized_start=916
-  _globals['_BOOK']._serialized_end=980
+  _globals['_BOOK']._serialized_start=932
+  _globals['_BOOK']._serialized_end=996
   _globals['_ACCOUNT']._serialized_start=122
   _globals['_ACCOUNT']._serialized_end=524
   _globals['_ACCOUNT_STATE']._serialized_start=460
   _globals['_ACCOUNT_STATE']._serialized_end=524
   _globals['_ENTRY']._serialized_start=527
-  _globals['_ENTRY']._serialized_end=914
+  _globals['_ENTRY']._serialized_end=930
   _globals['_ENTRY_KIND']._serialized_start=771
-  _globals['_ENTRY_KIND']._serialized_end=901
+  _globals['_ENTRY_KIND']._serialized_end=917
 # @@protoc_insertion_point(module_scope)

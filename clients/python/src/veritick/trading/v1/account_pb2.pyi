@@ -166,6 +166,8 @@ class Entry(_message.Message):
         """A lost order's stake went to the house. Never on a user's statement."""
         PROFIT: Entry._Kind.ValueType  # 8
         """The house's part of a won order went to escrow. Never on a user's statement."""
+        ADJUSTMENT: Entry._Kind.ValueType  # 9
+        """Staff corrected the balance, by proposal and second approval."""
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
         """Kind says why money moved."""
@@ -188,6 +190,8 @@ class Entry(_message.Message):
     """A lost order's stake went to the house. Never on a user's statement."""
     PROFIT: Entry.Kind.ValueType  # 8
     """The house's part of a won order went to escrow. Never on a user's statement."""
+    ADJUSTMENT: Entry.Kind.ValueType  # 9
+    """Staff corrected the balance, by proposal and second approval."""
 
     ENTRY_ID_FIELD_NUMBER: _builtins.int
     TRANSFER_ID_FIELD_NUMBER: _builtins.int

@@ -37,7 +37,8 @@ class LedgerServiceStub:
     """Transfer moves money between an account and a system account of the same book.
 
     One transaction, idempotent by `request_id`. Available may not fall below
-    zero. Errors: ACCOUNT_NOT_FOUND, BOOK_NOT_FOUND, INVALID_TRANSFER, CURRENCY_MISMATCH,
+    zero. ESCROW moves with orders alone, and ADJUSTMENT by what two people agreed on: neither
+    can be named here, nor for a hold. Errors: ACCOUNT_NOT_FOUND, BOOK_NOT_FOUND, INVALID_TRANSFER, CURRENCY_MISMATCH,
     INSUFFICIENT_FUNDS, REQUEST_ID_REUSED, ACCOUNT_CLOSED, ACCOUNT_FROZEN.
     """
     Hold: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.HoldRequest, _ledger_service_pb2.HoldResponse]
@@ -86,7 +87,8 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     """Transfer moves money between an account and a system account of the same book.
 
     One transaction, idempotent by `request_id`. Available may not fall below
-    zero. Errors: ACCOUNT_NOT_FOUND, BOOK_NOT_FOUND, INVALID_TRANSFER, CURRENCY_MISMATCH,
+    zero. ESCROW moves with orders alone, and ADJUSTMENT by what two people agreed on: neither
+    can be named here, nor for a hold. Errors: ACCOUNT_NOT_FOUND, BOOK_NOT_FOUND, INVALID_TRANSFER, CURRENCY_MISMATCH,
     INSUFFICIENT_FUNDS, REQUEST_ID_REUSED, ACCOUNT_CLOSED, ACCOUNT_FROZEN.
     """
     Hold: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.HoldRequest, _ledger_service_pb2.HoldResponse]  # type: ignore[assignment]
@@ -138,7 +140,8 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         """Transfer moves money between an account and a system account of the same book.
 
         One transaction, idempotent by `request_id`. Available may not fall below
-        zero. Errors: ACCOUNT_NOT_FOUND, BOOK_NOT_FOUND, INVALID_TRANSFER, CURRENCY_MISMATCH,
+        zero. ESCROW moves with orders alone, and ADJUSTMENT by what two people agreed on: neither
+        can be named here, nor for a hold. Errors: ACCOUNT_NOT_FOUND, BOOK_NOT_FOUND, INVALID_TRANSFER, CURRENCY_MISMATCH,
         INSUFFICIENT_FUNDS, REQUEST_ID_REUSED, ACCOUNT_CLOSED, ACCOUNT_FROZEN.
         """
 

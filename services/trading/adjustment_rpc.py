@@ -1,0 +1,98 @@
+"""How staff correct balances, two at a time. Decode, call, encode."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from services.kit.approval import Proposal, State
+from services.kit.approval_wire import to_proposal
+from services.kit.errors import Failure
+from services.kit.pages import decode_page_token, encode_page_token, parse_filter
+from services.kit.principal import caller
+from services.kit.reason import Reason
+from services.trading.adjusting import ADJUSTMENT, Adjustment, adjustment_of, check_adjustment
+from services.trading.desk import Desk
+from services.trading.rpc import Desks, desk_of, locate
+from services.trading.wire import money, to_money
+from veritick.trading.v1 import adjustment_service_pb2 as adjustment_pb
+from veritick.trading.v1.adjustment_service_pb2_grpc import AdjustmentServiceServicer
+
+_PAGE = 50
+
+
+class AdjustmentFace(AdjustmentServiceServicer):
+    """Proposes, decides and shows adjustments."""
+
+    def __init__(self, desks: Desks) -> None:
+        self._desks = desks
+
+    async def ProposeAdjustment(
+        self, request: adjustment_pb.ProposeAdjustmentRequest, context: Any
+    ) -> adjustment_pb.ProposeAdjustmentResponse:
+        desk, account_id = locate(self._desks, request.account_id, Reason.ACCOUNT_NOT_FOUND)
+        adjustment = Adjustment(account_id, to_money(request.amount))
+        check_adjustment(adjustment, await desk.book.account(account_id))
+        proposal = await desk.approvals.propose(
+            ADJUSTMENT,
+            adjustment.content(),
+            reason=request.reason,
+            person=caller().user_id,
+            request_id=UUID(request.request_id),
+        )
+        return adjustment_pb.ProposeAdjustmentResponse(adjustment=_message(proposal, desk))
+
+    async def ApproveAdjustment(
+        self, request: adjustment_pb.ApproveAdjustmentRequest, context: Any
+    ) -> adjustment_pb.ApproveAdjustmentResponse:
+        desk, key = locate(self._desks, request.adjustment_id, Reason.PROPOSAL_NOT_FOUND)
+        person = caller().user_id
+        proposal = await desk.approvals.approve(ADJUSTMENT, key, person, request.note)
+        return adjustment_pb.ApproveAdjustmentResponse(adjustment=_message(proposal, desk))
+
+    async def RejectAdjustment(
+        self, request: adjustment_pb.RejectAdjustmentRequest, context: Any
+    ) -> adjustment_pb.RejectAdjustmentResponse:
+        desk, key = locate(self._desks, request.adjustment_id, Reason.PROPOSAL_NOT_FOUND)
+        person = caller().user_id
+        proposal = await desk.approvals.reject(ADJUSTMENT, key, person, request.note)
+        return adjustment_pb.RejectAdjustmentResponse(adjustment=_message(proposal, desk))
+
+    async def GetAdjustment(
+        self, request: adjustment_pb.GetAdjustmentRequest, context: Any
+    ) -> adjustment_pb.GetAdjustmentResponse:
+        desk, key = locate(self._desks, request.adjustment_id, Reason.PROPOSAL_NOT_FOUND)
+        proposal = await desk.approvals.get(ADJUSTMENT, key)
+        return adjustment_pb.GetAdjustmentResponse(adjustment=_message(proposal, desk))
+
+    async def ListAdjustments(
+        self, request: adjustment_pb.ListAdjustmentsRequest, context: Any
+    ) -> adjustment_pb.ListAdjustmentsResponse:
+        desk = desk_of(self._desks, request.book)
+        before = decode_page_token(request.page_token, UUID)[0] if request.page_token else None
+        limit = request.page_size or _PAGE
+        found = await desk.approvals.page(ADJUSTMENT, _state(request.filter), before, limit)
+        last = found[-1].proposal_id if len(found) == limit else None
+        return adjustment_pb.ListAdjustmentsResponse(
+            adjustments=[_message(proposal, desk) for proposal in found],
+            next_page_token=encode_page_token([str(last)]) if last else "",
+        )
+
+
+def _state(text: str) -> State | None:
+    name = parse_filter(text, {"state"}).get("state")
+    if name is not None and name not in State.__members__:
+        metadata = {"filter": text[:100]}
+        message = "The filter has an unknown value."
+        raise Failure(Reason.INVALID_FILTER, message, metadata=metadata)
+    return None if name is None else State[name]
+
+
+def _message(proposal: Proposal, desk: Desk) -> adjustment_pb.Adjustment:
+    adjustment = adjustment_of(proposal)
+    return adjustment_pb.Adjustment(
+        adjustment_id=desk.wire.id(proposal.proposal_id),
+        account_id=desk.wire.id(adjustment.account_id),
+        amount=money(adjustment.amount.minor_units, adjustment.amount.currency),
+        proposal=to_proposal(proposal, desk.wire.id),
+    )
