@@ -21,6 +21,7 @@ class Allowances(BaseModel):
     write: Allowance | None = None
     trade: Allowance | None = None
     credential: Allowance | None = None
+    export: Allowance | None = None
 
 
 PRODUCTION_ALLOWANCES = {
@@ -29,6 +30,8 @@ PRODUCTION_ALLOWANCES = {
     "trade": Allowance(per_second=20, burst=60),
     # Ten a minute: enough for a forgetful person, not for a guessing program.
     "credential": Allowance(per_second=10 / 60, burst=20),
+    # Six a minute: each may read all that an account ever did.
+    "export": Allowance(per_second=6 / 60, burst=6),
 }
 DEVELOPMENT_ALLOWANCES = {
     **PRODUCTION_ALLOWANCES,

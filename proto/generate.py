@@ -36,7 +36,12 @@ ROOT = Path(__file__).resolve().parent.parent
 PROTO = ROOT / "proto"
 INCLUDES = ROOT / "build" / "proto-includes"
 BASELINE = PROTO / "baseline.binpb"
-GOOGLE_FILES = ("google/api/annotations.proto", "google/api/http.proto", "google/rpc/code.proto")
+GOOGLE_FILES = (
+    "google/api/annotations.proto",
+    "google/api/http.proto",
+    "google/api/httpbody.proto",
+    "google/rpc/code.proto",
+)
 COMMENTS = Path("edge/comments.json")
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 

@@ -65,6 +65,7 @@ async def build(settings: RestSettings, clock: Clock | None = None) -> AsyncIter
             Upstream(
                 to,
                 settings.call_seconds_max,
+                settings.answer_seconds_max,
                 lambda target: keyring.service_token(target, clock.now()),
             ),
             Sessions(keyring, clock, settings.mode, routes.all, settings.origins),

@@ -15,13 +15,14 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from edge.address import Addresses
+from edge.rest.files import file_response
 from edge.rest.limits import Limiter
 from edge.rest.metrics import Observations
 from edge.rest.problem import fault_of_ours, problem
 from edge.rest.routes import Match, Mismatch, Route, Routes
 from edge.rest.session import NOBODY, Caller, Sessions
 from edge.rest.transcoder import Transcoder, to_bytes
-from edge.rest.upstream import Call, Upstream
+from edge.rest.upstream import Call, Pieces, Upstream
 from services.kit.errors import Failure
 from services.kit.origin import Origin, told_agent
 from services.kit.reason import Reason
@@ -50,6 +51,7 @@ class _Operation:
     route: Route
     transcoder: Transcoder
     call: Call
+    pieces: Pieces
     cost: str
     public: bool
 
@@ -159,6 +161,9 @@ class Gateway:
         message = transcoder.request(match.values, query, body)
         self._sessions.fill(message, caller)
         origin = Origin(self._address(request), told_agent(request.headers.get("user-agent", "")))
+        if operation.route.answers_file:
+            pieces = operation.pieces(message, caller.token, origin)
+            return await file_response(operation.route, pieces, headers)
         try:
             response = await operation.call(message, caller.token, origin)
         except Failure as failure:
@@ -216,6 +221,7 @@ def _operation(route: Route, upstream: Upstream) -> _Operation:
         route,
         transcoder,
         upstream.call(route, transcoder.response),
+        upstream.pieces(route, transcoder.response),
         CostClass.Name(route.rpc.cost or CostClass.WRITE).lower(),
         route.rpc.access.WhichOneof("people") == "public",
     )

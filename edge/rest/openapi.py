@@ -60,6 +60,7 @@ _HEADERS = {
     "RateLimit": 'What is left of the class of calls: `"trade";r=59;t=1`.',
     "RateLimit-Policy": 'What the class of calls allows: `"trade";q=60;w=3`.',
 }
+_FILE_HEADERS = {"Content-Disposition": "A name under which to keep the file."}
 _JSON = "application/json"
 _PROBLEM = "application/problem+json"
 _SECURITY_SCHEMES = {
@@ -176,6 +177,12 @@ class Builder:
         return {"$ref": f"#/components/schemas/{name}"}
 
     def _success(self, route: Route) -> Document:
+        if route.answers_file:
+            return {
+                "description": "The file.",
+                "headers": _headers(_HEADERS | _FILE_HEADERS),
+                "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}},
+            }
         field = route.shown_field
         schema = (
             self._schemas.message(route.response, "output")
@@ -183,15 +190,17 @@ class Builder:
             else self._schemas.field(field, "output")
         )
         described = schema.pop("description", "") or "What was asked for."
-        headers = {
-            name: {"description": text, "schema": {"type": "string"}}
-            for name, text in _HEADERS.items()
-        }
         return {
             "description": described,
-            "headers": headers,
+            "headers": _headers(_HEADERS),
             "content": {_JSON: {"schema": schema}},
         }
+
+
+def _headers(texts: dict[str, str]) -> Document:
+    return {
+        name: {"description": text, "schema": {"type": "string"}} for name, text in texts.items()
+    }
 
 
 def reasons_of(route: Route) -> list[Reason]:

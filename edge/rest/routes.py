@@ -12,6 +12,9 @@ from edge.contract import Binding
 from edge.rest.template import Template, parse
 from services.kit.contract import Rpc, rpc_of
 
+HTTP_BODY = "google.api.HttpBody"
+"""The message that holds a file."""
+
 
 @dataclass(frozen=True)
 class Route:
@@ -42,6 +45,13 @@ class Route:
         """The field of the response that is answered, when it is not the whole response."""
         name = self.binding.response_body
         return self.response.fields_by_name[name] if name else None
+
+    @property
+    def answers_file(self) -> bool:
+        """Whether the answer is a file and not JSON."""
+        field = self.shown_field
+        shown = self.response if field is None else field.message_type
+        return shown is not None and shown.full_name == HTTP_BODY
 
     @property
     def has_body(self) -> bool:
@@ -117,6 +127,8 @@ def _route(binding: Binding) -> Route:
     # A name that the message does not have must be found now, not by a caller.
     route.path_fields()
     _ = route.body_field, route.shown_field
+    if binding.rpc.server_streaming and not route.answers_file:
+        raise ValueError(f"{binding.rpc.full_name} streams something else than a file")
     return route
 
 

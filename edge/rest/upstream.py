@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
 
 import grpc
@@ -25,19 +25,27 @@ _FRESH_SECONDS = 0.25
 Call = Callable[[Message, str | None, Origin], Any]
 """Calls one RPC: (request, token, where the caller is) → response."""
 
+Pieces = Callable[[Message, str | None, Origin], AsyncGenerator[Message, None]]
+"""Calls one RPC as a stream: (request, token, where the caller is) → responses."""
+
 
 class Upstream:
     """Calls services with the caller's own token, or with none."""
 
     def __init__(
-        self, channels: Mapping[str, Channel], seconds_max: float, proof: Callable[[str], str]
+        self,
+        channels: Mapping[str, Channel],
+        seconds_max: float,
+        file_seconds_max: float,
+        proof: Callable[[str], str],
     ) -> None:
-        """Call over these channels, by target, each call at most so long.
+        """Call over these channels, by target, each call at most so long, longer for a file.
 
         `proof(target)` is the edge's own token, for which services believe where a caller is.
         """
         self._channels = channels
         self._seconds_max = seconds_max
+        self._file_seconds_max = file_seconds_max
         self._proof = proof
 
     def call(self, route: Route, response: type[Message]) -> Call:
@@ -54,14 +62,7 @@ class Upstream:
         seconds, target = self._seconds_max, route.binding.target
 
         async def call(request: Message, token: str | None, origin: Origin) -> Message:
-            metadata = [
-                (REQUEST_ID_KEY, current_request_id()),
-                (ADDRESS_KEY, origin.address),
-                (AGENT_KEY, origin.agent),
-                (PROOF_KEY, self._proof(target)),
-            ]
-            if token is not None:
-                metadata.append(("authorization", f"Bearer {token}"))
+            metadata = self._metadata(target, token, origin)
             try:
                 answer: Message = await stub(request, metadata=metadata, timeout=seconds)
             except grpc.aio.AioRpcError as error:
@@ -69,6 +70,56 @@ class Upstream:
             return answer
 
         return call
+
+    def pieces(self, route: Route, response: type[Message]) -> Pieces:
+        """Return the callable of a route's RPC as a stream.
+
+        A call that answers once is a stream of one. Closing the stream cancels the call. It raises
+        what `call` does.
+        """
+        if not route.binding.rpc.server_streaming:
+            return _once(self.call(route, response))
+        stub = self._channels[route.binding.target].unary_stream(
+            route.rpc.path,
+            request_serializer=route.rpc.request.SerializeToString,
+            response_deserializer=response.FromString,
+        )
+        seconds, target = self._file_seconds_max, route.binding.target
+
+        async def stream(
+            request: Message, token: str | None, origin: Origin
+        ) -> AsyncGenerator[Message, None]:
+            metadata = self._metadata(target, token, origin)
+            answers = stub(request, metadata=metadata, timeout=seconds)
+            try:
+                async for answer in answers:
+                    yield answer
+            except grpc.aio.AioRpcError as error:
+                raise failure_of(error) from error
+            finally:
+                answers.cancel()
+
+        return stream
+
+    def _metadata(self, target: str, token: str | None, origin: Origin) -> list[tuple[str, str]]:
+        metadata = [
+            (REQUEST_ID_KEY, current_request_id()),
+            (ADDRESS_KEY, origin.address),
+            (AGENT_KEY, origin.agent),
+            (PROOF_KEY, self._proof(target)),
+        ]
+        if token is not None:
+            metadata.append(("authorization", f"Bearer {token}"))
+        return metadata
+
+
+def _once(call: Call) -> Pieces:
+    async def stream(
+        request: Message, token: str | None, origin: Origin
+    ) -> AsyncGenerator[Message, None]:
+        yield await call(request, token, origin)
+
+    return stream
 
 
 class Health:

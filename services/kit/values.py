@@ -10,6 +10,9 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 BASIS_POINTS = 10_000
 """The whole, in basis points: 8500 of them are 85 %."""
 
+_MINOR_DIGITS = {"JPY": 0, "KRW": 0, "USDT": 6}
+"""Decimals of a currency's minor unit, where they are not two."""
+
 _LARGEST = 2**63 - 1
 _LARGEST_SCALE = 18
 _DECIMAL_TEXT = re.compile(
@@ -25,6 +28,10 @@ class Money:
 
     minor_units: int
     currency: str
+
+    def __str__(self) -> str:
+        """Write the amount in the currency's major unit, with all its decimals: `10.50`."""
+        return str(Price(self.minor_units, _MINOR_DIGITS.get(self.currency, 2)))
 
 
 @dataclass(frozen=True, slots=True)

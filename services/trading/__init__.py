@@ -21,9 +21,9 @@ identity (OpenAccounts), by payments and tournaments (LedgerService), by staff (
 and operators (AuditService).
 **Calls** quotes for the live market and for fixings, and follows identity's journal.
 
-Read in this order: `order`, `terms`, `acceptance`, `posting` (the rules); `book`, `ledger` (the
-tables); `market`, `commit`, `recording`, `sealing`, `placing`, `settling`, `moving`, `holding`,
-`adjusting` (the flow); `audit`, `audit_walk`, `auditor` (whether it all holds); `rpc`,
-`service_rpc`, `ledger_rpc`, `adjustment_rpc`, `audit_rpc`, `wire` (the faces); `app` (how it is
-put together).
+Read in this order: `order`, `terms`, `acceptance`, `posting` (the rules); `book`, `ledger`,
+`profits`, `export` (the tables, as they are read); `market`, `commit`, `recording`, `sealing`,
+`placing`, `settling`, `moving`, `holding`, `adjusting` (the flow); `audit`, `audit_walk`, `auditor`
+(whether it all holds); `rpc`, `report_rpc`, `service_rpc`, `ledger_rpc`, `adjustment_rpc`,
+`audit_rpc`, `wire` (the faces); `app` (how it is put together).
 """

@@ -29,6 +29,7 @@ from services.trading.desk import BookRules, Desk
 from services.trading.ledger_rpc import LedgerFace
 from services.trading.market import MarketView
 from services.trading.neighbours import FixingRecord, MarketFeed, opening_accounts
+from services.trading.report_rpc import ReportFace
 from services.trading.rpc import AccountEventFace, AccountFace, Desks, OrderFace, TermsFace
 from services.trading.service_rpc import BookFace
 from services.trading.settings import BookSettings, Settings, kind_of
@@ -46,6 +47,7 @@ from veritick.trading.v1.audit_service_pb2_grpc import add_AuditServiceServicer_
 from veritick.trading.v1.book_service_pb2_grpc import add_BookServiceServicer_to_server
 from veritick.trading.v1.ledger_service_pb2_grpc import add_LedgerServiceServicer_to_server
 from veritick.trading.v1.order_service_pb2_grpc import add_OrderServiceServicer_to_server
+from veritick.trading.v1.report_service_pb2_grpc import add_ReportServiceServicer_to_server
 from veritick.trading.v1.terms_service_pb2_grpc import add_TermsServiceServicer_to_server
 
 NAME = "trading"
@@ -108,6 +110,7 @@ def faces(desks: Desks, fixings: Fixings | None = None) -> list[Face]:
         (add_AccountServiceServicer_to_server, AccountFace(desks)),
         (add_OrderServiceServicer_to_server, OrderFace(desks)),
         (add_TermsServiceServicer_to_server, TermsFace(desks)),
+        (add_ReportServiceServicer_to_server, ReportFace(desks)),
         (add_AccountEventServiceServicer_to_server, AccountEventFace(desks)),
         (add_BookServiceServicer_to_server, BookFace(desks)),
         (add_LedgerServiceServicer_to_server, LedgerFace(desks)),

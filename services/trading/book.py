@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -62,6 +62,11 @@ class OrderFilter(NamedTuple):
     instrument: str | None = None
     outcome: int | None = None
     request_id: UUID | None = None
+    start: datetime | None = None
+    """Opened at or after it."""
+
+    end: datetime | None = None
+    """Opened before it."""
 
 
 def booked(row: Iterable[Any]) -> BookedOrder:
@@ -88,6 +93,13 @@ _GET_ORDER = f"""
     SELECT {ORDER_COLUMNS}, {CLOSE_COLUMNS} FROM closed_order
     WHERE order_id = :order_id AND account_id = :account_id
 """
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_ID_SLACK_MILLISECONDS = 60_000
+"""An order's id tells when it was made, which is within this of when the order opened: no order is
+accepted while the clocks differ by more than 250 ms, nor on a decision older than 500 ms."""
 
 
 class Book:
@@ -133,6 +145,7 @@ class Book:
             before=before,
             limit=limit,
             **condition._asdict(),
+            **_id_bounds(condition),
         )
         return [booked(row) for row in rows]
 
@@ -166,4 +179,24 @@ def _where(condition: OrderFilter, before: UUID | None) -> str:
         clauses.append("instrument = :instrument")
     if condition.request_id is not None:
         clauses.append("request_id = :request_id")
+    # The ids keep the walk along the index short, the moments are what was asked for.
+    if condition.start is not None:
+        clauses.append("opened_at >= :start AND order_id >= :first_id")
+    if condition.end is not None:
+        clauses.append("opened_at < :end AND order_id < :end_id")
     return " AND ".join(clauses)
+
+
+def _id_bounds(condition: OrderFilter) -> dict[str, UUID]:
+    bounds = {}
+    if condition.start is not None:
+        bounds["first_id"] = _id_at(condition.start, -_ID_SLACK_MILLISECONDS)
+    if condition.end is not None:
+        bounds["end_id"] = _id_at(condition.end, _ID_SLACK_MILLISECONDS)
+    return bounds
+
+
+def _id_at(moment: datetime, shift_milliseconds: int) -> UUID:
+    """Return what sorts before every UUIDv7 made at or after a moment, shifted."""
+    milliseconds = (moment - _EPOCH) // _MILLISECOND + shift_milliseconds
+    return UUID(int=max(milliseconds, 0) << 80)

@@ -35,6 +35,7 @@ from services.trading.order import OrderRequest
 from services.trading.payout import POLICIES
 from services.trading.payouts import Payouts
 from services.trading.placing import Placing
+from services.trading.profits import Profits
 from services.trading.recording import Recorder
 from services.trading.setting_terms import SetTerms, SettingTerms
 from services.trading.settling import SettleOrders, Settling
@@ -85,6 +86,7 @@ class Desk:
         self.wire = BookWire(name, rules.kind)
         self.book = Book(name, database)
         self.ledger = Ledger(database)
+        self.profits = Profits(database)
         self.terms = TermsTable(database)
         self.journal = Journal(name, database)
         self._live_terms = TermsBook()

@@ -40,9 +40,20 @@ TRANSFER_COLUMNS = ", ".join(Transfer._fields)
 _STATEMENT = """
     SELECT entry_id, transfer_id, kind, amount, currency, balance, order_id, time FROM entry
     WHERE account_id = :account_id AND balance IS NOT NULL
-      AND entry_id < :before {kind} ORDER BY entry_id DESC LIMIT :limit
+      AND entry_id < :before {condition} ORDER BY entry_id DESC LIMIT :limit
 """
-# Seals are few and know when they were made: the last one in time tells where to look.
+# Seals are few and know when they were made: the last one in time tells where to look. A writer's
+# clock may begin a little before the end of its predecessor's, hence the second.
+_SINCE = """
+    AND time >= :start AND entry_id > coalesce(
+        (SELECT last_entry_id FROM seal WHERE time < CAST(:start AS timestamptz) - interval '1 s'
+         ORDER BY time DESC, seal_id DESC LIMIT 1), 0)
+"""
+_UNTIL = """
+    AND time < :end AND entry_id <= coalesce(
+        (SELECT last_entry_id FROM seal WHERE time < CAST(:end AS timestamptz) + interval '1 s'
+         ORDER BY time DESC, seal_id DESC LIMIT 1), 0)
+"""
 _BALANCE_AT = """
     SELECT balance FROM entry
     WHERE account_id = :account_id AND balance IS NOT NULL AND entry_id <= coalesce(
@@ -90,6 +101,18 @@ NEWEST = 2**63 - 1
 """Before this entry id lie all of them."""
 
 
+class EntryFilter(NamedTuple):
+    """Which of an account's entries are listed; None is no condition."""
+
+    kind: int | None = None
+    order_id: UUID | None = None
+    start: datetime | None = None
+    """Made at or after it."""
+
+    end: datetime | None = None
+    """Made before it."""
+
+
 class StatementLine(NamedTuple):
     """One line of a user's statement. Amounts are in minor units."""
 
@@ -118,11 +141,12 @@ class Ledger:
         self._database = database
 
     async def statement(
-        self, account_id: UUID, kind: int | None, before: int, limit: int
+        self, account_id: UUID, condition: EntryFilter, before: int, limit: int
     ) -> list[StatementLine]:
         """Return an account's entries, newest first, those before an entry id."""
-        query = _STATEMENT.format(kind="" if kind is None else "AND kind = :kind")
-        parameters = {"account_id": account_id, "before": before, "limit": limit, "kind": kind}
+        query = _STATEMENT.format(condition=_condition(condition))
+        parameters = {"account_id": account_id, "before": before, "limit": limit}
+        parameters |= condition._asdict()
         async with self._database.connection() as connection:
             rows = await connection.execute(text(query), parameters)
             return [StatementLine(*row) for row in rows]
@@ -158,3 +182,14 @@ class Ledger:
         """Keep the balances of system accounts as of now, if so many entries make it worth it."""
         async with self._database.transaction() as connection:
             await connection.execute(text(_ROLL_UP), {"worth": worth})
+
+
+def _condition(wanted: EntryFilter) -> str:
+    clauses = {
+        "kind": "AND kind = :kind",
+        "order_id": "AND order_id = :order_id",
+        "start": _SINCE,
+        "end": _UNTIL,
+    }
+    given = wanted._asdict()
+    return " ".join(clause for name, clause in clauses.items() if given[name] is not None)

@@ -14,13 +14,14 @@ from services.kit.principal import caller
 from services.kit.reason import Reason
 from services.kit.wire import to_timestamp
 from services.trading.acceptance import Offer
-from services.trading.book import Account, OrderFilter
+from services.trading.book import Account
 from services.trading.desk import Desk
+from services.trading.filters import entry_filter, order_filter
 from services.trading.ledger import NEWEST
 from services.trading.moving import Moved, RefillRequest
 from services.trading.order import Outcome
 from services.trading.placing import Placed
-from services.trading.posting import EntryKind, returned_of
+from services.trading.posting import returned_of
 from services.trading.setting_terms import SetTerms
 from services.trading.wire import (
     account_subject,
@@ -31,6 +32,7 @@ from services.trading.wire import (
     to_book_id,
     to_order_request,
     to_proposal_request,
+    to_range,
     to_terms,
 )
 from veritick.journal.v1 import account_event_service_pb2 as events_pb
@@ -120,10 +122,10 @@ class AccountFace(AccountServiceServicer):
         self, request: accounts_pb.ListEntriesRequest, context: Any
     ) -> accounts_pb.ListEntriesResponse:
         desk, account = await own_account(self._desks, request.account_id)
-        kind = _enum(EntryKind, parse_filter(request.filter, {"kind"}).get("kind"), request.filter)
+        condition = entry_filter(request.filter, desk.name, to_range(request))
         before = decode_page_token(request.page_token, int)[0] if request.page_token else NEWEST
         limit = request.page_size or _ENTRIES
-        lines = await desk.ledger.statement(account.account_id, kind, before, limit)
+        lines = await desk.ledger.statement(account.account_id, condition, before, limit)
         following = encode_page_token([lines[-1].entry_id]) if len(lines) == limit else ""
         entries = [desk.wire.entry(line) for line in lines]
         return accounts_pb.ListEntriesResponse(entries=entries, next_page_token=following)
@@ -184,7 +186,10 @@ class OrderFace(OrderServiceServicer):
         desk, account = await own_account(self._desks, request.account_id)
         before = decode_page_token(request.page_token, UUID)[0] if request.page_token else None
         limit = request.page_size or _ORDERS
-        found = await desk.book.orders(account.account_id, _condition(request), before, limit)
+        condition = order_filter(request.filter, to_range(request))
+        if request.request_id:
+            condition = condition._replace(request_id=UUID(request.request_id))
+        found = await desk.book.orders(account.account_id, condition, before, limit)
         last = found[-1].order.order_id if len(found) == limit else None
         following = encode_page_token([str(last)]) if last else ""
         orders = [desk.wire.booked(item) for item in found]
@@ -266,37 +271,3 @@ def _proposal(given: Offer, instrument: str, stake: int) -> orders_pb.Proposal:
         terms_version=terms.version,
         time=to_timestamp(given.opens_at),
     )
-
-
-def _condition(request: orders_pb.ListOrdersRequest) -> OrderFilter:
-    given = parse_filter(request.filter, {"state", "instrument", "outcome", "requestId"})
-    state = given.get("state")
-    if state not in {None, "OPEN", "CLOSED"}:
-        raise _unknown_value(request.filter)
-    request_id = request.request_id or given.get("requestId")
-    return OrderFilter(
-        is_open=None if state is None else state == "OPEN",
-        instrument=given.get("instrument"),
-        outcome=_enum(Outcome, given.get("outcome"), request.filter),
-        request_id=_uuid(request_id, request.filter) if request_id else None,
-    )
-
-
-def _enum(kind: type[EntryKind | Outcome], name: str | None, text: str) -> int | None:
-    if name is None:
-        return None
-    if name not in kind.__members__:
-        raise _unknown_value(text)
-    return int(kind[name])
-
-
-def _uuid(value: str, text: str) -> UUID:
-    try:
-        return UUID(value)
-    except ValueError:
-        raise _unknown_value(text) from None
-
-
-def _unknown_value(text: str) -> Failure:
-    metadata = {"filter": text[:100]}
-    return Failure(Reason.INVALID_FILTER, "The filter has an unknown value.", metadata=metadata)

@@ -96,11 +96,11 @@ COUNT_CLOSED: LiteralString = """
             stakes = s.stakes + excluded.stakes, returned = s.returned + excluded.returned
     ), by_account AS (
         INSERT INTO account_statistics AS s
-        SELECT account_id, (%(time)s::timestamptz AT TIME ZONE 'UTC')::date, count(*),
+        SELECT account_id, (%(time)s::timestamptz AT TIME ZONE 'UTC')::date, instrument, count(*),
                count(*) FILTER (WHERE outcome = 1), count(*) FILTER (WHERE outcome = 2),
                count(*) FILTER (WHERE outcome > 2), sum(stake), sum(returned)
-        FROM closing GROUP BY account_id
-        ON CONFLICT (account_id, day) DO UPDATE SET orders = s.orders + excluded.orders,
+        FROM closing GROUP BY account_id, instrument
+        ON CONFLICT (account_id, day, instrument) DO UPDATE SET orders = s.orders + excluded.orders,
             winners = s.winners + excluded.winners, losers = s.losers + excluded.losers,
             refunds = s.refunds + excluded.refunds, stakes = s.stakes + excluded.stakes,
             returned = s.returned + excluded.returned

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -16,6 +17,7 @@ from services.kit.values import Price as PriceValue
 from services.kit.wire import to_datetime, to_timestamp
 from services.trading import market, order, terms
 from services.trading.book import Account, BookedOrder, DueOrder
+from services.trading.filters import Range
 from services.trading.ledger import StatementLine
 from services.trading.order import Close, Direction, Order, OrderRequest, Outcome, VoidReason
 from veritick.error.v1.error_reason_pb2 import ErrorReason
@@ -150,6 +152,12 @@ def refusal(failure: Failure) -> order_service_pb2.OrderRefusal:
         message=failure.message,
         metadata=failure.metadata,
     )
+
+
+def to_range(message: Any) -> Range:
+    """Return `start` and `end` of a request, None where it does not give them."""
+    start = to_datetime(message.start) if message.HasField("start") else None
+    return Range(start, to_datetime(message.end) if message.HasField("end") else None)
 
 
 def missing(field: str, description: str) -> Failure:

@@ -26,6 +26,7 @@ from veritick.option.v1.reason_pb2 import reason as reason_rules
 Rule = Callable[[Contract], Iterator[str]]
 
 MONEY = ".veritick.type.v1.Money"
+FILE = ".google.api.HttpBody"
 REASONS = "veritick.error.v1.ErrorReason"
 BOOKS = "veritick.trading.v1"
 """The package where all money moves (architecture.md, "Books")."""
@@ -196,8 +197,9 @@ def _has_bounded_page_size(contract: Contract, rpc: Rpc) -> bool:
 
 def _has_a_key(contract: Contract, rpc: Rpc, fields: set[str]) -> bool:
     """Whether the next page is asked for by a token, a sequence or a time: never by an offset."""
-    by_token = {"page_token"} <= fields and field_named(contract.response(rpc), "next_page_token")
-    return bool(by_token or fields & {"after", "after_sequence"} or {"start", "end"} <= fields)
+    if field_named(contract.response(rpc), "next_page_token"):
+        return "page_token" in fields
+    return bool(fields & {"after", "after_sequence"} or {"start", "end"} <= fields)
 
 
 def _words_about(contract: Contract, rpc: Rpc) -> str:
@@ -209,12 +211,18 @@ def _words_about(contract: Contract, rpc: Rpc) -> str:
 def what_people_call_is_on_rest_and_nothing_else_is(contract: Contract) -> Iterator[str]:
     for rpc in contract.rpcs:
         options = rpc.method.options
-        wanted = bool(options.Extensions[access].WhichOneof("people")) and not rpc.streams
+        # A stream is for gRPC, unless what it brings is the pieces of a file.
+        fits = not rpc.streams or _is_file(contract, rpc)
+        wanted = bool(options.Extensions[access].WhichOneof("people")) and fits
         # Staff tools that only operators use may stay off the edge.
         if options.Extensions[access].WhichOneof("people") == "permission":
             wanted = wanted and options.HasExtension(annotations_pb2.http)
         if options.HasExtension(annotations_pb2.http) != wanted:
             yield f"{rpc.name} {'lacks' if wanted else 'must not have'} a REST route"
+
+
+def _is_file(contract: Contract, rpc: Rpc) -> bool:
+    return any(field.type_name == FILE for field in contract.response(rpc).field)
 
 
 def every_route_fits_its_messages(contract: Contract) -> Iterator[str]:

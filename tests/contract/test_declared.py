@@ -135,7 +135,7 @@ def list_without_an_order(contract: Contract) -> None:
 
 
 def list_without_a_filter(contract: Contract) -> None:
-    field(contract, "ListOrdersRequest.filter").name = "colour"
+    field(contract, "ListTermsRequest.filter").name = "colour"
 
 
 def hide_from_rest(contract: Contract) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
+
+from google.api.httpbody_pb2 import HttpBody
 
 from services.kit.clock import Clock
 from services.kit.errors import Failure
@@ -58,6 +61,8 @@ from veritick.trading.v1.order_service_pb2 import (
     Proposal,
 )
 from veritick.trading.v1.order_service_pb2_grpc import OrderServiceServicer
+from veritick.trading.v1.report_service_pb2 import ExportOrdersRequest, ExportOrdersResponse
+from veritick.trading.v1.report_service_pb2_grpc import ReportServiceServicer
 from veritick.type.v1.money_pb2 import Money
 
 PASSWORD = "correct horse battery"
@@ -166,12 +171,30 @@ class Quotes(InstrumentServiceServicer):
 
 
 @dataclass
-class Trading(AccountServiceServicer, OrderServiceServicer):
+class Trading(AccountServiceServicer, OrderServiceServicer, ReportServiceServicer):
     """A book in which everything is accepted once."""
 
     orders: dict[str, PlaceOrderRequest] = field(default_factory=dict)
     proposals: list[GetProposalRequest] = field(default_factory=list)
     slow_seconds: float = 30
+    exports_open: int = 0
+
+    async def ExportOrders(
+        self, request: ExportOrdersRequest, context: Context
+    ) -> AsyncIterator[ExportOrdersResponse]:
+        """Answer two pieces; the filter says what happens before, between or after them."""
+        self.exports_open += 1
+        try:
+            if request.filter == SHUT:
+                raise Failure(Reason.INVALID_FILTER, "No such filter.")
+            yield _piece(b"order_id\r\n")
+            if request.filter == BROKEN:
+                raise ValueError("the secret inside")
+            if request.filter == SLOW:
+                await asyncio.sleep(self.slow_seconds)
+            yield _piece(b"demo_1\r\n")
+        finally:
+            self.exports_open -= 1
 
     async def GetAccount(self, request: GetAccountRequest, context: Context) -> GetAccountResponse:
         return GetAccountResponse(account=_account(request.account_id, 0))
@@ -214,3 +237,8 @@ class Trading(AccountServiceServicer, OrderServiceServicer):
 def _account(account_id: str, minor_units: int) -> Account:
     money = Money(currency_code="USD", minor_units=minor_units)
     return Account(account_id=account_id, book=Book.DEMO, currency_code="USD", posted=money)
+
+
+def _piece(data: bytes) -> ExportOrdersResponse:
+    body = HttpBody(content_type="text/csv; charset=utf-8", data=data)
+    return ExportOrdersResponse(body=body, file_name='orders "of" 2026.csv')

@@ -24,6 +24,7 @@ from veritick.identity.v1.profile_service_pb2_grpc import add_ProfileServiceServ
 from veritick.quotes.v1.instrument_service_pb2_grpc import add_InstrumentServiceServicer_to_server
 from veritick.trading.v1.account_service_pb2_grpc import add_AccountServiceServicer_to_server
 from veritick.trading.v1.order_service_pb2_grpc import add_OrderServiceServicer_to_server
+from veritick.trading.v1.report_service_pb2_grpc import add_ReportServiceServicer_to_server
 
 USER = "0199a1b2-0000-7000-8000-000000000001"
 ACCOUNT = "demo_0199a1b2-0000-7000-8000-00000000000a"
@@ -71,6 +72,7 @@ async def running_world(keys: Path, others: Sequence[Face] | None = None) -> Asy
         (add_InstrumentServiceServicer_to_server, quotes),
         (add_AccountServiceServicer_to_server, trading),
         (add_OrderServiceServicer_to_server, trading),
+        (add_ReportServiceServicer_to_server, trading),
     ]
     settings = ServiceSettings(mode="development", drain_seconds=0)
     async with serving("identity", settings, Application(keyring, others or faces)) as running:

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from queue import Queue
 from typing import Any
@@ -46,7 +46,7 @@ BEYOND_OPENAPI = {
 """Calls with parameters that exclude one another, or that the body must repeat."""
 
 GENEROUS = {"per_second": 10_000, "burst": 100_000}
-CLASSES = ("read", "write", "trade", "credential")
+CLASSES = ("read", "write", "trade", "credential", "export")
 
 
 def every_rpc() -> Face:
@@ -71,6 +71,13 @@ def empty_answer(rpc: MethodDescriptor) -> Any:
     async def answer(_request: Message, _context: Any) -> Message:
         return response()
 
+    async def stream(_request: Message, _context: Any) -> AsyncIterator[Message]:
+        yield response()
+
+    if rpc.server_streaming:
+        return grpc.unary_stream_rpc_method_handler(
+            stream, request.FromString, response.SerializeToString
+        )
     return grpc.unary_unary_rpc_method_handler(
         answer, request.FromString, response.SerializeToString
     )

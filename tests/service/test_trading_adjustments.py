@@ -23,6 +23,7 @@ from services.kit.tokens import Keyring
 from services.local.keys import ensure_keys
 from services.trading.app import faces
 from services.trading.book import Account
+from services.trading.ledger import EntryFilter
 from services.trading.posting import EntryKind, SystemAccount
 from tests.service.trading_audit_fixtures import Books
 from tests.service.trading_fixtures import CHIPS, bench
@@ -140,7 +141,7 @@ async def test_an_approved_adjustment_is_a_transfer_like_any_other(office: Offic
     assert found.transfer.note == "a deposit that was credited twice"
     assert found.transfer.system_account == ledger_pb.ADJUSTMENT
     desk = office.books.demo.desk
-    (line, *_) = await desk.ledger.statement(account.account_id, None, 2**62, 5)
+    (line, *_) = await desk.ledger.statement(account.account_id, EntryFilter(), 2**62, 5)
     assert (line.kind, line.amount) == (EntryKind.ADJUSTMENT, -2_500)
 
 

@@ -14,7 +14,7 @@ from services.kit.errors import Failure
 from services.kit.reason import Reason
 from services.kit.values import Money
 from services.trading.book import OrderFilter
-from services.trading.ledger import NEWEST
+from services.trading.ledger import NEWEST, EntryFilter
 from services.trading.moving import RefillRequest, TransferRequest
 from services.trading.order import Direction, OrderRequest, Outcome
 from services.trading.posting import SystemAccount
@@ -212,7 +212,7 @@ async def test_a_statement_adds_up_to_the_balance(demo: Bench) -> None:
     for outcome in (Outcome.WIN, Outcome.LOSS, Outcome.DRAW):
         order = (await demo.place(account)).booked.order
         await demo.settle(order.order_id, outcome, demo.market.advance(11, 10_100))
-    lines = await demo.desk.ledger.statement(account.account_id, None, NEWEST, 100)
+    lines = await demo.desk.ledger.statement(account.account_id, EntryFilter(), NEWEST, 100)
     assert sum(line.amount for line in lines) == lines[0].balance
     assert lines[0].balance == (await demo.now(account)).posted
     for newer, older in pairwise(lines):

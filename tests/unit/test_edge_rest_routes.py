@@ -19,6 +19,7 @@ ROUTES = Routes(bindings())
         ("POST", "/v1/accounts/demo_1:refill", "RefillDemoAccount", ("demo_1",)),
         ("POST", "/v1/sessions:refresh", "RefreshSession", ()),
         ("GET", "/v1/accounts/a/orders/b", "GetOrder", ("a", "b")),
+        ("GET", "/v1/accounts/a/orders:export", "ExportOrders", ("a",)),
         ("PUT", "/v1/instruments/EURUSD", "UpdateInstrument", ("EURUSD",)),
         ("PUT", "/v1/books/demo/terms/EURUSD", "UpdateTerms", ("demo", "EURUSD")),
         ("GET", "/v1/instruments/EUR%2FUSD", "GetInstrument", ("EUR/USD",)),

@@ -1,12 +1,13 @@
 """The Python client over REST: how requests travel, and what answers become."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+import httpx
 import pytest
 from google.protobuf.message import Message
 
-from tests.unit.sdk_edge import ACCOUNT, ACCOUNT_ID, NOON, Edge, answer, client
+from tests.unit.sdk_edge import ACCOUNT, ACCOUNT_ID, NOON, Edge, answer, client, refusal
 from veritick import VeritickError
 from veritick.client import default_stream_url
 from veritick.errors import error_of
@@ -25,6 +26,7 @@ from veritick.trading.v1.account_service_pb2 import (
 )
 from veritick.trading.v1.order_pb2 import UP
 from veritick.trading.v1.order_service_pb2 import GetOrderRequest, GetProposalRequest
+from veritick.trading.v1.report_service_pb2 import ExportOrdersRequest
 from veritick.type.v1.money_pb2 import Money
 
 
@@ -195,3 +197,28 @@ async def test_any_call_of_the_contract_can_be_made() -> None:
     response = await client(edge).call(ListAccountsRequest(), ListAccountsResponse)
 
     assert response.accounts[0].account_id == ACCOUNT_ID
+
+
+async def test_a_file_arrives_in_pieces_and_only_a_whole_one_ends_quietly() -> None:
+    request = ExportOrdersRequest(account_id=ACCOUNT_ID, filter="outcome=WIN")
+
+    async def pieces(*parts: bytes, broken: bool = False) -> AsyncIterator[bytes]:
+        for part in parts:
+            yield part
+        if broken:
+            raise httpx.RemoteProtocolError("the line went dead")
+
+    whole = Edge(lambda _: httpx.Response(200, content=pieces(b"order_id\r\n", b"demo_1\r\n")))
+    assert b"".join([piece async for piece in client(whole).download(request)]) == (
+        b"order_id\r\ndemo_1\r\n"
+    )
+    assert whole.requests[0].url.path == f"/v1/accounts/{ACCOUNT_ID}/orders:export"
+
+    for edge, reason in (
+        (Edge(lambda _: httpx.Response(200, content=pieces(b"or", broken=True))), "UNAVAILABLE"),
+        (Edge(refusal("RATE_LIMITED", 429)), "RATE_LIMITED"),
+    ):
+        with pytest.raises(VeritickError) as refused:
+            async for _ in client(edge).download(request):
+                pass
+        assert refused.value.reason == reason

@@ -41,6 +41,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/accounts/{accountId}/dailyProfits": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Lists what an account won and lost by day and instrument, newest day first
+         * @description An order belongs to the day on which it closed, in UTC. Errors: ACCOUNT_NOT_FOUND, INVALID_FILTER, INVALID_PAGE_TOKEN.
+         */
+        readonly get: operations["listDailyProfits"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/accounts/{accountId}/entries": {
         readonly parameters: {
             readonly query?: never;
@@ -50,9 +70,29 @@ export interface paths {
         };
         /**
          * Lists an account's statement, newest first
-         * @description Errors: ACCOUNT_NOT_FOUND.
+         * @description Errors: ACCOUNT_NOT_FOUND, INVALID_FILTER, INVALID_PAGE_TOKEN.
          */
         readonly get: operations["listEntries"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/accounts/{accountId}/entries:export": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Answers as CSV all entries that ListEntries would list, newest first
+         * @description The file is written as by ExportOrders. Errors: ACCOUNT_NOT_FOUND, INVALID_FILTER.
+         */
+        readonly get: operations["exportEntries"];
         readonly put?: never;
         readonly post?: never;
         readonly delete?: never;
@@ -117,6 +157,26 @@ export interface paths {
          * @description Errors: ACCOUNT_NOT_FOUND, ORDER_NOT_FOUND.
          */
         readonly get: operations["getOrder"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/accounts/{accountId}/orders:export": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Answers as CSV all orders that ListOrders would list, newest first
+         * @description The first line names the columns. Amounts and prices are decimal numbers with a point, times are RFC 3339 in UTC, and what an open order does not have yet is empty. Over REST a file that could not be read to its end breaks off with the connection and never looks whole. Errors: ACCOUNT_NOT_FOUND, INVALID_FILTER.
+         */
+        readonly get: operations["exportOrders"];
         readonly put?: never;
         readonly post?: never;
         readonly delete?: never;
@@ -658,6 +718,39 @@ export interface components {
              * @description When the ticket stops being accepted.
              */
             readonly expireTime?: string;
+        };
+        /** @description DailyProfit sums up an account's orders of one instrument that closed on one day. */
+        readonly DailyProfit: {
+            /** @description The day in UTC, such as `2026-11-26`. */
+            readonly date: string;
+            /** @description The instrument's symbol. */
+            readonly instrument: string;
+            /**
+             * Format: int64
+             * @description How many closed.
+             */
+            readonly orders: string;
+            /**
+             * Format: int64
+             * @description How many of them won.
+             */
+            readonly winners: string;
+            /**
+             * Format: int64
+             * @description How many of them lost.
+             */
+            readonly losers: string;
+            /**
+             * Format: int64
+             * @description How many of them returned their stake: draws and voids.
+             */
+            readonly refunds: string;
+            /** @description The sum of their stakes. */
+            readonly stakes?: components["schemas"]["Money"];
+            /** @description The sum of what came back. */
+            readonly returned?: components["schemas"]["Money"];
+            /** @description What came back less the stakes. */
+            readonly profit?: components["schemas"]["Money"];
         };
         /**
          * @description Direction is what an order bets on.
@@ -1250,6 +1343,13 @@ export interface components {
             readonly priceScale: number;
             /** @description There is more before the first candle listed. */
             readonly more: boolean;
+        };
+        /** @description ListDailyProfitsResponse is the response of ReportService.ListDailyProfits. */
+        readonly ListDailyProfitsResponse: {
+            /** @description The page, newest day first. */
+            readonly dailyProfits: readonly components["schemas"]["DailyProfit"][];
+            /** @description Empty on the last page. */
+            readonly nextPageToken: string;
         };
         /** @description ListEntriesResponse is the response of AccountService.ListEntries. */
         readonly ListEntriesResponse: {
@@ -2131,6 +2231,7 @@ export type Candle = components['schemas']['Candle'];
 export type Checkpoint = components['schemas']['Checkpoint'];
 export type CreateStreamTicketRequest = components['schemas']['CreateStreamTicketRequest'];
 export type CreateStreamTicketResponse = components['schemas']['CreateStreamTicketResponse'];
+export type DailyProfit = components['schemas']['DailyProfit'];
 export type Direction = components['schemas']['Direction'];
 export type Entry = components['schemas']['Entry'];
 export type EntryKind = components['schemas']['EntryKind'];
@@ -2147,6 +2248,7 @@ export type JournalEntry = components['schemas']['JournalEntry'];
 export type ListAccountEventsResponse = components['schemas']['ListAccountEventsResponse'];
 export type ListAccountsResponse = components['schemas']['ListAccountsResponse'];
 export type ListCandlesResponse = components['schemas']['ListCandlesResponse'];
+export type ListDailyProfitsResponse = components['schemas']['ListDailyProfitsResponse'];
 export type ListEntriesResponse = components['schemas']['ListEntriesResponse'];
 export type ListInstrumentsResponse = components['schemas']['ListInstrumentsResponse'];
 export type ListOrdersResponse = components['schemas']['ListOrdersResponse'];
@@ -2374,6 +2476,109 @@ export interface operations {
             };
         };
     };
+    readonly listDailyProfits: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description At most this many; 0 means 100. */
+                readonly pageSize?: number;
+                /** @description From the previous answer. */
+                readonly pageToken?: string;
+                /** @description Such as `instrument=EURUSD`; empty for all. */
+                readonly filter?: string;
+                /** @description From this day on, inclusive, such as `2026-11-01`. Empty: from the first. */
+                readonly start?: string;
+                /** @description Up to this day, exclusive. Empty: up to today. */
+                readonly end?: string;
+            };
+            readonly header?: never;
+            readonly path: {
+                /** @description The account. */
+                readonly accountId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description What was asked for. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ListDailyProfitsResponse"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST`, `INVALID_FILTER`, `INVALID_PAGE_TOKEN` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `ACCOUNT_NOT_FOUND` */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     readonly listEntries: {
         readonly parameters: {
             readonly query?: {
@@ -2381,8 +2586,12 @@ export interface operations {
                 readonly pageSize?: number;
                 /** @description From the previous answer. */
                 readonly pageToken?: string;
-                /** @description Such as `kind=PAYOUT`; empty for all. */
+                /** @description Conditions joined by ` AND `: `kind=PAYOUT`, `orderId=demo_0199…`; empty for all. */
                 readonly filter?: string;
+                /** @description Only entries made at or after this moment. */
+                readonly start?: string;
+                /** @description Only entries made before this moment. */
+                readonly end?: string;
             };
             readonly header?: never;
             readonly path: {
@@ -2408,7 +2617,108 @@ export interface operations {
                     readonly "application/json": components["schemas"]["ListEntriesResponse"];
                 };
             };
-            /** @description Bad Request: `INVALID_REQUEST` */
+            /** @description Bad Request: `INVALID_REQUEST`, `INVALID_FILTER`, `INVALID_PAGE_TOKEN` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `ACCOUNT_NOT_FOUND` */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly exportEntries: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description As in ListEntriesRequest. */
+                readonly filter?: string;
+                /** @description Only entries made at or after this moment. */
+                readonly start?: string;
+                /** @description Only entries made before this moment. */
+                readonly end?: string;
+            };
+            readonly header?: never;
+            readonly path: {
+                /** @description The account. */
+                readonly accountId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The file. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    /** @description A name under which to keep the file. */
+                    readonly "Content-Disposition"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "*/*": string;
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST`, `INVALID_FILTER` */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -2581,6 +2891,10 @@ export interface operations {
                 readonly filter?: string;
                 /** @description Only the order that this request id opened. */
                 readonly requestId?: string;
+                /** @description Only orders opened at or after this moment. */
+                readonly start?: string;
+                /** @description Only orders opened before this moment. */
+                readonly end?: string;
             };
             readonly header?: never;
             readonly path: {
@@ -2851,6 +3165,107 @@ export interface operations {
                 };
             };
             /** @description Not Found: `ACCOUNT_NOT_FOUND`, `ORDER_NOT_FOUND` */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly exportOrders: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description As in ListOrdersRequest. */
+                readonly filter?: string;
+                /** @description Only orders opened at or after this moment. */
+                readonly start?: string;
+                /** @description Only orders opened before this moment. */
+                readonly end?: string;
+            };
+            readonly header?: never;
+            readonly path: {
+                /** @description The account. */
+                readonly accountId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The file. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    /** @description A name under which to keep the file. */
+                    readonly "Content-Disposition"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "*/*": string;
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST`, `INVALID_FILTER` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `ACCOUNT_NOT_FOUND` */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;

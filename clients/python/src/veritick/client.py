@@ -123,6 +123,15 @@ class Veritick:
         """
         return (await self._call(request, response)).message
 
+    async def download(self, request: Message, /) -> AsyncGenerator[bytes, None]:
+        """Yield the pieces of a file that the edge offers, such as that of `ExportOrdersRequest`.
+
+        The file is whole only when this ends without an error.
+        """
+        token = await self._tokens.access_token()
+        async for piece in self._rest.download(request, token):
+            yield piece
+
     # ---- who ------------------------------------------------------------------------------------
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Generic, TypeVar
@@ -66,6 +66,27 @@ class Rest:
                     raise
                 await self._sleep(self._pace.wait_seconds(attempt, error.retry_after_seconds))
         raise AssertionError("a pace allows at least one attempt")
+
+    async def download(self, request: Message, token: str | None) -> AsyncGenerator[bytes, None]:
+        """Yield the pieces of the file that this request is for; raises VeritickError.
+
+        A file that breaks off raises UNAVAILABLE: it is whole only when this ends quietly.
+        """
+        asked = http_request(request)
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        try:
+            async with self._http.stream(
+                asked.verb, asked.path, params=asked.query or None, headers=headers
+            ) as answer:
+                if answer.is_error:
+                    await answer.aread()
+                    retry_after = answer.headers.get("retry-after")
+                    raise error_of(answer.status_code, answer.content, retry_after)
+                async for piece in answer.aiter_bytes():
+                    yield piece
+        except httpx.TransportError as error:
+            text = f"The file broke off: {error or type(error).__name__}"
+            raise VeritickError("UNAVAILABLE", text) from error
 
     async def _attempt(self, request: Message, response: type[R], token: str | None) -> Answer[R]:
         sent = self._clock.monotonic()

@@ -37,6 +37,8 @@ class _CostClassEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CostClass.V
     """Placing an order."""
     CREDENTIAL: _CostClass.ValueType  # 4
     """Anything that checks or sets a credential."""
+    EXPORT: _CostClass.ValueType  # 5
+    """Reading a whole record out as a file."""
 
 class CostClass(_CostClass, metaclass=_CostClassEnumTypeWrapper):
     """CostClass groups RPCs that share one rate limit at the edge."""
@@ -51,6 +53,8 @@ TRADE: CostClass.ValueType  # 3
 """Placing an order."""
 CREDENTIAL: CostClass.ValueType  # 4
 """Anything that checks or sets a credential."""
+EXPORT: CostClass.ValueType  # 5
+"""Reading a whole record out as a file."""
 Global___CostClass: _TypeAlias = CostClass  # noqa: Y015
 
 @_typing.final

@@ -101,7 +101,9 @@ class AccountServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListEntries(self, request, context):
-        """ListEntries lists an account's statement, newest first. Errors: ACCOUNT_NOT_FOUND.
+        """ListEntries lists an account's statement, newest first.
+
+        Errors: ACCOUNT_NOT_FOUND, INVALID_FILTER, INVALID_PAGE_TOKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

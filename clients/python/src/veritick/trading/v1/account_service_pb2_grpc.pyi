@@ -50,7 +50,10 @@ class AccountServiceStub:
     Errors: ACCOUNT_NOT_FOUND, REFILL_NOT_ALLOWED, REQUEST_ID_REUSED.
     """
     ListEntries: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.ListEntriesRequest, _account_service_pb2.ListEntriesResponse]
-    """ListEntries lists an account's statement, newest first. Errors: ACCOUNT_NOT_FOUND."""
+    """ListEntries lists an account's statement, newest first.
+
+    Errors: ACCOUNT_NOT_FOUND, INVALID_FILTER, INVALID_PAGE_TOKEN.
+    """
 
 @_typing.type_check_only
 class AccountServiceAsyncStub(AccountServiceStub):
@@ -74,7 +77,10 @@ class AccountServiceAsyncStub(AccountServiceStub):
     Errors: ACCOUNT_NOT_FOUND, REFILL_NOT_ALLOWED, REQUEST_ID_REUSED.
     """
     ListEntries: _aio.UnaryUnaryMultiCallable[_account_service_pb2.ListEntriesRequest, _account_service_pb2.ListEntriesResponse]  # type: ignore[assignment]
-    """ListEntries lists an account's statement, newest first. Errors: ACCOUNT_NOT_FOUND."""
+    """ListEntries lists an account's statement, newest first.
+
+    Errors: ACCOUNT_NOT_FOUND, INVALID_FILTER, INVALID_PAGE_TOKEN.
+    """
 
 class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
     """AccountService opens accounts, shows them, and shows their statements."""
@@ -125,6 +131,9 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _account_service_pb2.ListEntriesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_account_service_pb2.ListEntriesResponse, _abc.Awaitable[_account_service_pb2.ListEntriesResponse]]:
-        """ListEntries lists an account's statement, newest first. Errors: ACCOUNT_NOT_FOUND."""
+        """ListEntries lists an account's statement, newest first.
+
+        Errors: ACCOUNT_NOT_FOUND, INVALID_FILTER, INVALID_PAGE_TOKEN.
+        """
 
 def add_AccountServiceServicer_to_server(servicer: AccountServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

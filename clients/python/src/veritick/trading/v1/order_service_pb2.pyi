@@ -450,6 +450,8 @@ class ListOrdersRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     FILTER_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
     account_id: _builtins.str
     """The account."""
     page_size: _builtins.int
@@ -460,6 +462,14 @@ class ListOrdersRequest(_message.Message):
     """Conditions joined by ` AND `: `state=OPEN`, `instrument=EURUSD`, `outcome=WIN`."""
     request_id: _builtins.str
     """Only the order that this request id opened."""
+    @_builtins.property
+    def start(self) -> _timestamp_pb2.Timestamp:
+        """Only orders opened at or after this moment."""
+
+    @_builtins.property
+    def end(self) -> _timestamp_pb2.Timestamp:
+        """Only orders opened before this moment."""
+
     def __init__(
         self,
         *,
@@ -468,10 +478,12 @@ class ListOrdersRequest(_message.Message):
         page_token: _builtins.str = ...,
         filter: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        start: _timestamp_pb2.Timestamp | None = ...,
+        end: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "filter", b"filter", "page_size", b"page_size", "page_token", b"page_token", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "end", b"end", "filter", b"filter", "page_size", b"page_size", "page_token", b"page_token", "request_id", b"request_id", "start", b"start"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
