@@ -23,7 +23,7 @@ and operators (AuditService).
 
 Read in this order: `order`, `terms`, `acceptance`, `posting` (the rules); `book`, `ledger`,
 `profits`, `export` (the tables, as they are read); `market`, `commit`, `recording`, `sealing`,
-`placing`, `settling`, `moving`, `holding`, `adjusting` (the flow); `audit`, `audit_walk`, `auditor`
-(whether it all holds); `rpc`, `report_rpc`, `service_rpc`, `ledger_rpc`, `adjustment_rpc`,
-`audit_rpc`, `wire` (the faces); `app` (how it is put together).
+`placing`, `settling`, `moving`, `holding`, `adjusting` (the flow); `audit`, `audit_walk`,
+`auditor`, `sealed` (whether it all holds); `rpc`, `report_rpc`, `service_rpc`, `ledger_rpc`,
+`adjustment_rpc`, `audit_rpc`, `wire` (the faces); `app` (how it is put together).
 """

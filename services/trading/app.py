@@ -91,7 +91,7 @@ async def build(
                 tasks[f"{name}: relay"] = relay.run
         yield Application(
             keyring=keyring,
-            faces=faces(desks, FixingRecord(quotes)),
+            faces=faces(desks, keyring, FixingRecord(quotes)),
             tasks=tasks,
             ready=lambda: all(desk.ready() for desk in desks.values()),
         )
@@ -102,8 +102,8 @@ def jobs(desk: Desk) -> list[Job]:
     return [Job("rollup", _ROLLUP_EVERY, desk.ledger.roll_up)]
 
 
-def faces(desks: Desks, fixings: Fixings | None = None) -> list[Face]:
-    """Return what is served for these books."""
+def faces(desks: Desks, keyring: Keyring, fixings: Fixings | None = None) -> list[Face]:
+    """Return what is served for these books; the heads of their ledgers are signed by `keyring`."""
     journals = {name: desk.journal for name, desk in desks.items()}
     journal = JournalFace(journals, partial(owns, desks))
     return [
@@ -115,7 +115,7 @@ def faces(desks: Desks, fixings: Fixings | None = None) -> list[Face]:
         (add_BookServiceServicer_to_server, BookFace(desks)),
         (add_LedgerServiceServicer_to_server, LedgerFace(desks)),
         (add_AdjustmentServiceServicer_to_server, AdjustmentFace(desks)),
-        (add_AuditServiceServicer_to_server, AuditFace(desks, fixings)),
+        (add_AuditServiceServicer_to_server, AuditFace(desks, keyring, fixings)),
         (add_JournalServiceServicer_to_server, journal),
     ]
 

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
+from services.kit.tokens import Keyring
 from services.kit.wire import to_timestamp
-from services.trading.audit import Finding
+from services.trading.audit import Finding, Line
 from services.trading.audit_walk import Fixings
 from services.trading.auditor import Auditor, Report
 from services.trading.rpc import Desks, desk_of
+from services.trading.sealed import Sealed, SealedLedger
+from services.trading.sealing import head_text
+from services.trading.wire import BookWire, money
+from veritick.trading.v1 import account_pb2
 from veritick.trading.v1 import audit_service_pb2 as audit_pb
 from veritick.trading.v1.audit_service_pb2_grpc import AuditServiceServicer
 
+_SEALS = 100
+
 
 class AuditFace(AuditServiceServicer):
-    """Audits on request."""
+    """Audits on request, and hands out what others audit by."""
 
-    def __init__(self, desks: Desks, fixings: Fixings | None) -> None:
+    def __init__(self, desks: Desks, keyring: Keyring, fixings: Fixings | None) -> None:
         self._desks = desks
+        self._keyring = keyring
         self._fixings = fixings
 
     async def AuditBook(
@@ -27,6 +36,32 @@ class AuditFace(AuditServiceServicer):
         ages = {item.symbol: item.max_tick_age for item in desk.market.instruments.values()}
         auditor = Auditor(desk.book.database, desk.market.now, self._fixings, ages)
         return _report(await auditor.audit(full=request.full))
+
+    async def ListSeals(
+        self, request: audit_pb.ListSealsRequest, context: Any
+    ) -> audit_pb.ListSealsResponse:
+        desk = desk_of(self._desks, request.book)
+        ledger = SealedLedger(desk.book.database)
+        found = await ledger.after(request.after, request.page_size or _SEALS)
+        return audit_pb.ListSealsResponse(seals=[sealed_message(item, desk.wire) for item in found])
+
+    async def GetLedgerHead(
+        self, request: audit_pb.GetLedgerHeadRequest, context: Any
+    ) -> audit_pb.GetLedgerHeadResponse:
+        desk = desk_of(self._desks, request.book)
+        head, now = await SealedLedger(desk.book.database).head(), desk.market.now()
+        public_key = self._keyring.own_public_key()
+        signed = audit_pb.LedgerHead(
+            book=desk.name,
+            seal_id=head.seal_id,
+            last_entry_id=head.last_entry_id,
+            hash=head.hash.hex(),
+            sign_time=to_timestamp(now),
+            key_id=sha256(public_key).hexdigest(),
+            public_key=public_key,
+            signature=self._keyring.signature(head_text(desk.name, head, now).encode()),
+        )
+        return audit_pb.GetLedgerHeadResponse(head=signed)
 
 
 def _report(report: Report) -> audit_pb.AuditBookResponse:
@@ -49,4 +84,32 @@ def _finding(finding: Finding) -> audit_pb.Finding:
         table=finding.table,
         row=finding.row,
         problem=finding.problem,
+    )
+
+
+def sealed_message(item: Sealed, wire: BookWire) -> audit_pb.SealedEntries:
+    """Return a seal with its entries as a message."""
+    seal = audit_pb.Seal(
+        seal_id=item.seal.seal_id,
+        last_entry_id=item.seal.last_entry_id,
+        entries=item.seal.entries,
+        previous_hash=item.seal.previous_hash.hex(),
+        hash=item.seal.hash.hex(),
+        time=to_timestamp(item.seal.time),
+    )
+    return audit_pb.SealedEntries(seal=seal, entries=[_entry(line, wire) for line in item.lines])
+
+
+def _entry(line: Line, wire: BookWire) -> audit_pb.SealedEntry:
+    entry = line.entry
+    return audit_pb.SealedEntry(
+        entry_id=line.entry_id,
+        transfer_id=wire.id(entry.transfer_id),
+        kind=account_pb2.Entry.Kind.ValueType(entry.kind),
+        account_id=wire.id(entry.account_id),
+        contra_account_id=wire.id(entry.contra_account_id),
+        amount=money(entry.amount, entry.currency),
+        balance=None if entry.balance is None else money(entry.balance, entry.currency),
+        order_id=wire.id(entry.order_id) if entry.order_id else None,
+        time=to_timestamp(entry.time),
     )

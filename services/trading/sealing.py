@@ -3,7 +3,7 @@
 A seal is SHA-256 over the hash before it, its own number, count and time, and its entries, in
 order: column by column, as the arrays in which they travel to the database (`kit.arrays`). That
 form says the length of everything, and is made anyway, so a seal costs no work per entry but
-hashing a hundred bytes.
+hashing a hundred bytes. The contract publishes it (`Seal`), so that others can check.
 """
 
 from __future__ import annotations
@@ -113,6 +113,19 @@ async def read_head(connection: RawConnection) -> Head:
     """Return where the chain of the book ends now."""
     row = await (await connection.execute(_READ_HEAD)).fetchone()
     return Head(*row) if row else GENESIS
+
+
+def head_text(book: str, head: Head, signed_at: datetime) -> str:
+    """Return what is signed of the end of a book's chain."""
+    time = signed_at.replace(tzinfo=None).isoformat(timespec="microseconds")
+    return (
+        "veritick ledger 1\n"
+        f"book {book}\n"
+        f"seal {head.seal_id}\n"
+        f"entry {head.last_entry_id}\n"
+        f"hash {head.hash.hex()}\n"
+        f"time {time}Z\n"
+    )
 
 
 def _seal(head: Head, arrays: Mapping[str, Array], count: int, time: datetime) -> Seal:

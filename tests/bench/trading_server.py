@@ -35,9 +35,8 @@ async def book(dsn: str, keys: str) -> None:
     async with Database(dsn, name="demo") as database:
         rules = BookRules("DEMO", "USD", 0, UNLIMITED)
         desk = Desk("demo", rules, database, market.view, market.clock, uuid7)
-        application = Application(
-            keyring=Keyring.load(Path(keys), "trading"), faces=faces({"demo": desk})
-        )
+        keyring = Keyring.load(Path(keys), "trading")
+        application = Application(keyring=keyring, faces=faces({"demo": desk}, keyring))
         settings = ServiceSettings(mode="development")
         async with leading(desk), serving("trading", settings, application) as running:
             print(running.address, flush=True)

@@ -182,7 +182,8 @@ async def running_world(
         (add_FixingServiceServicer_to_server, ScriptedFixings(script)),
         (add_MarketDataServiceServicer_to_server, ScriptedMarket(script)),  # type: ignore[abstract]
     ]
-    trading = [face for face in faces({"demo": bench.desk}) if not isinstance(face[1], BookFace)]
+    every = faces({"demo": bench.desk}, Keyring.load(keys, "trading"))
+    trading = [face for face in every if not isinstance(face[1], BookFace)]
     trading.append((add_BookServiceServicer_to_server, world.book))
     async with (
         _served("quotes", keys, quotes) as world.quotes_address,

@@ -96,9 +96,9 @@ class Office:
 @asynccontextmanager
 async def office_of(books: Books, keys: Path) -> AsyncIterator[Office]:
     ensure_keys(keys)
+    keyring = Keyring.load(keys, "trading")
     application = Application(
-        keyring=Keyring.load(keys, "trading"),
-        faces=faces({"demo": books.demo.desk}, books.record),
+        keyring=keyring, faces=faces({"demo": books.demo.desk}, keyring, books.record)
     )
     settings = ServiceSettings(mode="development")
     async with (

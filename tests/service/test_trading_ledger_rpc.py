@@ -12,6 +12,7 @@ from uuid import uuid4
 import grpc
 import pytest
 import pytest_asyncio
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from services.kit.channels import Channels, failure_of
 from services.kit.clock import SystemClock
@@ -22,9 +23,13 @@ from services.kit.tokens import Keyring
 from services.kit.wire import to_timestamp
 from services.local.keys import ensure_keys
 from services.trading.app import faces
+from services.trading.posting import SystemAccount
 from tests.service.trading_audit_fixtures import Books
 from tests.service.trading_fixtures import CHIPS, bench
 from tests.stores import Postgres
+from veritick.proof.canonical import time_text
+from veritick.proof.ledger import USER, Ledger, Located
+from veritick.proof.seals import head_text
 from veritick.trading.v1 import audit_service_pb2 as audit_pb
 from veritick.trading.v1 import ledger_service_pb2 as ledger_pb
 from veritick.trading.v1.audit_service_pb2_grpc import AuditServiceStub
@@ -42,9 +47,9 @@ async def books(postgres: Postgres) -> AsyncIterator[Books]:
 async def called_by(caller: str, books: Books, keys: Path) -> AsyncIterator[grpc.aio.Channel]:
     """Serve the book, and lend a channel on which a service calls it."""
     ensure_keys(keys)
+    keyring = Keyring.load(keys, "trading")
     application = Application(
-        keyring=Keyring.load(keys, "trading"),
-        faces=faces({"demo": books.demo.desk}, books.record),
+        keyring=keyring, faces=faces({"demo": books.demo.desk}, keyring, books.record)
     )
     settings = ServiceSettings(mode="development")
     async with serving("trading", settings, application) as running:
@@ -155,4 +160,42 @@ async def test_an_operator_has_a_book_audited(books: Books, tmp_path: Path) -> N
 async def test_other_services_have_no_book_audited(books: Books, tmp_path: Path) -> None:
     async with called_by("settlement", books, tmp_path) as channel:
         asked = AuditServiceStub(channel).AuditBook(audit_pb.AuditBookRequest(book="demo"))
+        assert await refusal(asked) is Reason.PERMISSION_DENIED
+
+
+async def test_the_ledger_is_handed_out_for_others_to_check(books: Books, tmp_path: Path) -> None:
+    await books.be_busy()
+    async with called_by("operator", books, tmp_path) as channel:
+        audits = AuditServiceStub(channel)
+        head = (await audits.GetLedgerHead(audit_pb.GetLedgerHeadRequest(book="demo"))).head
+        theirs = Ledger("demo")
+        while theirs.seal_id < head.seal_id:
+            asked = audit_pb.ListSealsRequest(book="demo", after=theirs.seal_id, page_size=7)
+            page = (await audits.ListSeals(asked)).seals
+            assert 0 < len(page) <= 7
+            for item in page:
+                lines = [Located(0, entry) for entry in item.entries]
+                assert list(theirs.seal(0, item.seal, lines)) == []
+        end = audit_pb.ListSealsRequest(book="demo", after=theirs.seal_id)
+        assert not (await audits.ListSeals(end)).seals
+        assert (theirs.hash, theirs.entries) == (head.hash, head.last_entry_id)
+        assert theirs.open_orders == 3
+        key = Ed25519PublicKey.from_public_bytes(head.public_key)
+        key.verify(head.signature, head_text(head, time_text(head.sign_time)).encode())
+    balances = await books.demo.trial_balance()
+    users = balances.pop(0)
+    assert sum(theirs.balances.values()) == users
+    assert {name: balance for (name, _), balance in theirs.system.items() if balance} == {
+        USER: users,
+        **{SystemAccount(number).name: balance for number, balance in balances.items()},
+    }
+
+
+async def test_a_ledger_without_entries_has_a_head(books: Books, tmp_path: Path) -> None:
+    async with called_by("operator", books, tmp_path) as channel:
+        audits = AuditServiceStub(channel)
+        head = (await audits.GetLedgerHead(audit_pb.GetLedgerHeadRequest(book="demo"))).head
+        assert (head.seal_id, head.last_entry_id, head.hash) == (0, 0, "0" * 64)
+    async with called_by("settlement", books, tmp_path) as channel:
+        asked = AuditServiceStub(channel).ListSeals(audit_pb.ListSealsRequest(book="demo"))
         assert await refusal(asked) is Reason.PERMISSION_DENIED

@@ -74,7 +74,7 @@ async def test_it_reaches_to_the_head_that_covers_what_was_asked_for(
 
 
 async def test_it_asks_for_pages_and_tells_how_far_it_is(tmp_path: Path) -> None:
-    platform, told = Platform(450), list[tuple[int, int]]()
+    platform, told = Platform(450), list[tuple[str, int, int]]()
     async with client(platform) as veritick:
         await export(
             veritick,
@@ -82,10 +82,10 @@ async def test_it_asks_for_pages_and_tells_how_far_it_is(tmp_path: Path) -> None
             "demo",
             tmp_path / "demo.jsonl",
             first=11,
-            progress=lambda done, total: told.append((done, total)),
+            progress=lambda *progress: told.append(progress),
         )
     assert platform.pages == [200, 200, 40]
-    assert told == [(done, 440) for done in range(1, 441)]
+    assert told == [("receipts", done, 440) for done in range(1, 441)]
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ async def test_an_export_that_is_cancelled_leaves_nothing(tmp_path: Path) -> Non
     async with client(Platform(450)) as veritick:
         task: asyncio.Task[object]
 
-        def stop(done: int, total: int) -> None:
+        def stop(what: str, done: int, total: int) -> None:
             if done == 250:
                 task.cancel()
 

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from getpass import getpass
 from pathlib import Path
 
 from veritick.client import Veritick
 from veritick.errors import VeritickError
 from veritick.proof.export import Progress, describe, export
 from veritick.proof.file import Unreadable
+from veritick.proof.ledger import Ledger
 from veritick.proof.verify import Untrue, Verified, verify
 
 _UNTRUE, _UNREADABLE, _FAILED = 1, 2, 1
 _TELL_EVERY_SECONDS = 1.0
+_PASSWORD = "VERITICK_PASSWORD"  # noqa: S105  where it is, not what it is
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,10 +45,17 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument(
         "--to", dest="last", type=_sequence, help="at least up to here (all that is signed)"
     )
+    one.add_argument(
+        "--ledger",
+        metavar="EMAIL",
+        help="with all entries of the book, signed in as this member of staff; "
+        f"the password is asked for, or taken from {_PASSWORD}",
+    )
     one.set_defaults(run=_export)
     other = commands.add_parser("verify", help="check an export, offline")
     other.add_argument("file", type=Path)
-    other.add_argument("--key", help="id of the key that must have signed it")
+    other.add_argument("--key", help="id of the key that must have signed the receipts")
+    other.add_argument("--ledger-key", help="id of the key that must have signed the ledger")
     other.set_defaults(run=_verify)
     return parser
 
@@ -67,6 +78,8 @@ def _export(chosen: argparse.Namespace) -> int:
 
 async def _exported(chosen: argparse.Namespace) -> str:
     async with Veritick.connect(chosen.url) as veritick:
+        if chosen.ledger is not None:
+            await veritick.log_in(chosen.ledger, os.environ.get(_PASSWORD) or getpass())
         checkpoint = await export(
             veritick,
             chosen.url,
@@ -74,8 +87,11 @@ async def _exported(chosen: argparse.Namespace) -> str:
             chosen.file,
             first=chosen.first,
             last=chosen.last,
+            ledger=chosen.ledger is not None,
             progress=_progress(),
         )
+        if chosen.ledger is not None:
+            await veritick.log_out()
     return describe(checkpoint)
 
 
@@ -83,11 +99,11 @@ def _progress() -> Progress:
     """Return what tells on stderr, now and then, how far it is."""
     told = time.monotonic()
 
-    def tell(done: int, total: int) -> None:
+    def tell(what: str, done: int, total: int) -> None:
         nonlocal told
         if done == total or time.monotonic() - told >= _TELL_EVERY_SECONDS:
             told = time.monotonic()
-            sys.stderr.write(f"{done} of {total} receipts\n")
+            sys.stderr.write(f"{done} of {total} {what}\n")
 
     return tell
 
@@ -95,33 +111,51 @@ def _progress() -> Progress:
 def _verify(chosen: argparse.Namespace) -> int:
     try:
         with chosen.file.open("rb") as file:
-            seen = verify(file, chosen.key)
+            seen = verify(file, chosen.key, chosen.ledger_key)
     except Untrue as untrue:
         sys.stderr.write(f"{chosen.file}: {untrue}\n")
         return _UNTRUE
     except (Unreadable, OSError) as error:
         sys.stderr.write(f"{chosen.file}: cannot be read: {error}\n")
         return _UNREADABLE
-    sys.stdout.write(_summary(chosen.file, seen, named=chosen.key is not None))
+    sys.stdout.write(_summary(chosen, seen))
     return 0
 
 
-def _summary(path: Path, seen: Verified, *, named: bool) -> str:
+def _summary(chosen: argparse.Namespace, seen: Verified) -> str:
     outcomes = ", ".join(f"{count} {name}" for name, count in sorted(seen.outcomes.items()))
     amounts = [
         f"  stakes of {amount}, returned {seen.returned[currency]} {currency} in minor units"
         for currency, amount in sorted(seen.staked.items())
     ]
-    trust = "as asked" if named else "which this file itself names: compare it, or give --key"
     lines = [
-        f"{path}: all is right",
+        f"{chosen.file}: all is right",
         f"  receipts {seen.first} to {seen.last} of the book {seen.book}: {outcomes}",
         *amounts,
-        f"  signed at {seen.sign_time} by key {seen.key_id}, {trust}",
+        f"  signed at {seen.sign_time} by key {seen.key_id}, {_trust(chosen.key)}",
     ]
     if seen.first > 1:
         lines.append(f"  what comes before receipt {seen.first} is not in this file")
+    if seen.ledger is not None:
+        lines += _about_ledger(seen, seen.ledger, chosen.ledger_key)
     return "".join(f"{line}\n" for line in lines)
+
+
+def _about_ledger(seen: Verified, ledger: Ledger, key: str | None) -> list[str]:
+    balances = [
+        f"  {name} {balance} {currency}"
+        for (name, currency), balance in sorted(ledger.system.items())
+    ]
+    size = f"{len(ledger.balances)} accounts, {ledger.open_orders} open orders"
+    return [
+        f"  entries 1 to {ledger.entries} under {ledger.seal_id} seals, {size}",
+        *balances,
+        f"  signed at {seen.ledger_sign_time} by key {seen.ledger_key_id}, {_trust(key)}",
+    ]
+
+
+def _trust(key: str | None) -> str:
+    return "as asked" if key else "which this file itself names: compare it, or name the right one"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Exporting the receipts of a book, as far as their chain is signed."""
+"""Exporting the receipts of a book, as far as their chain is signed, and its ledger."""
 
 from __future__ import annotations
 
@@ -18,11 +18,19 @@ from veritick.settlement.v1.receipt_service_pb2 import (
     ListReceiptsResponse,
     Receipt,
 )
+from veritick.trading.v1.audit_service_pb2 import (
+    GetLedgerHeadRequest,
+    GetLedgerHeadResponse,
+    LedgerHead,
+    ListSealsRequest,
+    ListSealsResponse,
+    SealedEntries,
+)
 
 _PAGE_SIZE = 200
 
-Progress = Callable[[int, int], None]
-"""Hears how many receipts were written, and of how many."""
+Progress = Callable[[str, int, int], None]
+"""Hears how many `receipts` or `entries` were written, and of how many."""
 
 
 async def export(
@@ -33,12 +41,14 @@ async def export(
     *,
     first: int = 1,
     last: int | None = None,
+    ledger: bool = False,
     progress: Progress | None = None,
 ) -> Checkpoint:
     """Write the receipts of a book from sequence `first` on, and return the signed head they reach.
 
     They end at the first signed head that covers `last`, without which at the newest one: up to a
-    minute's receipts that are younger are not signed yet. `path` is replaced when the export is
+    minute's receipts that are younger are not signed yet. With `ledger` all entries of the book up
+    to now follow, which only whoever may audit it is shown. `path` is replaced when the export is
     complete, and left alone otherwise. `platform` is where it comes from, for people to read.
     Raises VeritickError (CHECKPOINT_NOT_FOUND when nothing is signed so far) and OSError.
     """
@@ -51,9 +61,40 @@ async def export(
             async for receipt in found:
                 writer.receipt(receipt)
                 if progress:
-                    progress(receipt.sequence - first + 1, checkpoint.sequence - first + 1)
-        writer.end(checkpoint)
+                    done, total = (n - first + 1 for n in (receipt.sequence, checkpoint.sequence))
+                    progress("receipts", done, total)
+        head = await _write_ledger(veritick, book, writer, progress) if ledger else None
+        writer.end(checkpoint, head)
     return checkpoint
+
+
+async def _write_ledger(
+    veritick: Veritick, book: str, writer: Writer, progress: Progress | None
+) -> LedgerHead:
+    """Write the ledger as it is now; the receipts before it are of orders that it has closed."""
+    request = GetLedgerHeadRequest(book=book)
+    head = (await veritick.call(request, GetLedgerHeadResponse)).head
+    async with aclosing(seals(veritick, book, head.seal_id)) as found:
+        async for sealed in found:
+            writer.sealed(sealed)
+            if progress:
+                progress("entries", sealed.seal.last_entry_id, head.last_entry_id)
+    return head
+
+
+async def seals(veritick: Veritick, book: str, last: int) -> AsyncGenerator[SealedEntries, None]:
+    """Yield the seals of a book with their entries, from the first to `last`, a page at a time."""
+    seen = 0
+    while seen < last:
+        request = ListSealsRequest(book=book, after=seen, page_size=min(_PAGE_SIZE, last - seen))
+        page = (await veritick.call(request, ListSealsResponse)).seals
+        numbers = [sealed.seal.seal_id for sealed in page]
+        if not page or numbers != list(range(seen + 1, seen + len(page) + 1)):
+            text = f"The platform did not show the seals after {seen}."
+            raise VeritickError("INTERNAL", text)
+        for sealed in page:
+            yield sealed
+        seen += len(page)
 
 
 async def receipts(

@@ -7,13 +7,20 @@
 Every line ends with a line feed. `first` is the sequence of the first receipt; the checkpoint is
 the signed head at the last one, with the public key. Whatever is cut off is noticed, for the last
 line is missing then.
+
+An export with the ledger holds, between the receipts and the end, all entries from the first one
+on, each seal behind the entries it covers, and at its end the signed head of their chain:
+
+    {"entry": {…}}
+    {"seal": {…}}
+    {"end": {"receipts": 2, "checkpoint": {…}, "ledger": {…}}}
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +31,7 @@ from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 from google.protobuf.message import Message
 
 from veritick.settlement.v1.receipt_service_pb2 import Checkpoint, Receipt
+from veritick.trading.v1.audit_service_pb2 import LedgerHead, Seal, SealedEntries, SealedEntry
 
 VERSION = 1
 _LINE_BYTES_MAX = 1 << 20
@@ -55,9 +63,15 @@ class End:
 
     receipts: int
     checkpoint: Checkpoint
+    ledger: LedgerHead | None = None
 
 
-Content = Header | Receipt | End
+Content = Header | Receipt | SealedEntry | Seal | End
+_MESSAGES: Mapping[str, type[Receipt | SealedEntry | Seal]] = {
+    "receipt": Receipt,
+    "entry": SealedEntry,
+    "seal": Seal,
+}
 
 
 class Writer:
@@ -77,9 +91,18 @@ class Writer:
         self._receipts += 1
         self._line("receipt", _json(receipt))
 
-    def end(self, checkpoint: Checkpoint) -> None:
+    def sealed(self, sealed: SealedEntries) -> None:
+        """Write entries, and behind them the seal that covers them."""
+        for entry in sealed.entries:
+            self._line("entry", _json(entry))
+        self._line("seal", _json(sealed.seal))
+
+    def end(self, checkpoint: Checkpoint, ledger: LedgerHead | None = None) -> None:
         """Write the last line."""
-        self._line("end", {"receipts": self._receipts, "checkpoint": _json(checkpoint)})
+        content = {"receipts": self._receipts, "checkpoint": _json(checkpoint)}
+        if ledger is not None:
+            content["ledger"] = _json(ledger)
+        self._line("end", content)
 
     def _line(self, kind: str, content: dict[str, Any]) -> None:
         line = json.dumps({kind: content}, separators=(",", ":"), ensure_ascii=False)
@@ -133,14 +156,26 @@ def _content(number: int, line: bytes) -> Content:
         value = json.loads(line.decode(), object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
         raise Unreadable(number, f"is not JSON: {error}") from error
+    if isinstance(value, dict) and len(value) == 1:
+        ((kind, inner),) = value.items()
+        if isinstance(inner, dict):
+            if kind == "export":
+                return _header(number, inner)
+            if kind in _MESSAGES:
+                return _message(number, inner, _MESSAGES[kind])
+            if kind == "end":
+                return _end(number, inner)
+    raise Unreadable(number, "is no line of an export")
+
+
+def _end(number: int, value: dict[str, Any]) -> End:
     match value:
-        case {"export": dict(header), **others} if not others:
-            return _header(number, header)
-        case {"receipt": dict(receipt), **others} if not others:
-            return _message(number, receipt, Receipt)
-        case {"end": {"receipts": int(count), "checkpoint": dict(checkpoint)}, **others} if (
-            not others
+        case {"receipts": int(count), "checkpoint": dict(checkpoint), "ledger": dict(ledger)} if (
+            len(value) == 3
         ):
+            head = _message(number, ledger, LedgerHead)
+            return End(count, _message(number, checkpoint, Checkpoint), head)
+        case {"receipts": int(count), "checkpoint": dict(checkpoint)} if len(value) == 2:
             return End(count, _message(number, checkpoint, Checkpoint))
     raise Unreadable(number, "is no line of an export")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import IO
@@ -12,7 +12,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from veritick.proof.canonical import checkpoint_text, fixing_lines, name_of, time_text
-from veritick.proof.file import End, Header, Unreadable, read
+from veritick.proof.file import Content, End, Header, Unreadable, read
+from veritick.proof.ledger import Ledger, Located
 from veritick.proof.rules import (
     FIXING_RULE_VERSION,
     RULE_VERSION,
@@ -20,7 +21,9 @@ from veritick.proof.rules import (
     Place,
     differences,
 )
-from veritick.settlement.v1.receipt_service_pb2 import Checkpoint, Receipt
+from veritick.proof.seals import head_text
+from veritick.settlement.v1.receipt_service_pb2 import Receipt
+from veritick.trading.v1.audit_service_pb2 import LedgerHead, Seal, SealedEntry
 from veritick.trading.v1.order_pb2 import Order
 
 
@@ -48,6 +51,11 @@ class Verified:
     returned: Counter[str] = field(default_factory=Counter)
     key_id: str = ""
     sign_time: str = ""
+    ledger: Ledger | None = None
+    """What the ledger came to, if the export holds it."""
+
+    ledger_key_id: str = ""
+    ledger_sign_time: str = ""
 
     @property
     def last(self) -> int:
@@ -55,50 +63,103 @@ class Verified:
         return self.first + self.receipts - 1
 
 
-def verify(file: IO[bytes], key_id: str | None = None) -> Verified:
+def verify(
+    file: IO[bytes], key_id: str | None = None, ledger_key_id: str | None = None
+) -> Verified:
     """Check an export wholly, and return what is in it.
 
     Every outcome and amount is derived again from the evidence in its receipt, every hash is made
-    again, and the signature at the end is checked; with `key_id` also whose it is. Raises Untrue
-    for the first difference, Unreadable for a file that is no export of this version. Needs some
-    hundred bytes of memory for each receipt, to know what was there twice.
+    again, and the signatures at the end are checked; with `key_id` and `ledger_key_id` also whose
+    they are. Where the ledger is part of it, every entry is held to the one before and to the
+    receipt of its order. Raises Untrue for the first difference, Unreadable for a file that is no
+    export of this version. Needs some hundred bytes of memory for each receipt and account.
     """
     content = read(file)
     _, header = next(content)
     if not isinstance(header, Header):  # the reader sees to that
         raise Unreadable(1, "is not the header of an export")
-    walk = _Walk(header)
+    walk = _Walk(header, (key_id, ledger_key_id))
     for line, item in content:
-        if isinstance(item, Receipt):
-            walk.receipt(line, item)
-        elif isinstance(item, End):
-            walk.end(line, item, key_id)
+        walk.take(line, item)
     return walk.seen
 
 
 class _Walk:
     """Where one verification is."""
 
-    def __init__(self, header: Header) -> None:
+    def __init__(self, header: Header, keys: tuple[str | None, str | None]) -> None:
         self.seen = Verified(header.book, header.first)
+        self._keys = keys
         self._before = Place(header.first - 1, None)
         self._orders = set[str]()
         self._fixings = dict[tuple[str, str], bytes]()
+        self._ledger = Ledger(header.book)
+        self._unsealed: list[Located] = []
 
-    def receipt(self, line: int, receipt: Receipt) -> None:
-        """Check the next receipt."""
+    def take(self, line: int, item: Content) -> None:
+        """Check the next line."""
+        match item:
+            case Receipt():
+                self._receipt(line, item)
+            case SealedEntry():
+                self._unsealed.append(Located(line, item))
+                self.seen.ledger = self._ledger
+            case Seal():
+                self._seal(line, item)
+            case End():
+                self._end(line, item)
+
+    def _receipt(self, line: int, receipt: Receipt) -> None:
+        if self.seen.ledger is not None:
+            raise Unreadable(line, "is a receipt behind the ledger")
         _require_known_rules(line, receipt)
         for difference in self._differences(receipt):
             raise Untrue(line, receipt.order_id, difference)
         self._before = Place(receipt.sequence, receipt.hash)
+        self._ledger.expect(receipt)
         self._count(receipt)
 
-    def end(self, line: int, end: End, key_id: str | None) -> None:
-        """Check what stands after the last receipt."""
+    def _seal(self, line: int, seal: Seal) -> None:
+        for found in self._ledger.seal(line, seal, self._unsealed):
+            raise Untrue(*found)
+        self._unsealed = []
+
+    def _end(self, line: int, end: End) -> None:
+        key_id, ledger_key_id = self._keys
         for difference in self._differences_at_end(end, key_id):
+            raise Untrue(line, None, difference)
+        for difference in self._differences_of_ledger(end.ledger, ledger_key_id):
             raise Untrue(line, None, difference)
         self.seen.key_id = end.checkpoint.key_id
         self.seen.sign_time = time_text(end.checkpoint.sign_time)
+
+    def _differences_of_ledger(
+        self, head: LedgerHead | None, key_id: str | None
+    ) -> Iterator[Difference]:
+        if self._unsealed:
+            first = self._unsealed[0].entry.entry_id
+            yield Difference("seal", f"one that covers the entry {first}", "none")
+        if head is None:
+            if self.seen.ledger is not None or key_id is not None:
+                yield Difference("ledger", "a signed head", "none")
+            return
+        reached = self._ledger
+        said = {
+            "ledger.book": (self.seen.book, head.book),
+            "ledger.sealId": (reached.seal_id, head.seal_id),
+            "ledger.lastEntryId": (reached.entries, head.last_entry_id),
+            "ledger.hash": (reached.hash, head.hash),
+            "ledger.keyId": (sha256(head.public_key).hexdigest(), head.key_id),
+        }
+        yield from _stated(said)
+        self.seen.ledger_key_id = head.key_id
+        self.seen.ledger_sign_time = time_text(head.sign_time)
+        text = head_text(head, self.seen.ledger_sign_time)
+        if not _signed(head.public_key, head.signature, text):
+            yield Difference("ledger.signature", "one by the key", "one that is not")
+        if key_id is not None and key_id != head.key_id:
+            yield Difference("ledger.keyId", f"the key {key_id}", head.key_id)
+        yield from reached.end()
 
     def _differences(self, receipt: Receipt) -> Iterator[Difference]:
         yield from differences(receipt, self.seen.book, self._before)
@@ -119,10 +180,8 @@ class _Walk:
             "checkpoint.hash": (wanted.hash or "that of a receipt", found.hash),
             "checkpoint.keyId": (sha256(found.public_key).hexdigest(), found.key_id),
         }
-        for what, (expected, stated) in said.items():
-            if expected != stated:
-                yield Difference(what, str(expected), str(stated))
-        if not _signed(found):
+        yield from _stated(said)
+        if not _signed(found.public_key, found.signature, checkpoint_text(found)):
             yield Difference("checkpoint.signature", "one by the key", "one that is not")
         if key_id is not None and key_id != found.key_id:
             yield Difference("checkpoint.keyId", f"the key {key_id}", found.key_id)
@@ -144,10 +203,16 @@ def _require_known_rules(line: int, receipt: Receipt) -> None:
         raise Unreadable(line, why)
 
 
-def _signed(checkpoint: Checkpoint) -> bool:
+def _stated(said: Mapping[str, tuple[object, object]]) -> Iterator[Difference]:
+    """Yield what is stated otherwise than expected."""
+    for what, (expected, stated) in said.items():
+        if expected != stated:
+            yield Difference(what, str(expected), str(stated))
+
+
+def _signed(public_key: bytes, signature: bytes, text: str) -> bool:
     try:
-        key = Ed25519PublicKey.from_public_bytes(checkpoint.public_key)
-        key.verify(checkpoint.signature, checkpoint_text(checkpoint).encode())
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, text.encode())
     except (InvalidSignature, ValueError):
         return False
     return True

@@ -8,6 +8,8 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from veritick.trading.v1 import account_pb2 as _account_pb2
+from veritick.type.v1 import money_pb2 as _money_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -152,3 +154,322 @@ class Unchecked(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Unchecked: _TypeAlias = Unchecked  # noqa: Y015
+
+@_typing.final
+class ListSealsRequest(_message.Message):
+    """ListSealsRequest is the request of AuditService.ListSeals."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOOK_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    book: _builtins.str
+    """The book's name."""
+    after: _builtins.int
+    """The last seal already seen; 0 for all."""
+    page_size: _builtins.int
+    """At most this many; 0 means 100. Seals of many entries come fewer at a time."""
+    def __init__(
+        self,
+        *,
+        book: _builtins.str = ...,
+        after: _builtins.int = ...,
+        page_size: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "book", b"book", "page_size", b"page_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSealsRequest: _TypeAlias = ListSealsRequest  # noqa: Y015
+
+@_typing.final
+class ListSealsResponse(_message.Message):
+    """ListSealsResponse is the response of AuditService.ListSeals."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEALS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def seals(self) -> _containers.RepeatedCompositeFieldContainer[Global___SealedEntries]:
+        """Seals in order; ask again after the last one. Empty when there are no more."""
+
+    def __init__(
+        self,
+        *,
+        seals: _abc.Iterable[Global___SealedEntries] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["seals", b"seals"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSealsResponse: _TypeAlias = ListSealsResponse  # noqa: Y015
+
+@_typing.final
+class SealedEntries(_message.Message):
+    """SealedEntries is what one commit entered into the ledger."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEAL_FIELD_NUMBER: _builtins.int
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def seal(self) -> Global___Seal:
+        """The seal."""
+
+    @_builtins.property
+    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___SealedEntry]:
+        """Its entries, in order."""
+
+    def __init__(
+        self,
+        *,
+        seal: Global___Seal | None = ...,
+        entries: _abc.Iterable[Global___SealedEntry] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["seal", b"seal"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "seal", b"seal"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SealedEntries: _TypeAlias = SealedEntries  # noqa: Y015
+
+@_typing.final
+class Seal(_message.Message):
+    """Seal is one link of the chain of hashes over a book's ledger.
+
+    Its hash is SHA-256 over the hash before it, then its number, last entry, count and time, and
+    its entries column by column, in the binary form of PostgreSQL's arrays:
+
+        previous hash, 32 bytes
+        bigint[]      seal_id, last_entry_id, entries
+        timestamptz[] time
+        uuid[]        transfer ids
+        smallint[]    kinds
+        uuid[]        account ids
+        uuid[]        contra account ids
+        bigint[]      amounts
+        text[]        currencies
+        bigint[]      balances, or null
+        uuid[]        order ids, or null
+        timestamptz[] times
+
+    Ids count without the name of their book.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEAL_ID_FIELD_NUMBER: _builtins.int
+    LAST_ENTRY_ID_FIELD_NUMBER: _builtins.int
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    PREVIOUS_HASH_FIELD_NUMBER: _builtins.int
+    HASH_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    seal_id: _builtins.int
+    """Counts a book's seals, from 1 and without gaps."""
+    last_entry_id: _builtins.int
+    """The newest entry it covers; the first one follows the last of the seal before."""
+    entries: _builtins.int
+    """How many entries it covers."""
+    previous_hash: _builtins.str
+    """The hash of the seal before it, hexadecimal; 64 zeros for the first."""
+    hash: _builtins.str
+    """Its hash, hexadecimal."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """When it was made."""
+
+    def __init__(
+        self,
+        *,
+        seal_id: _builtins.int = ...,
+        last_entry_id: _builtins.int = ...,
+        entries: _builtins.int = ...,
+        previous_hash: _builtins.str = ...,
+        hash: _builtins.str = ...,
+        time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "hash", b"hash", "last_entry_id", b"last_entry_id", "previous_hash", b"previous_hash", "seal_id", b"seal_id", "time", b"time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Seal: _TypeAlias = Seal  # noqa: Y015
+
+@_typing.final
+class SealedEntry(_message.Message):
+    """SealedEntry is one movement of money between two accounts, as the ledger holds it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENTRY_ID_FIELD_NUMBER: _builtins.int
+    TRANSFER_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    CONTRA_ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    BALANCE_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    entry_id: _builtins.int
+    """Counts a book's entries, from 1 and without gaps."""
+    transfer_id: _builtins.str
+    """The transfer it belongs to."""
+    kind: _account_pb2.Entry.Kind.ValueType
+    """Why the money moved."""
+    account_id: _builtins.str
+    """The account that receives, or pays where the amount is negative: a user's, or a system
+    account, whose id is its number.
+    """
+    contra_account_id: _builtins.str
+    """The other side, always a system account."""
+    order_id: _builtins.str
+    """The order it belongs to, if it does to one."""
+    @_builtins.property
+    def amount(self) -> _money_pb2.Money:
+        """What the account receives; negative: what it pays."""
+
+    @_builtins.property
+    def balance(self) -> _money_pb2.Money:
+        """A user's posted balance after it; absent for a system account."""
+
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """When it was made."""
+
+    def __init__(
+        self,
+        *,
+        entry_id: _builtins.int = ...,
+        transfer_id: _builtins.str = ...,
+        kind: _account_pb2.Entry.Kind.ValueType = ...,
+        account_id: _builtins.str = ...,
+        contra_account_id: _builtins.str = ...,
+        amount: _money_pb2.Money | None = ...,
+        balance: _money_pb2.Money | None = ...,
+        order_id: _builtins.str | None = ...,
+        time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_order_id", b"_order_id", "amount", b"amount", "balance", b"balance", "order_id", b"order_id", "time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_order_id", b"_order_id", "account_id", b"account_id", "amount", b"amount", "balance", b"balance", "contra_account_id", b"contra_account_id", "entry_id", b"entry_id", "kind", b"kind", "order_id", b"order_id", "time", b"time", "transfer_id", b"transfer_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__order_id: _TypeAlias = _typing.Literal["order_id"]  # noqa: Y015
+    _WhichOneofArgType__order_id: _TypeAlias = _typing.Literal["_order_id", b"_order_id"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__order_id) -> _WhichOneofReturnType__order_id | None: ...
+
+Global___SealedEntry: _TypeAlias = SealedEntry  # noqa: Y015
+
+@_typing.final
+class GetLedgerHeadRequest(_message.Message):
+    """GetLedgerHeadRequest is the request of AuditService.GetLedgerHead."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOOK_FIELD_NUMBER: _builtins.int
+    book: _builtins.str
+    """The book's name."""
+    def __init__(
+        self,
+        *,
+        book: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["book", b"book"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetLedgerHeadRequest: _TypeAlias = GetLedgerHeadRequest  # noqa: Y015
+
+@_typing.final
+class GetLedgerHeadResponse(_message.Message):
+    """GetLedgerHeadResponse is the response of AuditService.GetLedgerHead."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HEAD_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def head(self) -> Global___LedgerHead:
+        """The head."""
+
+    def __init__(
+        self,
+        *,
+        head: Global___LedgerHead | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["head", b"head"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["head", b"head"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetLedgerHeadResponse: _TypeAlias = GetLedgerHeadResponse  # noqa: Y015
+
+@_typing.final
+class LedgerHead(_message.Message):
+    """LedgerHead is where the chain of a book's seals ended, signed by the book.
+
+    The signature is Ed25519 over these lines in UTF-8, each ended by one line feed:
+
+        veritick ledger 1
+        book <book>
+        seal <sealId>
+        entry <lastEntryId>
+        hash <hash>
+        time <signTime, in UTC with six digits of the second: 2026-11-23T12:00:00.000000Z>
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOOK_FIELD_NUMBER: _builtins.int
+    SEAL_ID_FIELD_NUMBER: _builtins.int
+    LAST_ENTRY_ID_FIELD_NUMBER: _builtins.int
+    HASH_FIELD_NUMBER: _builtins.int
+    SIGN_TIME_FIELD_NUMBER: _builtins.int
+    KEY_ID_FIELD_NUMBER: _builtins.int
+    PUBLIC_KEY_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
+    book: _builtins.str
+    """The book."""
+    seal_id: _builtins.int
+    """Its last seal; 0 for a ledger without entries."""
+    last_entry_id: _builtins.int
+    """Its last entry."""
+    hash: _builtins.str
+    """The hash of the last seal, hexadecimal; 64 zeros for a ledger without entries."""
+    key_id: _builtins.str
+    """SHA-256 of the public key, hexadecimal. Compare it with one that you trust."""
+    public_key: _builtins.bytes
+    """The Ed25519 public key, 32 bytes."""
+    signature: _builtins.bytes
+    """The signature, 64 bytes."""
+    @_builtins.property
+    def sign_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was signed."""
+
+    def __init__(
+        self,
+        *,
+        book: _builtins.str = ...,
+        seal_id: _builtins.int = ...,
+        last_entry_id: _builtins.int = ...,
+        hash: _builtins.str = ...,
+        sign_time: _timestamp_pb2.Timestamp | None = ...,
+        key_id: _builtins.str = ...,
+        public_key: _builtins.bytes = ...,
+        signature: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["sign_time", b"sign_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["book", b"book", "hash", b"hash", "key_id", b"key_id", "last_entry_id", b"last_entry_id", "public_key", b"public_key", "seal_id", b"seal_id", "sign_time", b"sign_time", "signature", b"signature"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LedgerHead: _TypeAlias = LedgerHead  # noqa: Y015

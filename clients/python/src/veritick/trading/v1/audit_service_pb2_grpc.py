@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class AuditServiceStub:
-    """AuditService checks that a book keeps its invariants.
+    """AuditService checks that a book keeps its invariants, and gives others what they need to check.
     """
 
     def __init__(self, channel):
@@ -40,10 +40,20 @@ class AuditServiceStub:
                 request_serializer=veritick_dot_trading_dot_v1_dot_audit__service__pb2.AuditBookRequest.SerializeToString,
                 response_deserializer=veritick_dot_trading_dot_v1_dot_audit__service__pb2.AuditBookResponse.FromString,
                 _registered_method=True)
+        self.ListSeals = channel.unary_unary(
+                '/veritick.trading.v1.AuditService/ListSeals',
+                request_serializer=veritick_dot_trading_dot_v1_dot_audit__service__pb2.ListSealsRequest.SerializeToString,
+                response_deserializer=veritick_dot_trading_dot_v1_dot_audit__service__pb2.ListSealsResponse.FromString,
+                _registered_method=True)
+        self.GetLedgerHead = channel.unary_unary(
+                '/veritick.trading.v1.AuditService/GetLedgerHead',
+                request_serializer=veritick_dot_trading_dot_v1_dot_audit__service__pb2.GetLedgerHeadRequest.SerializeToString,
+                response_deserializer=veritick_dot_trading_dot_v1_dot_audit__service__pb2.GetLedgerHeadResponse.FromString,
+                _registered_method=True)
 
 
 class AuditServiceServicer:
-    """AuditService checks that a book keeps its invariants.
+    """AuditService checks that a book keeps its invariants, and gives others what they need to check.
     """
 
     def AuditBook(self, request, context):
@@ -57,6 +67,25 @@ class AuditServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListSeals(self, request, context):
+        """ListSeals lists the entries of a book's ledger under their seals, in order of seal.
+
+        Whoever has them all can make every hash again, and sum every balance. Errors:
+        BOOK_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetLedgerHead(self, request, context):
+        """GetLedgerHead answers where the chain of a book's seals ends now, signed.
+
+        One signature speaks for the whole ledger up to there. Errors: BOOK_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuditServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -64,6 +93,16 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     servicer.AuditBook,
                     request_deserializer=veritick_dot_trading_dot_v1_dot_audit__service__pb2.AuditBookRequest.FromString,
                     response_serializer=veritick_dot_trading_dot_v1_dot_audit__service__pb2.AuditBookResponse.SerializeToString,
+            ),
+            'ListSeals': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSeals,
+                    request_deserializer=veritick_dot_trading_dot_v1_dot_audit__service__pb2.ListSealsRequest.FromString,
+                    response_serializer=veritick_dot_trading_dot_v1_dot_audit__service__pb2.ListSealsResponse.SerializeToString,
+            ),
+            'GetLedgerHead': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLedgerHead,
+                    request_deserializer=veritick_dot_trading_dot_v1_dot_audit__service__pb2.GetLedgerHeadRequest.FromString,
+                    response_serializer=veritick_dot_trading_dot_v1_dot_audit__service__pb2.GetLedgerHeadResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -74,7 +113,7 @@ def add_AuditServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AuditService:
-    """AuditService checks that a book keeps its invariants.
+    """AuditService checks that a book keeps its invariants, and gives others what they need to check.
     """
 
     @staticmethod
@@ -94,6 +133,60 @@ class AuditService:
             '/veritick.trading.v1.AuditService/AuditBook',
             veritick_dot_trading_dot_v1_dot_audit__service__pb2.AuditBookRequest.SerializeToString,
             veritick_dot_trading_dot_v1_dot_audit__service__pb2.AuditBookResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSeals(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/veritick.trading.v1.AuditService/ListSeals',
+            veritick_dot_trading_dot_v1_dot_audit__service__pb2.ListSealsRequest.SerializeToString,
+            veritick_dot_trading_dot_v1_dot_audit__service__pb2.ListSealsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLedgerHead(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/veritick.trading.v1.AuditService/GetLedgerHead',
+            veritick_dot_trading_dot_v1_dot_audit__service__pb2.GetLedgerHeadRequest.SerializeToString,
+            veritick_dot_trading_dot_v1_dot_audit__service__pb2.GetLedgerHeadResponse.FromString,
             options,
             channel_credentials,
             insecure,

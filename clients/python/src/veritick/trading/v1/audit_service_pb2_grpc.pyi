@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class AuditServiceStub:
-    """AuditService checks that a book keeps its invariants."""
+    """AuditService checks that a book keeps its invariants, and gives others what they need to check."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -40,10 +40,21 @@ class AuditServiceStub:
     asked, at the whole history; give that the time it takes. It changes nothing but its own
     mark. Errors: BOOK_NOT_FOUND.
     """
+    ListSeals: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.ListSealsRequest, _audit_service_pb2.ListSealsResponse]
+    """ListSeals lists the entries of a book's ledger under their seals, in order of seal.
+
+    Whoever has them all can make every hash again, and sum every balance. Errors:
+    BOOK_NOT_FOUND.
+    """
+    GetLedgerHead: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.GetLedgerHeadRequest, _audit_service_pb2.GetLedgerHeadResponse]
+    """GetLedgerHead answers where the chain of a book's seals ends now, signed.
+
+    One signature speaks for the whole ledger up to there. Errors: BOOK_NOT_FOUND.
+    """
 
 @_typing.type_check_only
 class AuditServiceAsyncStub(AuditServiceStub):
-    """AuditService checks that a book keeps its invariants."""
+    """AuditService checks that a book keeps its invariants, and gives others what they need to check."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     AuditBook: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.AuditBookRequest, _audit_service_pb2.AuditBookResponse]  # type: ignore[assignment]
@@ -53,9 +64,20 @@ class AuditServiceAsyncStub(AuditServiceStub):
     asked, at the whole history; give that the time it takes. It changes nothing but its own
     mark. Errors: BOOK_NOT_FOUND.
     """
+    ListSeals: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ListSealsRequest, _audit_service_pb2.ListSealsResponse]  # type: ignore[assignment]
+    """ListSeals lists the entries of a book's ledger under their seals, in order of seal.
+
+    Whoever has them all can make every hash again, and sum every balance. Errors:
+    BOOK_NOT_FOUND.
+    """
+    GetLedgerHead: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.GetLedgerHeadRequest, _audit_service_pb2.GetLedgerHeadResponse]  # type: ignore[assignment]
+    """GetLedgerHead answers where the chain of a book's seals ends now, signed.
+
+    One signature speaks for the whole ledger up to there. Errors: BOOK_NOT_FOUND.
+    """
 
 class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
-    """AuditService checks that a book keeps its invariants."""
+    """AuditService checks that a book keeps its invariants, and gives others what they need to check."""
 
     @_abc_1.abstractmethod
     def AuditBook(
@@ -68,6 +90,29 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         It looks at what was written since the last audit that found everything in order, or, when
         asked, at the whole history; give that the time it takes. It changes nothing but its own
         mark. Errors: BOOK_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def ListSeals(
+        self,
+        request: _audit_service_pb2.ListSealsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.ListSealsResponse, _abc.Awaitable[_audit_service_pb2.ListSealsResponse]]:
+        """ListSeals lists the entries of a book's ledger under their seals, in order of seal.
+
+        Whoever has them all can make every hash again, and sum every balance. Errors:
+        BOOK_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def GetLedgerHead(
+        self,
+        request: _audit_service_pb2.GetLedgerHeadRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.GetLedgerHeadResponse, _abc.Awaitable[_audit_service_pb2.GetLedgerHeadResponse]]:
+        """GetLedgerHead answers where the chain of a book's seals ends now, signed.
+
+        One signature speaks for the whole ledger up to there. Errors: BOOK_NOT_FOUND.
         """
 
 def add_AuditServiceServicer_to_server(servicer: AuditServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
