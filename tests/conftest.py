@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
+from tests import failures, workers
+from tests.faults.report import Report
 from tests.platform import Platform, running_platform
 from tests.stores import Postgres, ValkeyServer, running_postgres, running_valkey
 
@@ -39,11 +41,19 @@ def platform() -> Iterator[Platform]:
         yield platform
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave the browser for the end: driving it keeps this process's event loop to itself."""
-    items.sort(key=lambda item: "tests/browser/" in item.nodeid)
+def pytest_configure(config: pytest.Config) -> None:
+    """Add the plugins of these tests."""
+    config.pluginmanager.register(workers)
+    config.pluginmanager.register(failures)
+    config.pluginmanager.register(Report())
 
 
-# The same commit is judged the same twice; `--hypothesis-profile=default` goes looking further.
-settings.register_profile("repeatable", derandomize=True)
+# The same commit is judged the same twice, and on a slow machine as on a fast one;
+# `--hypothesis-profile=default` goes looking further.
+settings.register_profile(
+    "repeatable",
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("repeatable")

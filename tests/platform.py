@@ -14,13 +14,37 @@ from pathlib import Path
 from services.local.home import Home, Refusal
 from services.local.ports import Ports
 
-READY_SECONDS = 90
-STOP_SECONDS = 60
-_PORTS = range(20_000, 32_000, 20)  # below those the kernel gives to whoever asks for any
+READY_SECONDS = 180
+STOP_SECONDS = 120
+_LAST_LINES = 20
+
+
+def _bases() -> Iterator[int]:
+    """Yield first ports in no particular order, each once, and to one of pytest's workers only."""
+    ports = range(20_000, 32_000, 20)  # below those the kernel gives to whoever asks for any
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    own = ports[worker :: int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))]
+    yield from random.sample(own, len(own))
+
+
+_BASES = _bases()
+
+
+class Logged:
+    """Something that runs for tests in processes of its own, which write logs."""
+
+    logs: Path
+
+    def last_words(self) -> str:
+        """Return the end of every log, for whoever reads why a test failed."""
+        return "\n".join(
+            f"--- {path.stem}\n" + "\n".join(path.read_text().splitlines()[-_LAST_LINES:])
+            for path in sorted(self.logs.glob("*.log"))
+        )
 
 
 @dataclass
-class Platform:
+class Platform(Logged):
     """A platform that runs; `lines` is what it has printed so far."""
 
     home: Path
@@ -29,6 +53,9 @@ class Platform:
     lines: list[str] = field(default_factory=list)
     ready: threading.Event = field(default_factory=threading.Event)
 
+    def __post_init__(self) -> None:
+        self.logs = Home(self.home).logs
+
     @property
     def url(self) -> str:
         """Where the terminal and REST are."""
@@ -36,7 +63,7 @@ class Platform:
 
     def log(self, part: str) -> str:
         """Return what a part has said."""
-        return (Home(self.home).logs / f"{part}.log").read_text()
+        return (self.logs / f"{part}.log").read_text()
 
     def read(self) -> None:
         """Follow what it prints, until it ends."""
@@ -52,8 +79,8 @@ class Platform:
 
 
 def free_base() -> int:
-    """Return a first port such that all the platform's ports are free."""
-    for base in random.sample(_PORTS, len(_PORTS)):
+    """Return a first port such that all the platform's ports are free; never one twice."""
+    for base in _BASES:
         try:
             Ports(base).require_free()
         except Refusal:
@@ -79,6 +106,9 @@ def running_platform(
         try:
             platform.await_ready()
             yield platform
+        except BaseException as error:
+            error.add_note(platform.last_words())
+            raise
         finally:
             platform.process.terminate()
             platform.process.wait(STOP_SECONDS)

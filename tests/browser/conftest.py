@@ -11,12 +11,13 @@ from tests.browser.visitor import DESKTOP, Visitor, visiting
 from tests.platform import Platform
 
 # A busy machine with two processors shows things late; what never comes fails all the same.
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=30_000)
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
-@pytest.fixture(scope="session")
+# Of this folder, not of the session: while it is driven, its thread can run no other event loop.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """The system's Chromium; without one these tests fail: nothing else would try the page."""
     found = [path for name in BROWSERS if (path := shutil.which(name))]
@@ -35,9 +36,9 @@ def terminal(platform: Platform) -> Platform:
     return platform
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def signed_in(browser: Browser, terminal: Platform) -> StorageState:
-    """The cookies of somebody who signed up once for the session, since that is rate limited."""
+    """The cookies of somebody who signed up once, since that is rate limited."""
     with visiting(browser, terminal) as visitor:
         visitor.sign_up()
         return visitor.page.context.storage_state()

@@ -30,7 +30,7 @@ def test_a_newcomer_buys_up_and_sees_the_server_settle_it(newcomer: Visitor) -> 
     newcomer.await_balance(Decimal(10_000))
 
     price, drawn = newcomer.price, newcomer.chart.screenshot()
-    expect(newcomer.chart.locator("output")).not_to_have_text(price, timeout=10_000)
+    expect(newcomer.chart.locator("output")).not_to_have_text(price)
     page.wait_for_timeout(1_000)
     assert newcomer.chart.screenshot() != drawn, "the chart stands still"
 
@@ -114,7 +114,7 @@ def test_an_order_that_closes_while_the_socket_is_cut_is_seen_closed_once(
         visitor.page.wait_for_timeout(8_000)
         cut = False
 
-        expect(visitor.page.get_by_text("Reconnecting")).to_have_count(0, timeout=20_000)
+        expect(visitor.page.get_by_text("Reconnecting")).to_have_count(0)
         expect(visitor.closed_orders).to_have_count(closed_before + 1)
         visitor.await_balance(balance_before + PROFITS[outcome_of_last(visitor)])
         expect(visitor.button("Up")).to_have_attribute("aria-disabled", "false")

@@ -25,7 +25,7 @@ DESKTOP: ViewportSize = {"width": 1440, "height": 900}
 PHONE: ViewportSize = {"width": 360, "height": 740}
 SCREENS = Path(__file__).parents[2] / "build" / "screens"
 PASSWORD = "a long walk by the sea"
-SETTLED_MS = 30_000
+SETTLED_MS = 60_000
 
 
 @dataclass

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from random import Random
 from zlib import crc32
@@ -11,24 +12,8 @@ from zlib import crc32
 import pytest
 
 from tests.faults.experiment import Experiment
-from tests.faults.report import Report
-from tests.faults.world import REPOSITORY, SEED, World, running_world
-
-_REPORT = Report()
-
-
-def pytest_report_header() -> str:
-    return f"faults: VERITICK_FAULTS_SEED={SEED}"
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if lines := _REPORT.lines():
-        terminalreporter.section(f"faults, VERITICK_FAULTS_SEED={SEED}")
-        for line in lines:
-            terminalreporter.line(line)
-        # The short selection of `make test` does not replace what `make faults` found.
-        if terminalreporter.config.option.markexpr != "not faults":
-            _REPORT.save(REPOSITORY / "build" / "faults.json")
+from tests.faults.report import FINDING, SEED, Finding
+from tests.faults.world import World, running_world
 
 
 @pytest.fixture(scope="session")
@@ -42,8 +27,14 @@ def world() -> Iterator[World]:
 
 
 @pytest.fixture
-async def experiment(world: World, request: pytest.FixtureRequest) -> Experiment:
+async def experiment(
+    world: World, request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
+) -> Experiment:
     """What a test does to the platform; its random moments follow from the seed and its name."""
+
+    def note(finding: Finding) -> None:
+        record_property(FINDING, asdict(finding))
+
     await world.well()
     name = str(request.node.name).removeprefix("test_").replace("_", " ")
-    return Experiment(world, name, Random(SEED ^ crc32(name.encode())), _REPORT)
+    return Experiment(world, name, Random(SEED ^ crc32(name.encode())), note)

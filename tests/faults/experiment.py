@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from random import Random
@@ -12,7 +12,7 @@ from tests.faults import checks
 from tests.faults.auditing import auditing
 from tests.faults.listener import Heard, listening
 from tests.faults.load import Load, Trader, trading
-from tests.faults.report import Report
+from tests.faults.report import Finding
 from tests.faults.world import World
 
 
@@ -23,7 +23,7 @@ class Experiment:
     world: World
     name: str
     random: Random
-    report: Report
+    note: Callable[[Finding], None]
     _cured_at: float | None = None
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
@@ -58,6 +58,16 @@ class Experiment:
         recovery_seconds = load.tally.longest_wait_seconds
         if self._cured_at is not None:
             recovery_seconds = load.tally.wait_seconds_after(self._cured_at)
-        lost = len(checks.lost(self.world, load.tally))
-        self.report.finding(self.name).add(load.tally, lost, recovery_seconds)
+        tally = load.tally
+        self.note(
+            Finding(
+                self.name,
+                runs=1,
+                orders=tally.orders,
+                acknowledged=len(tally.acknowledged),
+                lost=len(checks.lost(self.world, tally)),
+                double=tally.doubles,
+                recovery_seconds=recovery_seconds,
+            )
+        )
         await checks.assert_all_is_well(self.world, load.tally, heard)

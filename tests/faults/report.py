@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
+import random
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tests.faults.load import Tally
+import pytest
+
+FINDING = "finding"
+"""The property of a test's report under which a run of an experiment is kept."""
+
+SEED = int(os.environ.get("VERITICK_FAULTS_SEED") or random.SystemRandom().randrange(1 << 30))
+"""Chooses every moment at which something is hurt. Printed; set it to repeat a run."""
+
+os.environ["VERITICK_FAULTS_SEED"] = str(SEED)  # for the workers of pytest, which inherit it
+
+_REPOSITORY = Path(__file__).parents[2]
 
 
 @dataclass
 class Finding:
-    """What one experiment saw, over all its runs."""
+    """What an experiment saw, over all its runs."""
 
     experiment: str
     runs: int = 0
@@ -21,30 +33,50 @@ class Finding:
     double: int = 0
     recovery_seconds: float = 0.0
 
-    def add(self, tally: Tally, lost: int, recovery_seconds: float) -> None:
-        """Take in one run."""
-        self.runs += 1
-        self.orders += tally.orders
-        self.acknowledged += len(tally.acknowledged)
-        self.lost += lost
-        self.double += tally.doubles
-        self.recovery_seconds = max(self.recovery_seconds, recovery_seconds)
+    def add(self, run: Finding) -> None:
+        """Take in another run."""
+        self.runs += run.runs
+        self.orders += run.orders
+        self.acknowledged += run.acknowledged
+        self.lost += run.lost
+        self.double += run.double
+        self.recovery_seconds = max(self.recovery_seconds, run.recovery_seconds)
 
 
 class Report:
-    """The findings of a session."""
+    """The findings of a session, as a plugin of pytest: whichever process its tests ran in."""
 
     def __init__(self) -> None:
         self._findings: dict[str, Finding] = {}
 
-    def finding(self, experiment: str) -> Finding:
-        """Return the finding of an experiment."""
-        return self._findings.setdefault(experiment, Finding(experiment))
+    def pytest_report_header(self) -> str:
+        return f"faults: VERITICK_FAULTS_SEED={SEED}"
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "call":
+            for key, value in report.user_properties:
+                if key == FINDING and isinstance(value, dict):
+                    self.add(Finding(**value))
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if not self._findings:
+            return
+        terminalreporter.section(f"faults, VERITICK_FAULTS_SEED={SEED}")
+        for line in self.lines():
+            terminalreporter.line(line)
+        # The short selection of `make test` does not replace what `make faults` found.
+        if terminalreporter.config.option.markexpr != "not faults":
+            self.save(_REPOSITORY / "build" / "faults.json")
+
+    def add(self, run: Finding) -> None:
+        """Take in one run of an experiment."""
+        if known := self._findings.get(run.experiment):
+            known.add(run)
+        else:
+            self._findings[run.experiment] = run
 
     def lines(self) -> list[str]:
         """Return the table."""
-        if not self._findings:
-            return []
         head = f"{'experiment':58} {'runs':>4} {'orders':>6} {'ack.':>6} {'lost':>4} {'double':>6}"
         return [f"{head} {'recovery':>9}", *(_line(item) for item in self._findings.values())]
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import random
 import signal
 import sys
 import time
@@ -36,14 +34,12 @@ from services.local.topology import SERVICES, Machine
 from services.local.valkey import Valkey, embedded_server
 from tests.faults.processes import Process
 from tests.faults.proxy import Road, Roads
-from tests.platform import free_base
+from tests.faults.report import SEED
+from tests.platform import Logged, free_base
 
 REPOSITORY = Path(__file__).parents[2]
 WELL_SECONDS = 120
 """How long anything may take to be well again on a machine that is busy."""
-
-SEED = int(os.environ.get("VERITICK_FAULTS_SEED") or random.SystemRandom().randrange(1 << 30))
-"""Chooses every moment at which something is hurt. Printed; set it to repeat a run."""
 
 _PAUSE_SECONDS = 0.05
 _BOOK = "demo"
@@ -52,7 +48,7 @@ _VERBS = {"settlement": "work"}
 
 
 @dataclass
-class World:
+class World(Logged):
     """A platform under test.
 
     The services are reached through proxies, so that a standby can take a leader's place as it
@@ -67,6 +63,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.ports = self.machine.ports
+        self.logs = self.home.logs
         self.identity_keys = Keyring.load(self.home.keys, "identity")
         self.operator_keys = Keyring.load(self.home.keys, "operator")
         self._sockets = {name: _made(self.home.root / name[:3]) for name in ("database", "redis")}
@@ -104,7 +101,7 @@ class World:
                 name,
                 self._command(runtime),
                 self._environment(runtime, replica),
-                self.home.logs / f"{name}.log",
+                self.logs / f"{name}.log",
                 SEED,
             )
         return self.parts[name]
@@ -139,7 +136,7 @@ class World:
             ("postgres", self.machine.cluster.command()),
             ("valkey", self.machine.valkey.command()),
         ):
-            self.parts[name] = Process(name, command, {}, self.home.logs / f"{name}.log", SEED)
+            self.parts[name] = Process(name, command, {}, self.logs / f"{name}.log", SEED)
             self.parts[name].start()
         asyncio.run(self.stores_answer())
 
@@ -189,7 +186,7 @@ class World:
 
     def log(self, name: str) -> str:
         """Return what a part has said."""
-        return (self.home.logs / f"{name}.log").read_text()
+        return (self.logs / f"{name}.log").read_text()
 
     def rows(self, database: str, query: str, parameters: object = None) -> list[TupleRow]:
         """Read a database as its owner."""

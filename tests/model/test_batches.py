@@ -67,9 +67,8 @@ async def demo(postgres: Postgres) -> AsyncIterator[Bench]:
 
 @settings(
     max_examples=EXAMPLES,
-    deadline=None,
     print_blob=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(example=examples)
 async def test_a_batch_equals_its_orders_one_by_one(demo: Bench, example: Any) -> None:

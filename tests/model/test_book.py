@@ -264,7 +264,6 @@ def test_the_book_agrees_with_the_reference(postgres: Postgres) -> None:
         settings=settings(
             max_examples=EXAMPLES,
             stateful_step_count=STEPS,
-            deadline=None,
             print_blob=True,
             suppress_health_check=list(HealthCheck),
         ),

@@ -35,9 +35,7 @@ CHECKS: list[Any] = [
     content_type_conformance,
     response_schema_conformance,
 ]
-PATIENTLY = settings(
-    max_examples=10, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
+PATIENTLY = settings(max_examples=10, suppress_health_check=list(HealthCheck))
 BEYOND_OPENAPI = {
     "GET /v1/accounts/{accountId}/proposal",
     "PUT /v1/instruments/{instrument}",

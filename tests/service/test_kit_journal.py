@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from random import Random
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -42,6 +42,7 @@ from veritick.journal.v1.journal_service_pb2_grpc import (
 pytest_plugins = ["tests.service.kit_fixtures"]
 
 OWNER = UUID("01a209d1-efa8-70a2-9430-cb29a9d3bcb3")
+STRANGER = UUID(int=99)
 SUBJECTS = [f"user:{number}" for number in range(5)]
 
 
@@ -193,7 +194,7 @@ async def test_a_user_lists_the_events_of_what_is_theirs(
 @pytest.mark.parametrize(
     ("journal_name", "subject", "user"),
     [
-        ("identity", "user:0", str(uuid4())),
+        ("identity", "user:0", str(STRANGER)),
         ("identity", "user:0", ""),
         ("identity", "user:1", str(OWNER)),
         ("identity", "user:none", str(OWNER)),

@@ -19,7 +19,9 @@ def test_the_code_keeps_the_rule(rule: Rule) -> None:
     assert broken == [], "\n".join(["", *broken])
 
 
-@pytest.mark.parametrize(("rule", "where"), EXCEPTIONS, ids=str)
+@pytest.mark.parametrize(
+    ("rule", "where"), EXCEPTIONS, ids=[f"{rule.__name__}-{where}" for rule, where in EXCEPTIONS]
+)
 def test_an_exception_is_still_needed(rule: Rule, where: str) -> None:
     assert where in {place for place, _ in rule(modules())}
 

@@ -137,7 +137,7 @@ async def play(script: list[str], seed: int) -> tuple[int, list[tuple[int, Reade
     return listing.last, readers
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(ACTIONS, max_size=60), st.integers(0, 2**32))
 def test_every_reader_hears_each_event_once_and_in_order(script: list[str], seed: int) -> None:
     last, readers = asyncio.run(play(script, seed))
