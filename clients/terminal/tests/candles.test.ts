@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { axisPosition, barOf, withTick, type Bar } from "@/domain/candles";
+import { axisPosition, axisTime, barOf, withTick, type Bar } from "@/domain/candles";
 
 function bar(time: number, [open, high, low, close]: number[], synthetic = false): Bar {
   return { time, open: open ?? 0, high: high ?? 0, low: low ?? 0, close: close ?? 0, synthetic };
@@ -42,7 +42,7 @@ describe("a tick in intervals of five seconds", () => {
 });
 
 describe("where a moment lies on the axis of bars", () => {
-  const times = [100, 105, 110, 130, 135];
+  const bars = [100, 105, 110, 130, 135].map((time) => ({ time }));
   test.each([
     ["at the beginning of a bar", 105, 1],
     ["in the middle of a bar", 107.5, 1.5],
@@ -52,10 +52,18 @@ describe("where a moment lies on the axis of bars", () => {
     ["in the future", 150, 7],
     ["before the first bar", 95, -1],
   ])("%s", (_, seconds, position) => {
-    expect(axisPosition(times, seconds, 5)).toBeCloseTo(position);
+    expect(axisPosition(bars, seconds, 5)).toBeCloseTo(position);
   });
 
   test("nowhere while there are no bars", () => {
     expect(axisPosition([], 100, 5)).toBeUndefined();
   });
+
+  test.each([[0.5], [1], [2.25], [3], [4.5], [8], [-3.5]])(
+    "and back, from position %d",
+    (position) => {
+      const seconds = axisTime(bars, position, 5);
+      expect(axisPosition(bars, seconds ?? NaN, 5)).toBeCloseTo(position);
+    },
+  );
 });

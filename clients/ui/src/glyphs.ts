@@ -10,7 +10,7 @@ export const glyphs = {
   refill: "M4 12a8 8 0 1 0 2.6-5.9M4 4v4.5h4.5",
   leave: "M14 4h5v16h-5M10 16l-4-4 4-4M6 12h9",
   history: "M12 7v5l3.5 2M12 4a8 8 0 1 0 0 16a8 8 0 0 0 0-16z",
-  chart: "M7 5v14M4.5 8h5v7h-5zM17 4v15M14.5 7h5v6h-5z",
+  chart: "M7 5v3M7 15v4M4.5 8h5v7h-5zM17 3v4M17 13v6M14.5 7h5v6h-5z",
   receipt: "M6 3h12v18l-3-2-3 2-3-2-3 2zM9.5 8h5M9.5 12h5",
   moon: "M12 4a8 8 0 1 0 8 9a6.5 6.5 0 0 1-8-9z",
   warning: "M12 4l9 16H3zM12 10v4M12 17v.01",
@@ -20,6 +20,15 @@ export const glyphs = {
   keyboard: "M3 7h18v10H3zM7 10.5v.01M11 10.5v.01M15 10.5v.01M8 14h8",
   statement: "M6 3h12v18H6zM9.5 8h5M9.5 12h5M9.5 16h3",
   user: "M12 4a4 4 0 1 0 0 8a4 4 0 0 0 0-8zM5 20c.5-3.5 3.5-5 7-5s6.5 1.5 7 5",
+  curves: "M3 16c3-9 6-9 9-3s5 5 9-5",
+  pencil: "M4 20l1-4L16 5l3 3L8 19zM14 7l3 3",
+  trash: "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13",
+  now: "M5 5l7 7-7 7M19 5v14",
+  trend: "M5 19L19 5M5 19v.01M19 5v.01",
+  ray: "M6 18L20 4M4.5 19.5a1.5 1.5 0 1 0 1.5-1.5",
+  horizontal: "M3 12h18M12 12v.01",
+  rectangle: "M4 6h16v12H4z",
+  fibonacci: "M3 5h18M3 10h18M3 14h18M3 19h18",
 } as const;
 
 export type GlyphName = keyof typeof glyphs;

@@ -5,23 +5,26 @@ export interface Size {
   readonly height: number;
 }
 
-interface Point {
+export interface Point {
   readonly x: number;
   readonly y: number;
 }
 
 export function line(
   context: CanvasRenderingContext2D,
-  from: readonly [number, number],
-  to: readonly [number, number],
+  from: Point,
+  to: Point,
   colour: string,
+  { width = 1.5, dash = [] }: { readonly width?: number; readonly dash?: number[] } = {},
 ): void {
   context.beginPath();
-  context.moveTo(...from);
-  context.lineTo(...to);
-  context.lineWidth = 1.5;
+  context.moveTo(from.x, from.y);
+  context.lineTo(to.x, to.y);
+  context.lineWidth = width;
   context.strokeStyle = colour;
+  context.setLineDash(dash);
   context.stroke();
+  context.setLineDash([]);
 }
 
 /** A dot with a rim in the colour of what lies under it. */
@@ -40,21 +43,36 @@ export function dot(
   context.stroke();
 }
 
-/** White text in a filled box, left of a point and inside the pane. */
+const FONT = "11px ui-sans-serif, system-ui, sans-serif";
+
+/** Words without a box, their baseline a little above a point. */
+export function words(
+  context: CanvasRenderingContext2D,
+  text: string,
+  { x, y }: Point,
+  colour: string,
+): void {
+  context.font = FONT;
+  context.fillStyle = colour;
+  context.textBaseline = "bottom";
+  context.fillText(text, x, y - 2);
+}
+
+/** Text in a filled box around a height, its right edge at `x` and inside the pane. */
 export function pill(
   context: CanvasRenderingContext2D,
   text: string,
   { x, y, width }: Point & { readonly width: number },
-  colour: string,
+  { fill, ink }: { readonly fill: string; readonly ink: string },
 ): void {
-  context.font = "600 11px ui-sans-serif, system-ui, sans-serif";
+  context.font = `600 ${FONT}`;
   const wide = context.measureText(text).width + 14;
-  const left = Math.min(Math.max(x - wide - 10, 4), width - wide - 4);
-  context.fillStyle = colour;
+  const left = Math.min(Math.max(x - wide, 4), width - wide - 4);
+  context.fillStyle = fill;
   context.beginPath();
   context.roundRect(left, y - 10, wide, 20, 6);
   context.fill();
-  context.fillStyle = "#ffffff";
+  context.fillStyle = ink;
   context.textBaseline = "middle";
   context.fillText(text, left + 7, y + 0.5);
 }

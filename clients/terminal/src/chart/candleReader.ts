@@ -11,7 +11,8 @@ export interface BarsListener {
   /** `fresh` when they show something else than before, not the same brought up to date. */
   replaced(bars: readonly Bar[], priceScale: number, fresh: boolean): void;
   prepended(bars: readonly Bar[], added: number): void;
-  updated(bar: Bar): void;
+  /** Bars from this place on have changed, in the array given last. */
+  grew(from: number): void;
   failed(failure: Failure | undefined): void;
 }
 
@@ -64,8 +65,8 @@ export class CandleReader {
   take(tick: Tick): void {
     if (this.reading) this.waiting.push(tick);
     else {
-      const bar = this.grow(tick);
-      if (bar !== undefined) this.listener.updated(bar);
+      const changed = this.grow(tick);
+      if (changed !== undefined) this.listener.grew(changed);
     }
   }
 
@@ -79,8 +80,10 @@ export class CandleReader {
     if (this.stopped) return;
     const newest = page.candles.map((candle) => barOf(candle, page.priceScale));
     const first = newest[0]?.time ?? Infinity;
-    const past = this.bars.filter(({ time }) => time < first);
     const fresh = this.bars.length === 0;
+    // What does not reach the page would leave a hole that looks like none.
+    const joined = (this.bars.at(-1)?.time ?? -Infinity) >= first;
+    const past = joined ? this.bars.filter(({ time }) => time < first) : [];
     if (past.length === 0) this.more = page.more;
     this.bars = [...past, ...newest];
     this.reading = false;
@@ -107,13 +110,14 @@ export class CandleReader {
     return this.client.listCandles(this.symbol, { intervalSeconds, end, pageSize: PAGE });
   }
 
-  private grow(tick: Tick): Bar | undefined {
+  /** Folds a tick in, and answers the place of the bar that it changed. */
+  private grow(tick: Tick): number | undefined {
     const newest = this.bars.at(-1);
     const drawn = { seconds: Date.parse(tick.time) / 1000, price: drawablePrice(tick.price) };
     const bar = withTick(newest, drawn, this.intervalSeconds);
     if (bar === undefined) return undefined;
-    if (bar.time === newest?.time) this.bars[this.bars.length - 1] = bar;
-    else this.bars.push(bar);
-    return bar;
+    const place = this.bars.length - (bar.time === newest?.time ? 1 : 0);
+    this.bars[place] = bar;
+    return place;
   }
 }

@@ -1,3 +1,5 @@
+import { STUDY_COLOURS } from "@/domain/study";
+
 /** The theme's colours for a canvas, which cannot read style sheets by itself. */
 export interface Palette {
   readonly panel: string;
@@ -5,12 +7,14 @@ export interface Palette {
   readonly ink: string;
   readonly muted: string;
   readonly accent: string;
+  readonly onAccent: string;
   readonly up: string;
   readonly upSolid: string;
   readonly down: string;
   readonly downSolid: string;
   readonly evenSolid: string;
-  readonly warn: string;
+  /** For curves, as many as studies know. */
+  readonly curves: readonly string[];
 }
 
 export function readPalette(): Palette {
@@ -22,11 +26,12 @@ export function readPalette(): Palette {
     ink: colour("ink"),
     muted: colour("muted"),
     accent: colour("accent"),
+    onAccent: colour("on-accent"),
     up: colour("up"),
     upSolid: colour("up-solid"),
     down: colour("down"),
     downSolid: colour("down-solid"),
     evenSolid: colour("even-solid"),
-    warn: colour("warn"),
+    curves: Array.from({ length: STUDY_COLOURS }, (_, index) => colour(`curve-${index}`)),
   };
 }

@@ -1,155 +1,111 @@
-import type {
-  IChartApi,
-  IPrimitivePaneRenderer,
-  IPrimitivePaneView,
-  ISeriesApi,
-  ISeriesPrimitive,
-  Logical,
-  SeriesAttachedParameter,
-  SeriesType,
-} from "lightweight-charts";
 import { spreadOut } from "@/domain/labels";
-import { dot, line, pill, type Size } from "./brush";
+import type { Axis } from "./axis";
+import { dot, line, pill, type Point, type Size } from "./brush";
+import { Layer } from "./layer";
 import type { Palette } from "./palette";
 
-/** What the chart shows of one order. Prices are for drawing; positions are on the axis of bars. */
+/** What the chart shows of one order. Prices are for drawing; times in seconds. */
 export interface PositionMark {
   readonly direction: "UP" | "DOWN";
-  readonly entryPrice: number;
-  readonly entryPosition: number;
-  readonly expiryPosition: number;
+  readonly entry: { readonly time: number; readonly price: number };
+  readonly expiry: number;
   /** Beside the line, such as `$10 · 0:08` while open and `+$8.50` once closed. */
   readonly label: string;
   readonly tone: "winning" | "losing" | "even";
-  /** Where it closed; absent while open. */
-  readonly close?: { readonly position: number; readonly price: number };
+  /** The tick that it closed with; absent while open and where no price was to be trusted. */
+  readonly close?: { readonly time: number; readonly price: number };
+  readonly open: boolean;
 }
 
 /** Labels stand at least so many pixels apart. */
 const LABEL_ROW = 22;
+const RING = 8;
 
-type Target = Parameters<IPrimitivePaneRenderer["draw"]>[0];
+interface Place {
+  readonly entry: Point;
+  readonly endX: number;
+  readonly close: Point | undefined;
+}
 
 /** Draws orders over the candles: entry, the way to expiry, and how it stands or ended. */
-export class PositionMarks implements ISeriesPrimitive, IPrimitivePaneView {
+export class PositionMarks extends Layer {
   private marks: readonly PositionMark[] = [];
-  private attachedTo: SeriesAttachedParameter | undefined;
 
-  constructor(private palette: Palette) {}
-
-  attached(parameter: SeriesAttachedParameter): void {
-    this.attachedTo = parameter;
-  }
-
-  detached(): void {
-    this.attachedTo = undefined;
+  constructor(
+    private readonly axis: Axis,
+    private palette: Palette,
+  ) {
+    super("top");
   }
 
   show(marks: readonly PositionMark[], palette: Palette): void {
     this.marks = marks;
     this.palette = palette;
-    this.attachedTo?.requestUpdate();
+    this.refresh();
   }
 
-  paneViews(): readonly IPrimitivePaneView[] {
-    return [this];
+  protected paint(context: CanvasRenderingContext2D, size: Size): void {
+    const placed = this.marks.flatMap((mark) => {
+      const place = this.place(mark);
+      return place === undefined || place.endX < 0 ? [] : [{ mark, place }];
+    });
+    const rows = spreadOut(
+      placed.map(({ place }) => place.entry.y),
+      LABEL_ROW,
+    );
+    for (const { mark, place } of placed) this.drawWay(context, mark, place, size);
+    placed.forEach(({ mark, place }, index) => {
+      this.drawLabel(context, mark, place, rows[index] ?? place.entry.y, size);
+    });
   }
 
-  zOrder(): "top" {
-    return "top";
+  private place({ entry, expiry, close }: PositionMark): Place | undefined {
+    const [at, endX] = [this.point(entry), this.axis.x(expiry)];
+    if (at === undefined || endX === undefined) return undefined;
+    return { entry: at, endX, close: close && this.point(close) };
   }
 
-  renderer(): IPrimitivePaneRenderer | null {
-    const attachedTo = this.attachedTo;
-    if (attachedTo === undefined || this.marks.length === 0) return null;
-    const { chart, series } = attachedTo;
-    return {
-      draw: (target: Target) => {
-        target.useMediaCoordinateSpace(({ context, mediaSize }) => {
-          const placed = this.marks.flatMap((mark) => {
-            const place = placeOf(mark, chart, series);
-            return place === undefined ? [] : [{ mark, place }];
-          });
-          const rows = spreadOut(
-            placed.map(({ place }) => place.entryY),
-            LABEL_ROW,
-          );
-          placed.forEach(({ mark, place }, index) => {
-            drawLines(context, mark, place, mediaSize, this.palette);
-            drawLabel(context, mark, place, rows[index] ?? place.entryY, mediaSize, this.palette);
-          });
-        });
-      },
-    };
+  private point({ time, price }: { time: number; price: number }): Point | undefined {
+    const [x, y] = [this.axis.x(time), this.y(price)];
+    return x === undefined || y === undefined ? undefined : { x, y };
   }
-}
 
-interface Place {
-  readonly entryX: number;
-  readonly entryY: number;
-  readonly endX: number;
-  readonly close: { readonly x: number; readonly y: number } | undefined;
-}
-
-function placeOf(
-  mark: PositionMark,
-  chart: IChartApi,
-  series: ISeriesApi<SeriesType>,
-): Place | undefined {
-  const x = (position: number): number | null => coordinate(chart, position);
-  const [entryX, endX, entryY] = [
-    x(mark.entryPosition),
-    x(mark.expiryPosition),
-    series.priceToCoordinate(mark.entryPrice),
-  ];
-  if (entryX === null || endX === null || entryY === null) return undefined;
-  const closeX = mark.close && x(mark.close.position);
-  const closeY = mark.close && series.priceToCoordinate(mark.close.price);
-  const close = closeX != null && closeY != null ? { x: closeX, y: closeY } : undefined;
-  return { entryX, entryY, endX, close };
-}
-
-/** Where a position on the axis is in the pane: the library itself places whole bars only. */
-function coordinate(chart: IChartApi, position: number): number | null {
-  // A bar is drawn around its whole number, and begins half a bar before it.
-  const place = position - 0.5;
-  const whole = Math.floor(place);
-  const left = chart.timeScale().logicalToCoordinate(whole as Logical);
-  const right = chart.timeScale().logicalToCoordinate((whole + 1) as Logical);
-  return left === null || right === null ? null : left + (right - left) * (place - whole);
-}
-
-function drawLines(
-  context: CanvasRenderingContext2D,
-  mark: PositionMark,
-  { entryX, entryY, endX, close }: Place,
-  { width, height }: Size,
-  palette: Palette,
-): void {
-  const way = mark.direction === "UP" ? palette.up : palette.down;
-  line(context, [entryX, entryY], [Math.min(endX, width), entryY], way);
-  if (close === undefined) {
-    context.setLineDash([2, 4]);
-    line(context, [endX, 0], [endX, height], way);
-    context.setLineDash([]);
-  } else {
-    const tone = { winning: palette.up, losing: palette.down, even: palette.muted }[mark.tone];
-    line(context, [close.x, entryY], [close.x, close.y], tone);
-    dot(context, close, tone, palette.panel);
+  private drawWay(
+    context: CanvasRenderingContext2D,
+    mark: PositionMark,
+    { entry, endX, close }: Place,
+    { width, height }: Size,
+  ): void {
+    const { palette } = this;
+    const way = mark.direction === "UP" ? palette.up : palette.down;
+    line(context, entry, { x: Math.min(endX, width), y: entry.y }, way);
+    if (mark.open) {
+      line(context, { x: endX, y: 0 }, { x: endX, y: height }, way, { dash: [2, 4] });
+    }
+    if (close !== undefined) {
+      const tone = { winning: palette.up, losing: palette.down, even: palette.muted }[mark.tone];
+      line(context, { x: close.x, y: entry.y }, close, tone, { dash: [3, 3] });
+      dot(context, close, tone, palette.panel);
+      context.beginPath();
+      context.arc(close.x, close.y, RING, 0, 2 * Math.PI);
+      context.lineWidth = 1.5;
+      context.strokeStyle = tone;
+      context.stroke();
+    }
+    dot(context, entry, way, palette.panel);
   }
-  dot(context, { x: entryX, y: entryY }, way, palette.panel);
-}
 
-function drawLabel(
-  context: CanvasRenderingContext2D,
-  mark: PositionMark,
-  { entryX, close }: Place,
-  row: number,
-  { width }: Size,
-  palette: Palette,
-): void {
-  const { upSolid, downSolid, evenSolid } = palette;
-  const colour = { winning: upSolid, losing: downSolid, even: evenSolid }[mark.tone];
-  const text = `${mark.direction === "UP" ? "▲" : "▼"} ${mark.label}`;
-  pill(context, text, { x: Math.min(entryX, close?.x ?? entryX), y: row, width }, colour);
+  private drawLabel(
+    context: CanvasRenderingContext2D,
+    mark: PositionMark,
+    { entry, close }: Place,
+    row: number,
+    { width }: Size,
+  ): void {
+    const { upSolid, downSolid, evenSolid } = this.palette;
+    const fill = { winning: upSolid, losing: downSolid, even: evenSolid }[mark.tone];
+    const text = `${mark.direction === "UP" ? "▲" : "▼"} ${mark.label}`;
+    const x = Math.min(entry.x, close?.x ?? entry.x) - 10;
+    pill(context, text, { x, y: row, width }, { fill, ink: "#ffffff" });
+  }
 }

@@ -8,9 +8,9 @@ import { useMarket } from "@/stores/market";
 
 /** What the chart itself shows. */
 export interface BarsView {
-  replace(bars: readonly Bar[], priceScale: number, fresh: boolean): void;
-  prepend(bars: readonly Bar[], added: number): void;
-  update(bar: Bar): void;
+  replace(bars: readonly Bar[], priceScale: number, interval: number, fresh: boolean): void;
+  prepend(bars: readonly Bar[], interval: number, added: number): void;
+  grow(from: number): void;
 }
 
 export interface Candles {
@@ -51,13 +51,13 @@ export function useCandles(
     const opened = new CandleReader(client, symbol.value, intervalSeconds.value, {
       replaced: (all, scale, fresh) => {
         [bars.value, priceScale, loading.value] = [all, scale, false];
-        view.value?.replace(all, scale, fresh);
+        view.value?.replace(all, scale, intervalSeconds.value, fresh);
       },
       prepended: (all, added) => {
         bars.value = all;
-        view.value?.prepend(all, added);
+        view.value?.prepend(all, intervalSeconds.value, added);
       },
-      updated: (bar) => view.value?.update(bar),
+      grew: (from) => view.value?.grow(from),
       failed: (now) => (failure.value = now),
     });
     reader = opened;
@@ -68,7 +68,7 @@ export function useCandles(
 
   watch([symbol, intervalSeconds], open, { immediate: true });
   watch(view, (shown) => {
-    if (!loading.value) shown?.replace(bars.value, priceScale, true);
+    if (!loading.value) shown?.replace(bars.value, priceScale, intervalSeconds.value, true);
   });
   watch(
     () => connection.open,

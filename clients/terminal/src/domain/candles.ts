@@ -64,20 +64,36 @@ export function withTick(
  * and after the last one the axis goes on evenly.
  */
 export function axisPosition(
-  barTimes: readonly number[],
+  bars: readonly Pick<Bar, "time">[],
   seconds: number,
   interval: number,
 ): number | undefined {
-  const first = barTimes[0];
-  const last = barTimes.at(-1);
-  if (first === undefined || last === undefined) return undefined;
+  const first = bars[0]?.time;
+  if (first === undefined) return undefined;
   if (seconds < first) return (seconds - first) / interval;
-  let [low, high] = [0, barTimes.length - 1];
+  const index = barAt(bars, seconds);
+  const within = (seconds - (bars[index]?.time ?? 0)) / interval;
+  return index + (index === bars.length - 1 ? within : Math.min(within, 1));
+}
+
+/** The moment at a position of the axis: the other way round. */
+export function axisTime(
+  bars: readonly Pick<Bar, "time">[],
+  position: number,
+  interval: number,
+): number | undefined {
+  const index = Math.min(Math.max(Math.floor(position), 0), bars.length - 1);
+  const bar = bars[index];
+  return bar && bar.time + (position - index) * interval;
+}
+
+/** The last bar that began at or before a moment that is not before the first one. */
+function barAt(bars: readonly Pick<Bar, "time">[], seconds: number): number {
+  let [low, high] = [0, bars.length - 1];
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);
-    if ((barTimes[middle] ?? 0) <= seconds) low = middle;
+    if ((bars[middle]?.time ?? 0) <= seconds) low = middle;
     else high = middle - 1;
   }
-  const within = (seconds - (barTimes[low] ?? 0)) / interval;
-  return low + (low === barTimes.length - 1 ? within : Math.min(within, 1));
+  return low;
 }

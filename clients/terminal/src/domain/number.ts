@@ -73,7 +73,18 @@ export function drawablePrice(price: Price): number {
 /** A drawn price, written with the decimals of its instrument; for axes only. */
 export function drawnPriceText(price: number, decimals: number, locale: string): string {
   const digits = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
-  return format(locale, digits).format(price);
+  return format(locale, digits).format(price).replace("-", "−");
+}
+
+/** A change as a share of one: 0.00123 → `+0.12%`; for charts only. */
+export function changeText(share: number, locale: string): string {
+  const options: Intl.NumberFormatOptions = {
+    style: "percent",
+    minimumFractionDigits: 2,
+    maximumFractionDigits: 2,
+    signDisplay: "exceptZero",
+  };
+  return format(locale, options).format(share).replace("-", "−");
 }
 
 /** Milliseconds as seconds with one decimal: 340 → `0.3`. */

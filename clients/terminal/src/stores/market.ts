@@ -42,6 +42,17 @@ export const useMarket = defineStore("market", () => {
   const fresh = computed(() =>
     connection.open ? freshness(instrument.value, tickAge.value) : "stale",
   );
+  const second = computed(() => Math.floor(connection.now / 1000) * 1000);
+  /** The instruments whose price here is one of now, judged once a second. */
+  const live = computed(
+    () => new Set(instruments.value.filter(isLive).map(({ symbol }) => symbol)),
+  );
+
+  function isLive(each: Instrument): boolean {
+    const tick = quotes.get(each.symbol)?.tick;
+    const age = tick && second.value - Date.parse(tick.time);
+    return connection.open && ["live", "slow"].includes(freshness(each, age));
+  }
 
   function find(symbol: string): Instrument | undefined {
     return instruments.value.find((each) => each.symbol === symbol);
@@ -139,6 +150,7 @@ export const useMarket = defineStore("market", () => {
     quote,
     tickAge,
     fresh,
+    live,
     failure,
     find,
     open,
