@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 import structlog
 import uvloop
@@ -28,13 +31,17 @@ from edge.rest.session import OWN_NAME, Sessions
 from edge.rest.static import Terminal
 from edge.rest.upstream import Channel, Health, Upstream
 from edge.settings import RestSettings, allowances
-from services.kit.channels import plain_channel
+from edge.tasks import end_tasks
+from services.kit.channels import Channels, plain_channel
 from services.kit.clock import Clock, SystemClock
 from services.kit.logs import configure_logs
 from services.kit.metrics import serve_metrics
+from services.kit.revocation_feed import RevocationFeed
+from services.kit.revocations import Revocations
 from services.kit.settings import load_settings
 from services.kit.tokens import Keyring
 
+_DEVICE_BYTES = 16
 _REDIS_SECONDS = 0.25
 _GZIP_BYTES_MIN = 1024
 _GZIP_LEVEL = 5
@@ -54,6 +61,7 @@ async def build(settings: RestSettings, clock: Clock | None = None) -> AsyncIter
     clock = clock or SystemClock()
     keyring = Keyring.load(settings.keys, own=OWN_NAME)
     async with AsyncExitStack() as stack:
+        revocations = await _revocations(settings, keyring, clock, stack)
         to: dict[str, Channel] = {}
         for target in SERVICES:
             channel = plain_channel(target, settings.addresses[target])
@@ -68,12 +76,32 @@ async def build(settings: RestSettings, clock: Clock | None = None) -> AsyncIter
                 settings.answer_seconds_max,
                 lambda target: keyring.service_token(target, clock.now()),
             ),
-            Sessions(keyring, clock, settings.mode, routes.all, settings.origins),
+            Sessions(
+                keyring,
+                clock,
+                settings.mode,
+                routes.all,
+                settings.origins,
+                revocations=revocations,
+                new_device=partial(secrets.token_urlsafe, _DEVICE_BYTES),
+            ),
             Limiter(buckets, allowances(settings), clock),
             Addresses(settings.trusted_proxies),
             Bounds(settings.body_bytes_max, settings.body_seconds_max),
         )
         yield _application(settings, gateway, Health(to, clock))
+
+
+async def _revocations(
+    settings: RestSettings, keyring: Keyring, clock: Clock, stack: AsyncExitStack
+) -> Revocations:
+    """Return what was taken back, kept up to date for as long as the edge runs."""
+    channel = Channels(keyring, clock).to("identity", settings.identity_address)
+    revocations = Revocations(clock)
+    feed = RevocationFeed(await stack.enter_async_context(channel), revocations)
+    listening = asyncio.create_task(feed.run(), name="revocations")
+    stack.push_async_callback(end_tasks, [listening])
+    return revocations
 
 
 def _application(settings: RestSettings, gateway: Gateway, health: Health) -> ASGIApp:

@@ -160,7 +160,8 @@ class Gateway:
         query = request.scope["query_string"].decode("latin-1")
         message = transcoder.request(match.values, query, body)
         self._sessions.fill(message, caller)
-        origin = Origin(self._address(request), told_agent(request.headers.get("user-agent", "")))
+        agent = told_agent(request.headers.get("user-agent", ""))
+        origin = Origin(self._address(request), agent, caller.device)
         if operation.route.answers_file:
             pieces = operation.pieces(message, caller.token, origin)
             return await file_response(operation.route, pieces, headers)

@@ -8,7 +8,8 @@ the browser says where it stands.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,12 +23,16 @@ from services.kit.clock import Clock
 from services.kit.errors import Failure
 from services.kit.principal import ANONYMOUS, Principal
 from services.kit.reason import Reason
+from services.kit.revocations import Revocations
 from services.kit.settings import Mode
 from services.kit.tokens import Keyring
 from services.kit.wire import to_datetime
 
 COOKIE_HEADER = "veritick-session"
 OWN_NAME = "edge"
+DEVICE_COOKIE = "veritick_device"
+_DEVICE_SECONDS = 400 * 24 * 3600
+_DEVICE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _BEARER = "Bearer "
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -67,6 +72,8 @@ class Caller:
     """A page of ours: tokens go into cookies."""
 
     cookies: dict[str, str]
+    device: str = ""
+    """The random id by which a browser is known again; a page's only."""
 
 
 NOBODY = Caller(ANONYMOUS, None, in_cookies=False, cookies={})
@@ -82,8 +89,16 @@ class Sessions:
         mode: Mode,
         routes: Iterable[Route],
         origins: Collection[str] = (),
+        *,
+        revocations: Revocations,
+        new_device: Callable[[], str],
     ) -> None:
-        """Believe the keyring's public keys; `origins` are pages of ours on other hosts."""
+        """Believe the keyring's public keys; `origins` are pages of ours on other hosts.
+
+        What was revoked is refused as far as it is known here; the service called knows it all.
+        """
+        self._revocations = revocations
+        self._new_device = new_device
         self._keyring = keyring
         self._clock = clock
         self._secure = mode == "production"
@@ -107,7 +122,7 @@ class Sessions:
             given = _bearer(authorization)
             return Caller(self._verify(given), given, in_cookies=False, cookies={})
         cookies = cookie_parser(headers.get("cookie", ""))
-        token = cookies.get(self._name(ACCESS))
+        token = cookies.get(self._name(ACCESS.cookie))
         in_cookies = headers.get(COOKIE_HEADER, "").lower() == "cookie"
         if verb not in _SAFE and (in_cookies or token is not None):
             self._require_own_page(headers, declared=in_cookies)
@@ -121,7 +136,7 @@ class Sessions:
         kept = TAKEN_BY.get(request.DESCRIPTOR.full_name)
         if kept is None or not caller.in_cookies or getattr(request, kept.field):
             return
-        token = caller.cookies.get(self._name(kept))
+        token = caller.cookies.get(self._name(kept.cookie))
         if not token:
             raise Failure(Reason.UNAUTHENTICATED, "There is no session to continue.")
         setattr(request, kept.field, token)
@@ -135,6 +150,8 @@ class Sessions:
             for kept in GIVEN_BY[message.DESCRIPTOR.full_name]:
                 cookies.append(self._cookie(kept, message))
                 message.ClearField(kept.field)
+        if cookies and not self._device(caller.cookies):
+            cookies.append(self._written(DEVICE_COOKIE, caller.device, _DEVICE_SECONDS))
         return cookies
 
     def end(self, request: Message, caller: Caller, failure: Failure | None) -> list[str]:
@@ -144,11 +161,12 @@ class Sessions:
         lost = name in TAKEN_BY and failure is not None and failure.reason in _ENDINGS
         if not (caller.in_cookies and (ended or lost)):
             return []
-        return [self._written(kept, "", 0) for kept in (ACCESS, REFRESH)]
+        return [self._written(kept.cookie, "", 0) for kept in (ACCESS, REFRESH)]
 
     def _with_cookie(
         self, token: str | None, cookies: dict[str, str], *, in_cookies: bool, public: bool
     ) -> Caller:
+        device = self._device(cookies) or (self._new_device() if in_cookies else "")
         if token is not None:
             try:
                 principal = self._verify(token)
@@ -156,13 +174,18 @@ class Sessions:
                 if not public:
                     raise
             else:
-                return Caller(principal, token, in_cookies, cookies)
-        return Caller(ANONYMOUS, None, in_cookies, cookies)
+                return Caller(principal, token, in_cookies, cookies, device)
+        return Caller(ANONYMOUS, None, in_cookies, cookies, device)
+
+    def _device(self, cookies: Mapping[str, str]) -> str:
+        given = cookies.get(self._name(DEVICE_COOKIE), "")
+        return given if _DEVICE.fullmatch(given) else ""
 
     def _verify(self, token: str) -> Principal:
         principal = self._keyring.verify(token, OWN_NAME, self._clock.now())
         if principal.kind != "user":
             raise Failure(Reason.UNAUTHENTICATED, "This token does not speak for a user.")
+        self._revocations.judge(principal)
         return principal
 
     def _require_own_page(self, headers: Headers, *, declared: bool) -> None:
@@ -184,20 +207,20 @@ class Sessions:
     def _cookie(self, kept: Kept, message: Any) -> str:
         expires = to_datetime(getattr(message, kept.expires))
         seconds = int((expires - self._clock.now()).total_seconds())
-        return self._written(kept, getattr(message, kept.field), max(0, seconds))
+        return self._written(kept.cookie, getattr(message, kept.field), max(0, seconds))
 
-    def _written(self, kept: Kept, value: str, seconds: int) -> str:
-        path = self._paths.get(kept.cookie, "/")
+    def _written(self, cookie: str, value: str, seconds: int) -> str:
+        path = self._paths.get(cookie, "/")
         secure = "; Secure" if self._secure else ""
         attributes = f"Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}"
-        return f"{self._name(kept)}={value}; {attributes}"
+        return f"{self._name(cookie)}={value}; {attributes}"
 
-    def _name(self, kept: Kept) -> str:
+    def _name(self, cookie: str) -> str:
         """Return a cookie's name; its prefix makes browsers refuse one set by others."""
         if not self._secure:
-            return kept.cookie
-        prefix = "__Secure-" if kept.cookie in self._paths else "__Host-"
-        return prefix + kept.cookie
+            return cookie
+        prefix = "__Secure-" if cookie in self._paths else "__Host-"
+        return prefix + cookie
 
 
 def _bearer(authorization: str) -> str:

@@ -13,7 +13,7 @@ from grpc_health.v1 import health_pb2
 from edge.rest.routes import Route
 from services.kit.channels import failure_of
 from services.kit.clock import Clock
-from services.kit.origin import ADDRESS_KEY, AGENT_KEY, PROOF_KEY, Origin
+from services.kit.origin import ADDRESS_KEY, AGENT_KEY, DEVICE_KEY, PROOF_KEY, Origin
 from services.kit.request_id import REQUEST_ID_KEY, current_request_id
 
 Channel = grpc.aio.Channel
@@ -54,7 +54,8 @@ class Upstream:
         It raises the Failure that the service raised, UNAVAILABLE when there is no service, or
         DEADLINE_EXCEEDED.
         """
-        stub = self._channels[route.binding.target].unary_unary(
+        target = route.binding.target
+        stub = self._channels[target].unary_unary(
             route.rpc.path,
             request_serializer=route.rpc.request.SerializeToString,
             response_deserializer=response.FromString,
@@ -106,6 +107,7 @@ class Upstream:
             (REQUEST_ID_KEY, current_request_id()),
             (ADDRESS_KEY, origin.address),
             (AGENT_KEY, origin.agent),
+            (DEVICE_KEY, origin.device),
             (PROOF_KEY, self._proof(target)),
         ]
         if token is not None:

@@ -7,6 +7,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import TypeVar
 from uuid import uuid4
@@ -30,11 +31,13 @@ from edge.stream.relay import JournalReader, Readers
 from edge.stream.server import Door, SocketServer
 from edge.stream.session import Hubs, Limits
 from edge.stream.settings import StreamSettings
-from edge.stream.tasks import end_tasks
 from edge.stream.tickets import Tickets
+from edge.tasks import end_tasks
 from services.kit.channels import Channels
 from services.kit.clock import Clock, SystemClock
 from services.kit.logs import configure_logs
+from services.kit.revocation_feed import RevocationFeed
+from services.kit.revocations import Revocations
 from services.kit.settings import load_settings
 from services.kit.tokens import Keyring
 
@@ -88,10 +91,13 @@ async def running(
         market = Market(GrpcMarket(channels["quotes"]), asyncio.get_running_loop().call_later)
         stack.push_async_callback(market.close)
 
-        hubs = Hubs(journals, market, Tickets(keyring, redis, clock), clock, random)
+        revoked = RevocationFeed(channels["identity"], Revocations(clock))
+        tickets = Tickets(keyring, redis, clock)
+        hubs = Hubs(journals, market, tickets, clock, random, revoked.revocations)
         server = SocketServer(_door(settings), hubs)
         prices = PriceReader(redis, market, random, poll)
-        tasks = _tasks(stack, prices.run, lambda: server.beat(settings.heartbeat_seconds))
+        beat = partial(server.beat, settings.heartbeat_seconds)
+        tasks = _tasks(stack, prices.run, beat, revoked.run)
         address = await stack.enter_async_context(server.serving())
         yield Running(address, tasks)
 

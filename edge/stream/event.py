@@ -17,12 +17,6 @@ class JournalEvent:
     type: str
     event: Event
 
-    @property
-    def ended_session(self) -> str | None:
-        """The session that this event ends, if it ends one."""
-        ends = self.event.WhichOneof("data") == "session_ended"
-        return self.event.session_ended.session_id if ends else None
-
 
 def from_entry(entry: JournalEntry) -> JournalEvent:
     """Return an event as the journal lists it."""

@@ -17,13 +17,13 @@ from random import Random
 import structlog
 
 from edge.stream import frame
-from edge.stream.channel import JournalChannel, user_channel
+from edge.stream.channel import JournalChannel
 from edge.stream.event import JournalEvent
 from edge.stream.listener import Listener
 from edge.stream.metrics import FILLS, FRAMES_SENT, GAPS
 from edge.stream.neighbours import PAGE_SIZE, JournalSource, Page, unknown_channel
-from edge.stream.tasks import end_tasks
-from edge.stream.topic import RECENT_MAX, Topic, Watcher
+from edge.stream.topic import Topic
+from edge.tasks import end_tasks
 from services.kit.errors import Failure
 from services.kit.reason import Reason
 
@@ -104,24 +104,6 @@ class Journals:
         """Send a listener that was following nothing more."""
         topic.leave(listener)
         self._let_go(topic)
-
-    def watch_user(self, user_id: str, watcher: Watcher) -> None:
-        """Tell a watcher everything that happens to a user, and what happened just before."""
-        topic = self._hold(user_channel(user_id))
-        topic.user_id = user_id
-        topic.watchers[watcher] = None
-        for event in list(topic.recent):
-            watcher(event)
-        if topic.sequencer.last is None:
-            self._ask(topic)
-
-    def unwatch_user(self, user_id: str, watcher: Watcher) -> None:
-        """Tell a watcher nothing more."""
-        channel = user_channel(user_id)
-        topic = self._topic(channel.journal, channel.subject)
-        if topic and watcher in topic.watchers:
-            del topic.watchers[watcher]
-            self._let_go(topic)
 
     # What Redis brings.
 
@@ -205,8 +187,7 @@ class Journals:
         subjects = self._topics.setdefault(channel.journal, {})
         topic = subjects.get(channel.subject)
         if topic is None:
-            of_user = channel.journal == "identity"
-            topic = subjects[channel.subject] = Topic(channel, tail=RECENT_MAX if of_user else 0)
+            topic = subjects[channel.subject] = Topic(channel)
         topic.holders += 1
         return topic
 

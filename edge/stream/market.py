@@ -17,7 +17,7 @@ from edge.stream.channel import CandleChannel, TickChannel
 from edge.stream.instrument import CANDLES_KEPT, CandleLine, Later, Line, TickLine
 from edge.stream.listener import Listener
 from edge.stream.neighbours import MarketSource
-from edge.stream.tasks import end_tasks
+from edge.tasks import end_tasks
 from services.kit.errors import Failure
 from services.kit.wire import to_datetime
 from veritick.quotes.v1.instrument_pb2 import Tick

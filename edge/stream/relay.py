@@ -23,7 +23,7 @@ from redis.exceptions import RedisError
 from edge.stream.event import from_payload
 from edge.stream.journals import Journals
 from edge.stream.metrics import DISCONTINUITIES, EVENTS
-from edge.stream.tasks import end_tasks
+from edge.tasks import end_tasks
 from services.kit.clock import Clock
 
 BATCH = 500

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from random import Random
 
@@ -13,7 +14,6 @@ from edge.stream import frame
 from edge.stream.allowance import Allowance
 from edge.stream.channel import Channel, JournalChannel, parse_channel
 from edge.stream.connection import SESSION_ENDED, StreamConnection
-from edge.stream.event import JournalEvent
 from edge.stream.journals import Interrupted, Journals
 from edge.stream.market import Market
 from edge.stream.metrics import REFUSED, SUBSCRIPTIONS
@@ -24,8 +24,10 @@ from services.kit.clock import Clock
 from services.kit.contract import reason_rule
 from services.kit.errors import Failure
 from services.kit.reason import Reason
+from services.kit.revocations import Revocations
 
 _POLICY_VIOLATION = 1008
+_KNOWN_WITHIN_SECONDS = 2.0
 _RETRY_SECONDS = 0.25
 _RETRY_SECONDS_MAX = 5.0
 _log = structlog.stdlib.get_logger()
@@ -73,6 +75,7 @@ class Hubs:
     tickets: Tickets
     clock: Clock
     random: Random
+    revocations: Revocations
     users: Users = field(default_factory=Users)
 
 
@@ -101,6 +104,7 @@ class Session:
         self._hubs = hubs
         self._limits = limits
         self._bearer: Bearer | None = None
+        self._until_left = ExitStack()
         self._subscriptions: dict[str, Subscription] = {}
         now = hubs.clock.monotonic()
         self._frames = Allowance(limits.frames_burst, limits.frames_per_second, now)
@@ -145,18 +149,20 @@ class Session:
 
     async def _authenticate(self, ticket: str) -> None:
         bearer = await self._hubs.tickets.redeem(ticket)
+        await self._hubs.revocations.until_known(_KNOWN_WITHIN_SECONDS)
+        self._hubs.revocations.check(bearer.principal())
         if self._bearer is None:
             if not self._hubs.users.enter(bearer.user_id, self._limits.user_sockets_max):
                 raise Failure(Reason.RATE_LIMITED, "This user has too many sockets open.")
             self._bearer = bearer
-            self._hubs.journals.watch_user(bearer.user_id, self._watch)
+            watched = self._hubs.revocations.watched(bearer.session_id)
+            self._until_left.enter_context(watched).add_done_callback(self._end)
         elif self._bearer != bearer:
             raise Failure(Reason.TICKET_INVALID, "This socket belongs to another session.")
         self._connection.deliver(frame.authenticated(bearer.user_id))
 
-    def _watch(self, event: JournalEvent) -> None:
-        if self._bearer and event.ended_session == self._bearer.session_id:
-            self._connection.end(SESSION_ENDED, "session ended")
+    def _end(self, _: object) -> None:
+        self._connection.end(SESSION_ENDED, "session ended")
 
     # What it follows.
 
@@ -260,8 +266,8 @@ class Session:
     def _leave(self) -> None:
         for name in list(self._subscriptions):
             self._unsubscribe(name)
+        self._until_left.close()
         if self._bearer:
-            self._hubs.journals.unwatch_user(self._bearer.user_id, self._watch)
             self._hubs.users.leave(self._bearer.user_id)
 
 

@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 
 from services.kit.clock import Clock
 from services.kit.errors import Failure
+from services.kit.principal import Principal
 from services.kit.reason import Reason
 from services.kit.tokens import USER_ISSUER, Keyring
 
@@ -30,6 +31,12 @@ class Bearer:
 
     user_id: str
     session_id: str
+    authority: int = 0
+    """The version of the user's permissions when the ticket was issued."""
+
+    def principal(self) -> Principal:
+        """Return the bearer as a caller, by whom revocations are judged."""
+        return Principal("user", self.user_id, session_id=self.session_id, authority=self.authority)
 
 
 class Tickets:
@@ -59,7 +66,7 @@ class Tickets:
             claims = self._keyring.claims(ticket, AUDIENCE, now)
             if claims["iss"] != USER_ISSUER:
                 raise _invalid()
-            bearer = Bearer(str(UUID(claims["sub"])), str(claims["sid"]))
+            bearer = Bearer(str(UUID(claims["sub"])), str(claims["sid"]), int(claims["ver"]))
             return str(claims["jti"]), bearer
         except (Failure, KeyError, ValueError, AttributeError, TypeError) as error:
             raise _invalid() from error

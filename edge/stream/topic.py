@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 
 from edge.stream import frame
 from edge.stream.channel import JournalChannel
@@ -19,27 +19,22 @@ from edge.stream.sequence import Sequencer
 HELD_MAX = 1_000
 RECENT_MAX = 64
 
-Watcher = Callable[[JournalEvent], None]
-
 
 class Topic:
     """Releases each event of a subject once and in order to everybody who follows it."""
 
-    def __init__(self, channel: JournalChannel, tail: int) -> None:
-        """Begin `tail` events before the present, so that watchers learn what just happened."""
+    def __init__(self, channel: JournalChannel) -> None:
         self.channel = channel
         self.user_id = ""
         """For whom the journal is asked; set once it has answered for that user."""
         self.holders = 0
-        """Who keeps the topic: subscriptions, also those still replaying, and watchers."""
-        self.watchers: dict[Watcher, None] = {}
+        """Who keeps the topic: subscriptions, also those still replaying."""
         self.recent: deque[JournalEvent] = deque(maxlen=RECENT_MAX)
         self.filling: asyncio.Task[None] | None = None
         self.fill_again = False
         self.revoked = False
         """Its owner says that it does not exist, or belongs to somebody else."""
         self.sequencer: Sequencer[JournalEvent] = Sequencer(HELD_MAX)
-        self._tail = tail
         self._floors: dict[Listener, int] = {}
         self._prefix = frame.event_prefix(channel.name)
 
@@ -51,7 +46,7 @@ class Topic:
     def learn(self, last: int) -> None:
         """Learn from the journal where the subject stands."""
         if self.sequencer.last is None:
-            self._release(self.sequencer.start(max(0, last - self._tail)))
+            self._release(self.sequencer.start(last))
         self.sequencer.note(last)
 
     def offer(self, events: Sequence[JournalEvent]) -> None:
@@ -103,8 +98,6 @@ class Topic:
     def _release(self, events: Sequence[JournalEvent]) -> None:
         for event in events:
             self.recent.append(event)
-            for watcher in list(self.watchers):
-                watcher(event)
             self._send(event)
 
     def _send(self, event: JournalEvent) -> None:

@@ -13,12 +13,14 @@ Invariants:
 - a session that ended stays ended. Every change that others must know is journalled in its own
   transaction.
 
-Access tokens are Ed25519 JWTs that other services verify by themselves, so after signing out one
-still counts elsewhere until it expires, 15 minutes at most; identity's own RPCs refuse it at once.
+Access tokens are Ed25519 JWTs that other services verify by themselves. What was taken back before
+it expired (a session that ended, permissions that changed) every service and both edges hear from
+`WatchRevocations` within a second, and keep in memory for as long as such a token could be shown.
 
 Called by the edge for users, and by followers of the journal (trading opens the accounts of whom
 it finds there). Calls trading once per registration, and does not depend on the answer.
 
-Read: `user`, `password`, `permission`, `session` (pure rules), `users`, `sessions` (tables),
-`hashing`, `registration`, `sign_in` (flow), `rpc`, `wire`, `neighbours` (faces), `app`.
+Read: `user`, `password`, `permission`, `session`, `device`, `revocation` (pure rules), `users`,
+`sessions` (tables), `hashing`, `issuing`, `registration`, `sign_in`, `signing_out`, `passwords`,
+`revoking` (flow), `rpc`, `wire`, `neighbours` (faces), `app`.
 """

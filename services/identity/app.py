@@ -9,13 +9,17 @@ from pathlib import Path
 from uuid import UUID
 
 from services.identity.hashing import Cost, PasswordHasher
+from services.identity.issuing import Issuer
 from services.identity.jobs import SessionPurge
 from services.identity.neighbours import TradingAccounts
+from services.identity.passwords import Passwords
 from services.identity.registration import Registration
-from services.identity.rpc import AuthFace, ProfileFace
+from services.identity.revoking import RevokedSource
+from services.identity.rpc import AuthFace, ProfileFace, RevocationFace
 from services.identity.session import Limits, Random
 from services.identity.settings import Settings
 from services.identity.sign_in import SignIn
+from services.identity.signing_out import SigningOut
 from services.identity.wire import subject_of
 from services.kit.channels import Channels
 from services.kit.clock import Clock, SystemClock
@@ -31,6 +35,9 @@ from services.kit.relay import Relay
 from services.kit.tokens import Keyring
 from veritick.identity.v1.auth_service_pb2_grpc import add_AuthServiceServicer_to_server
 from veritick.identity.v1.profile_service_pb2_grpc import add_ProfileServiceServicer_to_server
+from veritick.identity.v1.revocation_service_pb2_grpc import (
+    add_RevocationServiceServicer_to_server,
+)
 from veritick.journal.v1.journal_service_pb2_grpc import add_JournalServiceServicer_to_server
 
 NAME = "identity"
@@ -60,17 +67,26 @@ async def build(
         journal = Journal(NAME, database)
         accounts = await _accounts(settings, keyring, clock, stack)
         registration = Registration(database, journal, hasher, clock, ids, accounts)
-        sign_in = SignIn(database, journal, hasher, keyring, _limits(settings), clock, ids, random)
+        limits = _limits(settings)
+        signing_out = SigningOut(database, journal, clock, limits.idle)
+        passwords = Passwords(database, journal, signing_out, hasher, clock)
+        issuer = Issuer(keyring, limits, clock, ids)
+        sign_in = SignIn(database, journal, signing_out, hasher, issuer, clock, ids, random)
+        revoked = RevokedSource(database, journal, clock, limits.access)
         health = _Health(database)
         yield Application(
             keyring=keyring,
             faces=_faces(
-                AuthFace(registration, sign_in, keyring, settings.stream_url),
+                AuthFace(
+                    registration, sign_in, signing_out, passwords, keyring, settings.stream_url
+                ),
                 ProfileFace(sign_in),
+                RevocationFace(revoked),
                 JournalFace({NAME: journal}, _owns),
             ),
             tasks=_tasks(settings, database, journal, clock, health),
             ready=lambda: health.good,
+            revocations=revoked,
         )
 
 
@@ -117,10 +133,13 @@ async def _accounts(
     return TradingAccounts(channel, settings.open_accounts_seconds)
 
 
-def _faces(auth: AuthFace, profile: ProfileFace, journal: JournalFace) -> list[Face]:
+def _faces(
+    auth: AuthFace, profile: ProfileFace, revocation: RevocationFace, journal: JournalFace
+) -> list[Face]:
     return [
         (add_AuthServiceServicer_to_server, auth),
         (add_ProfileServiceServicer_to_server, profile),
+        (add_RevocationServiceServicer_to_server, revocation),
         (add_JournalServiceServicer_to_server, journal),
     ]
 

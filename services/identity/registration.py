@@ -5,7 +5,7 @@ import structlog
 from services.identity import users
 from services.identity.hashing import PasswordHasher
 from services.identity.neighbours import Accounts
-from services.identity.password import PASSWORD_LENGTH_MIN, normalised, weakness
+from services.identity.passwords import require_strength
 from services.identity.permission import Role
 from services.identity.user import User, address_key
 from services.identity.wire import user_changed
@@ -45,7 +45,7 @@ class Registration:
         Failure INVALID_REQUEST for what is no mail address, PASSWORD_TOO_WEAK, EMAIL_TAKEN.
         """
         key = _require_address(email)
-        _require_strength(password, key)
+        require_strength(password, key)
         password_hash = await self._hasher.hash(password)
         user = User(self._ids(), email, roles, self._clock.now())
         await self._store(user, key, password_hash)
@@ -80,14 +80,3 @@ def _require_address(email: str) -> str:
             Reason.INVALID_REQUEST, "email must be a mail address.", violations=[violation]
         )
     return key
-
-
-def _require_strength(password: str, key: str) -> None:
-    problem = weakness(normalised(password), key)
-    if problem is not None:
-        raise Failure(
-            Reason.PASSWORD_TOO_WEAK,
-            f"The password {problem}.",
-            metadata={"min_length": str(PASSWORD_LENGTH_MIN)},
-            violations=[Violation("password", problem)],
-        )

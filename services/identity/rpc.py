@@ -1,32 +1,55 @@
-"""The gRPC faces of identity: AuthService and ProfileService."""
+"""The gRPC faces of identity: AuthService, ProfileService and RevocationService."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
+from services.identity.device import Device, described
+from services.identity.passwords import Passwords
 from services.identity.permission import Role
 from services.identity.registration import Registration
+from services.identity.revoking import RevokedSource
+from services.identity.session import EndReason
 from services.identity.sign_in import SignIn
-from services.identity.wire import to_session, to_signing_key, to_user
+from services.identity.signing_out import SigningOut
+from services.identity.wire import (
+    to_open_session,
+    to_revocation,
+    to_session,
+    to_signing_key,
+    to_user,
+)
 from services.kit.errors import Failure
+from services.kit.origin import origin
 from services.kit.principal import caller
 from services.kit.reason import Reason
 from services.kit.tokens import USER_ISSUER, Keyring
 from services.kit.wire import to_timestamp
 from veritick.identity.v1 import auth_service_pb2 as auth
 from veritick.identity.v1 import profile_service_pb2 as profile
+from veritick.identity.v1 import revocation_service_pb2 as revocation
 from veritick.identity.v1.auth_service_pb2_grpc import AuthServiceServicer
 from veritick.identity.v1.profile_service_pb2_grpc import ProfileServiceServicer
+from veritick.identity.v1.revocation_service_pb2_grpc import RevocationServiceServicer
 
 
 class AuthFace(AuthServiceServicer):
     """Turns credentials into tokens, and ends what it began."""
 
     def __init__(
-        self, registration: Registration, sign_in: SignIn, keyring: Keyring, stream_url: str
+        self,
+        registration: Registration,
+        sign_in: SignIn,
+        signing_out: SigningOut,
+        passwords: Passwords,
+        keyring: Keyring,
+        stream_url: str,
     ) -> None:
         """Publish the key of this keyring, and `stream_url` as where the socket is."""
         self._registration = registration
         self._sign_in = sign_in
+        self._signing_out = signing_out
+        self._passwords = passwords
         self._keyring = keyring
         self._stream_url = stream_url
 
@@ -37,7 +60,8 @@ class AuthFace(AuthServiceServicer):
 
     async def LogIn(self, request: auth.LogInRequest, context: Any) -> auth.LogInResponse:
         """Open a session."""
-        tokens = await self._sign_in.log_in(request.email, request.password)
+        device = _device(request.device_name)
+        tokens = await self._sign_in.log_in(request.email, request.password, device)
         return auth.LogInResponse(session=to_session(tokens))
 
     async def RefreshSession(
@@ -49,8 +73,42 @@ class AuthFace(AuthServiceServicer):
 
     async def LogOut(self, request: auth.LogOutRequest, context: Any) -> auth.LogOutResponse:
         """End the caller's session."""
-        await self._sign_in.log_out(_session_id())
+        await self._signing_out.log_out(_session_id())
         return auth.LogOutResponse()
+
+    async def ListSessions(
+        self, request: auth.ListSessionsRequest, context: Any
+    ) -> auth.ListSessionsResponse:
+        """List the caller's sessions."""
+        found = await self._signing_out.sessions_of(caller().user_id)
+        current = _session_id()
+        return auth.ListSessionsResponse(sessions=[to_open_session(s, current) for s in found])
+
+    async def RevokeSession(
+        self, request: auth.RevokeSessionRequest, context: Any
+    ) -> auth.RevokeSessionResponse:
+        """End one session of the caller."""
+        await self._signing_out.end_own(caller().user_id, UUID(request.session_id))
+        return auth.RevokeSessionResponse()
+
+    async def RevokeAllSessions(
+        self, request: auth.RevokeAllSessionsRequest, context: Any
+    ) -> auth.RevokeAllSessionsResponse:
+        """End the caller's sessions."""
+        spared = None if request.include_current else _session_id()
+        over = await self._signing_out.end_all(
+            caller().user_id, EndReason.ENDED_BY_OWNER, but=spared
+        )
+        return auth.RevokeAllSessionsResponse(ended=len(over))
+
+    async def ChangePassword(
+        self, request: auth.ChangePasswordRequest, context: Any
+    ) -> auth.ChangePasswordResponse:
+        """Replace the caller's password."""
+        await self._passwords.change(
+            caller().user_id, _session_id(), request.current_password, request.new_password
+        )
+        return auth.ChangePasswordResponse()
 
     async def CreateStreamTicket(
         self, request: auth.CreateStreamTicketRequest, context: Any
@@ -81,6 +139,28 @@ class ProfileFace(ProfileServiceServicer):
         """Answer the calling user."""
         user = await self._sign_in.profile(caller().user_id, _session_id())
         return profile.GetProfileResponse(user=to_user(user))
+
+
+class RevocationFace(RevocationServiceServicer):
+    """Tells services what was taken back."""
+
+    def __init__(self, source: RevokedSource) -> None:
+        self._source = source
+
+    async def WatchRevocations(
+        self, request: revocation.WatchRevocationsRequest, context: Any
+    ) -> AsyncIterator[revocation.WatchRevocationsResponse]:
+        """Tell in full what was taken back, then what comes."""
+        async for news in self._source.watch():
+            yield revocation.WatchRevocationsResponse(
+                revocations=map(to_revocation, news.revoked), snapshot_complete=news.complete
+            )
+
+
+def _device(name: str) -> Device:
+    """Return from what the call comes, under a name of the caller's or one that we make up."""
+    seen = origin()
+    return Device(name or described(seen.agent), seen.address, seen.agent, seen.device)
 
 
 def _session_id() -> UUID:

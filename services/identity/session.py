@@ -20,6 +20,8 @@ from datetime import datetime, timedelta
 from enum import Enum, StrEnum, auto
 from uuid import UUID
 
+from services.identity.device import UNKNOWN, Device
+
 Random = Callable[[int], bytes]
 """A source of this many unpredictable bytes."""
 
@@ -54,6 +56,11 @@ class EndReason(StrEnum):
     DISPLACED = "DISPLACED"
     """The user signed in so often that the oldest session had to go."""
 
+    ENDED_BY_OWNER = "ENDED_BY_OWNER"
+    PASSWORD_CHANGED = "PASSWORD_CHANGED"  # noqa: S105  a reason, no secret
+    BLOCKED = "BLOCKED"
+    ENDED_BY_STAFF = "ENDED_BY_STAFF"
+
 
 @dataclass(frozen=True, slots=True)
 class Session:
@@ -65,7 +72,11 @@ class Session:
     expires_at: datetime
     """The absolute end."""
 
+    last_used_at: datetime
+    """When its tokens were last renewed."""
+
     ended_at: datetime | None = None
+    device: Device = UNKNOWN
 
     def is_live(self, now: datetime) -> bool:
         """Tell whether the session neither ended nor outlived its absolute limit."""

@@ -12,6 +12,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.identity.device import Device
 from services.identity.session import EndReason, RefreshToken, Session
 from services.identity.user import User
 from services.identity.users import user_of, users
@@ -27,6 +28,11 @@ sessions = sa.Table(
     sa.Column("expires_at", sa.DateTime(timezone=True)),
     sa.Column("ended_at", sa.DateTime(timezone=True)),
     sa.Column("end_reason", sa.Text),
+    sa.Column("device_name", sa.Text),
+    sa.Column("address", sa.Text),
+    sa.Column("agent", sa.Text),
+    sa.Column("device", sa.Text),
+    sa.Column("last_used_at", sa.DateTime(timezone=True)),
 )
 refresh_tokens = sa.Table(
     "refresh_tokens",
@@ -54,6 +60,11 @@ async def begin(connection: AsyncConnection, session: Session) -> None:
         "user_id": session.user_id,
         "started_at": session.started_at,
         "expires_at": session.expires_at,
+        "last_used_at": session.last_used_at,
+        "device_name": session.device.name,
+        "address": session.device.address,
+        "agent": session.device.agent,
+        "device": session.device.cookie,
     }
     await connection.execute(sa.insert(sessions).values(row))
 
@@ -93,7 +104,7 @@ async def present(connection: AsyncConnection, digest: bytes) -> Presented | Non
 async def use_token(
     connection: AsyncConnection, session: Session, digest: bytes, salt: bytes, now: datetime
 ) -> None:
-    """Mark a token as used, and forget how it was derived from the one before it."""
+    """Mark a token as used, and its session; forget how it was derived from the one before it."""
     tokens = refresh_tokens
     forget = (
         sa.update(tokens)
@@ -103,22 +114,66 @@ async def use_token(
     use = (
         sa.update(tokens).where(tokens.c.digest == digest).values(used_at=now, successor_salt=salt)
     )
-    await connection.execute(forget)
-    await connection.execute(use)
+    renew = (
+        sa.update(sessions)
+        .where(sessions.c.session_id == session.session_id)
+        .values(last_used_at=now)
+    )
+    for statement in (forget, use, renew):
+        await connection.execute(statement)
 
 
 async def end(
-    connection: AsyncConnection, session_id: UUID, reason: EndReason, now: datetime
-) -> Session | None:
-    """End a session; return it, or None if it had ended before or never was."""
+    connection: AsyncConnection, session_ids: Sequence[UUID], reason: EndReason, now: datetime
+) -> list[Session]:
+    """End sessions; return those that had neither ended before nor outlived their limit."""
     change = (
         sa.update(sessions)
-        .where(sessions.c.session_id == session_id, sessions.c.ended_at.is_(None))
+        .where(
+            sessions.c.session_id.in_(session_ids),
+            sessions.c.ended_at.is_(None),
+            sessions.c.expires_at > now,
+        )
         .values(ended_at=now, end_reason=reason.value)
         .returning(sessions)
     )
-    row = (await connection.execute(change)).one_or_none()
-    return _session_of(row) if row else None
+    return [_session_of(row) for row in await connection.execute(change)]
+
+
+async def live(
+    connection: AsyncConnection, user_id: UUID, now: datetime, used_since: datetime | None = None
+) -> list[Session]:
+    """Return a user's sessions that go on, the one used last first. They are few: see `Limits`."""
+    query = (
+        sa.select(sessions)
+        .where(
+            sessions.c.user_id == user_id,
+            sessions.c.ended_at.is_(None),
+            sessions.c.expires_at > now,
+        )
+        .order_by(sessions.c.last_used_at.desc(), sessions.c.session_id.desc())
+    )
+    if used_since is not None:
+        query = query.where(sessions.c.last_used_at > used_since)
+    return [_session_of(row) for row in await connection.execute(query)]
+
+
+async def belongs(connection: AsyncConnection, session_id: UUID, user_id: UUID) -> bool:
+    """Tell whether a session, over or not, is this user's."""
+    query = sa.select(sa.literal(1)).where(
+        sessions.c.session_id == session_id, sessions.c.user_id == user_id
+    )
+    return (await connection.execute(query)).first() is not None
+
+
+async def ended_since(connection: AsyncConnection, since: datetime) -> list[tuple[UUID, datetime]]:
+    """Return the sessions that ended after a moment, with when they did."""
+    query = (
+        sa.select(sessions.c.session_id, sessions.c.ended_at)
+        .where(sessions.c.ended_at > since)
+        .order_by(sessions.c.ended_at)
+    )
+    return [(row.session_id, row.ended_at) for row in await connection.execute(query)]
 
 
 async def oldest_beyond(
@@ -188,5 +243,7 @@ def _session_of(row: sa.Row[tuple[object, ...]]) -> Session:
         user_id=row.user_id,
         started_at=row.started_at,
         expires_at=row.expires_at,
+        last_used_at=row.last_used_at,
         ended_at=row.ended_at,
+        device=Device(row.device_name, row.address, row.agent, row.device),
     )

@@ -1,7 +1,5 @@
 """Signing in, keeping a session alive, and signing out."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -9,16 +7,15 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.identity import sessions, users
+from services.identity.device import Device
 from services.identity.hashing import PasswordHasher
-from services.identity.permission import permissions_of
+from services.identity.issuing import Issuer, Ticket
 from services.identity.session import (
     EndReason,
-    Limits,
     Random,
     Rotation,
     Session,
     Tokens,
-    access_expiry,
     digest_of,
     first_token,
     judge,
@@ -26,84 +23,75 @@ from services.identity.session import (
     refresh_expiry,
     successor_of,
 )
+from services.identity.signing_out import SigningOut
 from services.identity.user import User, address_key
-from services.identity.wire import session_ended
 from services.kit.clock import Clock
 from services.kit.database import Database
 from services.kit.errors import Failure
 from services.kit.ids import Ids
 from services.kit.journal import Journal
 from services.kit.reason import Reason
-from services.kit.tokens import USER_AUDIENCE, Keyring
-
-STREAM_AUDIENCE = "stream"
+from services.kit.revocations import ended
 
 _log = structlog.stdlib.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """What opens a socket, once."""
-
-    token: str
-    expires_at: datetime
-
-
 class SignIn:
-    """Begins, continues and ends sessions."""
+    """Begins and continues sessions."""
 
     def __init__(
         self,
         database: Database,
         journal: Journal,
+        signing_out: SigningOut,
         hasher: PasswordHasher,
-        keyring: Keyring,
-        limits: Limits,
+        issuer: Issuer,
         clock: Clock,
         ids: Ids,
         random: Random,
     ) -> None:
-        """Sign with the private key of this keyring."""
         self._database = database
         self._journal = journal
+        self._signing_out = signing_out
         self._hasher = hasher
-        self._keyring = keyring
-        self._limits = limits
+        self._issuer = issuer
+        self._limits = issuer.limits
         self._clock = clock
         self._ids = ids
         self._random = random
 
-    async def log_in(self, email: str, password: str) -> Tokens:
+    async def log_in(self, email: str, password: str, device: Device) -> Tokens:
         """Begin a session. Failure INVALID_CREDENTIALS, equally late whatever was wrong."""
         async with self._database.connection() as connection:
             # Nobody has the empty address.
             known = await users.find_credential(connection, address_key(email) or "")
         verdict = await self._hasher.check(password, known.password_hash if known else None)
         if known is None or not verdict.fits:
-            message = "Mail address and password do not belong together."
-            raise Failure(Reason.INVALID_CREDENTIALS, message)
+            raise _wrong()
         if verdict.new_hash is not None:
             await self._rehash(known, verdict.new_hash)
-        return await self._begin(known.user.user_id)
+        return await self._begin(known, device)
 
     async def _rehash(self, known: users.Credential, new_hash: str) -> None:
         async with self._database.transaction() as connection:
-            await users.replace_hash(
-                connection, known.user.user_id, known.password_hash, new_hash, self._clock.now()
-            )
+            await users.replace_hash(connection, known.user.user_id, known.password_hash, new_hash)
 
-    async def _begin(self, user_id: UUID) -> Tokens:
-        now = self._clock.now()
-        session = Session(self._ids(), user_id, now, now + self._limits.absolute)
+    async def _begin(self, known: users.Credential, device: Device) -> Tokens:
+        now, user_id = self._clock.now(), known.user.user_id
+        end = now + self._limits.absolute
+        session = Session(self._ids(), user_id, now, end, last_used_at=now, device=device)
         token = first_token(self._random)
         async with self._database.transaction() as connection:
             # The lock keeps simultaneous sign-ins of one user from exceeding the bound together.
             user = await users.lock(connection, user_id)
+            # Nor may one begin with a password that was replaced while it was being checked.
+            if await users.password_version(connection, user_id) != known.version:
+                raise _wrong()
             expires_at = await self._store(connection, session, token, now)
-            ended = await self._displace(connection, user_id, now)
-            await self._tell(connection, ended, now)
+            surplus = await sessions.oldest_beyond(connection, user_id, self._limits.live_max, now)
+            await self._signing_out.end(connection, surplus, EndReason.DISPLACED)
         self._journal.notify()
-        return self._tokens(user, session, token, expires_at, now)
+        return self._issuer.tokens(user, session, token, expires_at)
 
     async def _store(
         self, connection: AsyncConnection, session: Session, token: str, now: datetime
@@ -112,16 +100,6 @@ class SignIn:
         await sessions.begin(connection, session)
         await sessions.add_token(connection, session, digest_of(token), expires_at)
         return expires_at
-
-    async def _displace(
-        self, connection: AsyncConnection, user_id: UUID, now: datetime
-    ) -> Sequence[Session]:
-        surplus = await sessions.oldest_beyond(connection, user_id, self._limits.live_max, now)
-        ended = [
-            await sessions.end(connection, session_id, EndReason.DISPLACED, now)
-            for session_id in surplus
-        ]
-        return [session for session in ended if session]
 
     async def refresh(self, token: str) -> Tokens:
         """Exchange a refresh token for new tokens.
@@ -133,16 +111,16 @@ class SignIn:
         async with self._database.transaction() as connection:
             found = await sessions.present(connection, digest_of(token))
             if found is None:
-                raise _session_ended()
+                raise ended()
             rotation = judge(found.session, found.token, now, self._limits.grace)
             if rotation is Rotation.REFUSE:
-                raise _session_ended()
+                raise ended()
             if rotation is not Rotation.END:
                 return await self._rotate(connection, token, found, now)
-            await self._end(connection, found.session.session_id, EndReason.TOKEN_REUSED, now)
+            session_id = found.session.session_id
+            await self._signing_out.end(connection, [session_id], EndReason.TOKEN_REUSED)
         self._journal.notify()
-        session_id = str(found.session.session_id)
-        _log.warning("refresh token presented twice", session_id=session_id)
+        _log.warning("refresh token presented twice", session_id=str(session_id))
         message = "This refresh token was used before, so its session was ended. Sign in again."
         raise Failure(Reason.REFRESH_TOKEN_REUSED, message)
 
@@ -161,13 +139,7 @@ class SignIn:
             successor = successor_of(token, salt)
             expires_at = await sessions.expiry_of(connection, digest_of(successor))
         user = await users.find(connection, session.user_id)
-        return self._tokens(user, session, successor, expires_at, now)
-
-    async def log_out(self, session_id: UUID) -> None:
-        """End a session; one that is over stays over."""
-        async with self._database.transaction() as connection:
-            await self._end(connection, session_id, EndReason.SIGNED_OUT, self._clock.now())
-        self._journal.notify()
+        return self._issuer.tokens(user, session, successor, expires_at)
 
     async def profile(self, user_id: UUID, session_id: UUID) -> User:
         """Return the signed-in user. Failure SESSION_ENDED when the session is over."""
@@ -176,48 +148,15 @@ class SignIn:
                 connection, user_id, session_id, self._clock.now()
             )
         if user is None:
-            raise _session_ended()
+            raise ended()
         return user
 
     async def stream_ticket(self, user_id: UUID, session_id: UUID) -> Ticket:
         """Return a ticket for the socket. Failure SESSION_ENDED when the session is over."""
-        await self.profile(user_id, session_id)
-        now, lifetime = self._clock.now(), self._limits.stream_ticket
-        claims = {
-            "aud": STREAM_AUDIENCE,
-            "sub": str(user_id),
-            "sid": str(session_id),
-            "jti": str(self._ids()),
-        }
-        token = self._keyring.sign(claims, lifetime, now)
-        return Ticket(token, (now + lifetime).replace(microsecond=0))
-
-    async def _end(
-        self, connection: AsyncConnection, session_id: UUID, reason: EndReason, now: datetime
-    ) -> None:
-        session = await sessions.end(connection, session_id, reason, now)
-        await self._tell(connection, [session] if session else [], now)
-
-    async def _tell(
-        self, connection: AsyncConnection, ended: Sequence[Session], now: datetime
-    ) -> None:
-        if ended:
-            events = [session_ended(session, now) for session in ended]
-            await self._journal.append(connection, events, now)
-
-    def _tokens(
-        self, user: User, session: Session, refresh_token: str, expires_at: datetime, now: datetime
-    ) -> Tokens:
-        access_expires_at = access_expiry(session, now, self._limits.access)
-        claims = {
-            "aud": USER_AUDIENCE,
-            "sub": str(user.user_id),
-            "sid": str(session.session_id),
-            "perm": sorted(permissions_of(user.roles)),
-        }
-        access_token = self._keyring.sign(claims, access_expires_at - now, now)
-        return Tokens(session, access_token, access_expires_at, refresh_token, expires_at)
+        user = await self.profile(user_id, session_id)
+        return self._issuer.ticket(user, session_id)
 
 
-def _session_ended() -> Failure:
-    return Failure(Reason.SESSION_ENDED, "The session is over. Sign in again.")
+def _wrong() -> Failure:
+    message = "Mail address and password do not belong together."
+    return Failure(Reason.INVALID_CREDENTIALS, message)

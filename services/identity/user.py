@@ -23,6 +23,8 @@ class User:
 
     roles: tuple[Role, ...]
     registered_at: datetime
+    authority: int = 1
+    """Counts the changes of what the user may do; tokens that tell an older one do not count."""
 
 
 def address_key(email: str) -> str | None:

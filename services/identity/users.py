@@ -21,6 +21,8 @@ users = sa.Table(
     sa.Column("address_key", sa.Text),
     sa.Column("roles", ARRAY(sa.Text)),
     sa.Column("registered_at", sa.DateTime(timezone=True)),
+    sa.Column("authority", sa.BigInteger),
+    sa.Column("authority_changed_at", sa.DateTime(timezone=True)),
 )
 credentials = sa.Table(
     "credentials",
@@ -28,6 +30,7 @@ credentials = sa.Table(
     sa.Column("user_id", sa.Uuid, primary_key=True),
     sa.Column("password_hash", sa.Text),
     sa.Column("changed_at", sa.DateTime(timezone=True)),
+    sa.Column("version", sa.BigInteger),
 )
 
 
@@ -37,6 +40,8 @@ class Credential:
 
     user: User
     password_hash: str
+    version: int
+    """Counts the passwords that the user has had."""
 
 
 async def add(
@@ -74,12 +79,19 @@ async def find_credential(connection: AsyncConnection, address_key: str) -> Cred
     """Return the user with this address, and the hash to check."""
     joined = users.join(credentials, users.c.user_id == credentials.c.user_id)
     query = (
-        sa.select(users, credentials.c.password_hash)
+        sa.select(users, credentials.c.password_hash, credentials.c.version)
         .select_from(joined)
         .where(users.c.address_key == address_key)
     )
     row = (await connection.execute(query)).one_or_none()
-    return Credential(user_of(row), row.password_hash) if row else None
+    return Credential(user_of(row), row.password_hash, row.version) if row else None
+
+
+async def password_hash_of(connection: AsyncConnection, user_id: UUID) -> str:
+    """Return the hash of a user that is known to exist."""
+    query = sa.select(credentials.c.password_hash).where(credentials.c.user_id == user_id)
+    stored: str = (await connection.execute(query)).scalar_one()
+    return stored
 
 
 async def lock(connection: AsyncConnection, user_id: UUID) -> User:
@@ -94,16 +106,44 @@ async def find(connection: AsyncConnection, user_id: UUID) -> User:
     return user_of((await connection.execute(query)).one())
 
 
-async def replace_hash(
-    connection: AsyncConnection, user_id: UUID, old: str, new: str, now: datetime
-) -> None:
+async def set_hash(connection: AsyncConnection, user_id: UUID, new: str, now: datetime) -> None:
+    """Store the hash of a new password."""
+    change = (
+        sa.update(credentials)
+        .where(credentials.c.user_id == user_id)
+        .values(password_hash=new, changed_at=now, version=credentials.c.version + 1)
+    )
+    await connection.execute(change)
+
+
+async def password_version(connection: AsyncConnection, user_id: UUID) -> int:
+    """Return how many passwords a user that is known to exist has had."""
+    query = sa.select(credentials.c.version).where(credentials.c.user_id == user_id)
+    version: int = (await connection.execute(query)).scalar_one()
+    return version
+
+
+async def replace_hash(connection: AsyncConnection, user_id: UUID, old: str, new: str) -> None:
     """Store a new hash of the same password, unless the password was changed meanwhile."""
     change = (
         sa.update(credentials)
         .where(credentials.c.user_id == user_id, credentials.c.password_hash == old)
-        .values(password_hash=new, changed_at=now)
+        .values(password_hash=new)
     )
     await connection.execute(change)
+
+
+async def authorities_since(
+    connection: AsyncConnection, since: datetime
+) -> list[tuple[UUID, int, datetime]]:
+    """Return the users whose permissions changed after a moment, the version, and when."""
+    query = (
+        sa.select(users.c.user_id, users.c.authority, users.c.authority_changed_at)
+        .where(users.c.authority_changed_at > since)
+        .order_by(users.c.authority_changed_at)
+    )
+    rows = await connection.execute(query)
+    return [(row.user_id, row.authority, row.authority_changed_at) for row in rows]
 
 
 def user_of(row: sa.Row[tuple[object, ...]]) -> User:
@@ -113,4 +153,5 @@ def user_of(row: sa.Row[tuple[object, ...]]) -> User:
         email=row.email,
         roles=tuple(Role(name) for name in row.roles),
         registered_at=row.registered_at,
+        authority=row.authority,
     )

@@ -1,16 +1,18 @@
 """Identity's values as the messages of the contract."""
 
 from base64 import urlsafe_b64encode
-from datetime import datetime
+from datetime import datetime, timedelta
+from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from services.identity.revocation import Revoked
 from services.identity.session import Session, Tokens
 from services.identity.user import User
-from services.kit.journal import NewEvent, new_event
+from services.kit.journal import Entry, NewEvent, new_event
 from services.kit.wire import to_timestamp
 from veritick.event.v1 import event_pb2
-from veritick.identity.v1 import auth_service_pb2, user_pb2
+from veritick.identity.v1 import auth_service_pb2, revocation_service_pb2, user_pb2
 
 
 def to_user(user: User) -> user_pb2.User:
@@ -20,6 +22,7 @@ def to_user(user: User) -> user_pb2.User:
         email=user.email,
         roles=[role.value for role in user.roles],
         create_time=to_timestamp(user.registered_at),
+        authority_version=user.authority,
     )
 
 
@@ -33,6 +36,42 @@ def to_session(tokens: Tokens) -> user_pb2.Session:
         expire_time=to_timestamp(tokens.access_expires_at),
         refresh_expire_time=to_timestamp(tokens.refresh_expires_at),
     )
+
+
+def to_open_session(session: Session, current: UUID | None) -> auth_service_pb2.OpenSession:
+    """Return a session as its owner sees it; `current` is the one that asks."""
+    return auth_service_pb2.OpenSession(
+        session_id=str(session.session_id),
+        device_name=session.device.name,
+        address=session.device.address,
+        create_time=to_timestamp(session.started_at),
+        last_use_time=to_timestamp(session.last_used_at),
+        expire_time=to_timestamp(session.expires_at),
+        current=session.session_id == current,
+    )
+
+
+def to_revocation(revoked: Revoked) -> revocation_service_pb2.Revocation:
+    """Return what was taken back as a message."""
+    until = to_timestamp(revoked.until)
+    if revoked.session_id is not None:
+        return revocation_service_pb2.Revocation(grant_id=str(revoked.session_id), until_time=until)
+    authority = revocation_service_pb2.Authority(
+        user_id=str(revoked.user_id), version=revoked.authority
+    )
+    return revocation_service_pb2.Revocation(authority=authority, until_time=until)
+
+
+def to_revoked(entry: Entry, matters: timedelta) -> Revoked | None:
+    """Return what an entry of the journal takes back, if anything; it `matters` for so long."""
+    event, until = event_pb2.Event.FromString(entry.payload), entry.time + matters
+    match event.WhichOneof("data"):
+        case "session_ended":
+            return Revoked(until, session_id=UUID(event.session_ended.session_id))
+        case "user_changed" if event.user_changed.user.authority_version > 1:
+            user = event.user_changed.user
+            return Revoked(until, user_id=UUID(user.user_id), authority=user.authority_version)
+    return None
 
 
 def to_signing_key(name: str, key: Ed25519PublicKey) -> auth_service_pb2.SigningKey:

@@ -28,6 +28,7 @@ from services.kit.metrics import RPC_REFUSED, RPC_SECONDS
 from services.kit.origin import (
     ADDRESS_KEY,
     AGENT_KEY,
+    DEVICE_KEY,
     EDGE,
     PROOF_KEY,
     UNKNOWN,
@@ -38,6 +39,7 @@ from services.kit.origin import (
 from services.kit.principal import ANONYMOUS, Principal, set_caller
 from services.kit.reason import Reason
 from services.kit.request_id import REQUEST_ID_KEY, bind_request_id, current_request_id
+from services.kit.revocations import Revocations, ended
 from services.kit.status import DETAILS_KEY, grpc_code, status_of
 from services.kit.tokens import Keyring
 from services.kit.validation import validate
@@ -67,11 +69,21 @@ class _Call:
 class Interceptor(grpc.aio.ServerInterceptor):
     """Wraps each handler once, at its first call."""
 
-    def __init__(self, service: str, keyring: Keyring, clock: Clock) -> None:
-        """Guard the calls to `service`, the name that tokens for it must carry."""
+    def __init__(
+        self,
+        service: str,
+        keyring: Keyring,
+        clock: Clock,
+        revocations: Revocations | None = None,
+    ) -> None:
+        """Guard the calls to `service`, the name that tokens for it must carry.
+
+        Without `revocations` a token counts until it expires.
+        """
         self._service = service
         self._keyring = keyring
         self._clock = clock
+        self._revocations = revocations
         self._wrapped: dict[str, Handler] = {}
 
     async def intercept_service(
@@ -124,15 +136,18 @@ class Interceptor(grpc.aio.ServerInterceptor):
 
         async def handle(request: Message, context: Context) -> AsyncIterator[Message]:
             try:
-                self._admit(call.rpc, request, context)
-                async for response in behaviour(request, context):
+                principal = self._admit(call.rpc, request, context)
+                responses = behaviour(request, context)
+                if self._revocations is not None and principal.session_id is not None:
+                    responses = _while_it_lasts(responses, principal.session_id, self._revocations)
+                async for response in responses:
                     yield response
             except Exception as error:  # noqa: BLE001  the one translator of errors
                 await _refuse(call.rpc, error, context)
 
         return handle
 
-    def _admit(self, rpc: Rpc, request: Message, context: Context) -> None:
+    def _admit(self, rpc: Rpc, request: Message, context: Context) -> Principal:
         metadata = dict(context.invocation_metadata() or ())
         bind_request_id(metadata.get(REQUEST_ID_KEY))
         principal = self._principal(metadata.get("authorization"))
@@ -140,6 +155,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
         set_caller(principal)
         set_origin(partial(self._origin, metadata, context))
         validate(request)
+        return principal
 
     def _principal(self, authorization: str | bytes | None) -> Principal:
         if authorization is None:
@@ -147,13 +163,16 @@ class Interceptor(grpc.aio.ServerInterceptor):
         if not isinstance(authorization, str) or not authorization.startswith(_BEARER):
             raise Failure(Reason.UNAUTHENTICATED, "The authorization must be a bearer token.")
         token = authorization.removeprefix(_BEARER)
-        return self._keyring.verify(token, self._service, self._clock.now())
+        principal = self._keyring.verify(token, self._service, self._clock.now())
+        if self._revocations is not None:
+            self._revocations.check(principal)
+        return principal
 
     def _origin(self, metadata: Mapping[str, str | bytes], context: Context) -> Origin:
         if not self._by_the_edge(metadata.get(PROOF_KEY)):
             return Origin(peer_address(context.peer()))
         address, agent = metadata.get(ADDRESS_KEY, UNKNOWN), metadata.get(AGENT_KEY, "")
-        return Origin(str(address), str(agent))
+        return Origin(str(address), str(agent), str(metadata.get(DEVICE_KEY, "")))
 
     def _by_the_edge(self, proof: str | bytes | None) -> bool:
         if not isinstance(proof, str):
@@ -163,6 +182,25 @@ class Interceptor(grpc.aio.ServerInterceptor):
         except Failure:
             return False
         return principal == Principal("service", EDGE)
+
+
+async def _while_it_lasts(
+    responses: AsyncIterator[Message], session_id: str, revocations: Revocations
+) -> AsyncIterator[Message]:
+    """Yield the responses of a stream until its caller's session ends; then SESSION_ENDED."""
+    with revocations.watched(session_id) as over:
+        following: asyncio.Future[Any] = asyncio.ensure_future(anext(responses, None))
+        try:
+            while True:
+                await asyncio.wait([following, over], return_when=asyncio.FIRST_COMPLETED)
+                if over.done():
+                    raise ended()
+                if (response := following.result()) is None:
+                    return
+                yield response
+                following = asyncio.ensure_future(anext(responses, None))
+        finally:
+            following.cancel()
 
 
 def as_failure(error: Exception) -> Failure:

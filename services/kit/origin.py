@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 ADDRESS_KEY = "x-origin-address"
 AGENT_KEY = "x-origin-agent"
+DEVICE_KEY = "x-origin-device"
 PROOF_KEY = "x-origin-proof"
 """The gRPC metadata by which the edge tells the origin, and proves that it may."""
 
@@ -36,6 +37,9 @@ class Origin:
 
     agent: str = ""
     """The User-Agent, if the program gave one."""
+
+    device: str = ""
+    """The random id by which the edge knows a browser again; empty for other programs."""
 
     @property
     def network(self) -> str:

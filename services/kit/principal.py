@@ -2,6 +2,7 @@
 
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
@@ -19,6 +20,10 @@ class Principal:
 
     permissions: frozenset[str] = field(default_factory=frozenset)
     session_id: str | None = None
+    authority: int = 0
+    """The version of the permissions that the token tells."""
+
+    issued_at: datetime | None = None
 
     @property
     def user_id(self) -> UUID:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import grpc
 import structlog
@@ -23,6 +23,7 @@ from services.kit.clock import Clock
 from services.kit.interceptor import Interceptor
 from services.kit.logs import configure_logs
 from services.kit.metrics import serve_metrics
+from services.kit.revocations import Revocations
 from services.kit.settings import ServiceSettings, SettingsType, load_settings
 from services.kit.tokens import Keyring
 
@@ -44,6 +45,15 @@ _OPTIONS = (
 _log = structlog.stdlib.get_logger()
 
 
+class RevocationSource(Protocol):
+    """Keeps revocations up to date, for as long as the process runs."""
+
+    revocations: Revocations
+
+    async def run(self) -> None:
+        """Listen for ever."""
+
+
 @dataclass(frozen=True)
 class Application:
     """What a composition root returns: everything that runs until the process stops."""
@@ -55,6 +65,18 @@ class Application:
 
     ready: Callable[[], bool] = lambda: True
     """Whether calls should be sent here: this is what the health service answers."""
+
+    revocations: RevocationSource | None = None
+    """From where it hears what was taken back; without one a token counts until it expires."""
+
+    def all_tasks(self) -> Mapping[str, Task]:
+        """Return everything that runs until the process stops."""
+        listening = {"revocations": self.revocations.run} if self.revocations else {}
+        return {**self.tasks, **listening}
+
+    def is_ready(self) -> bool:
+        """Tell whether calls can be answered, those of users included."""
+        return self.ready() and (self.revocations is None or self.revocations.revocations.known)
 
 
 Build = Callable[[Any], AbstractAsyncContextManager[Application]]
@@ -121,19 +143,23 @@ async def serving(
     name: str, settings: ServiceSettings, application: Application, clock: Clock | None = None
 ) -> AsyncIterator[Running]:
     """Serve an application within the block, on `settings.listen`; leaving drains and stops it."""
-    server = grpc.aio.server(
-        interceptors=(Interceptor(name, application.keyring, clock or failpoints.process_clock()),),
-        options=_OPTIONS,
+    source = application.revocations
+    guard = Interceptor(
+        name,
+        application.keyring,
+        clock or failpoints.process_clock(),
+        source.revocations if source else None,
     )
+    server = grpc.aio.server(interceptors=(guard,), options=_OPTIONS)
     health_servicer = _add_faces(server, application.faces)
     port = server.add_insecure_port(settings.listen)
     running = Running(f"{settings.listen.rpartition(':')[0]}:{port}", asyncio.Event())
     tasks = [
         asyncio.create_task(_watched(label, task, running.failed), name=label)
-        for label, task in application.tasks.items()
+        for label, task in application.all_tasks().items()
     ]
     await server.start()
-    tasks.append(asyncio.create_task(_report_health(application.ready, health_servicer)))
+    tasks.append(asyncio.create_task(_report_health(application.is_ready, health_servicer)))
     try:
         yield running
     finally:

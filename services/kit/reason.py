@@ -37,6 +37,7 @@ class Reason(StrEnum):
     REFRESH_TOKEN_REUSED = auto()
     USER_BLOCKED = auto()
     USER_NOT_FOUND = auto()
+    SESSION_NOT_FOUND = auto()
     INSTRUMENT_NOT_FOUND = auto()
     INSTRUMENT_EXISTS = auto()
     INVALID_SCHEDULE = auto()

@@ -136,13 +136,25 @@ class Keyring:
     def _principal(self, token: str, audience: str, now: datetime) -> tuple[Principal, datetime]:
         if _speaks_for_a_user(token):
             claims = self.claims(token, USER_AUDIENCE, now)
-            permissions = frozenset(str(name) for name in claims.get("perm", ()))
-            principal = Principal("user", str(claims["sub"]), permissions, claims.get("sid"))
-            return principal, _moment(claims["exp"])
+            return _user(claims), _moment(claims["exp"])
         claims = self.claims(token, audience, now)
         if claims["sub"] != claims["iss"]:
             raise Failure(Reason.UNAUTHENTICATED, "A service may speak only for itself.")
         return Principal("service", str(claims["sub"])), _moment(claims["exp"])
+
+
+def _user(claims: Mapping[str, Any]) -> Principal:
+    version = claims.get("ver", 0)
+    if not isinstance(version, int):
+        raise Failure(Reason.UNAUTHENTICATED, "The token is not valid.")
+    return Principal(
+        "user",
+        str(claims["sub"]),
+        permissions=frozenset(str(name) for name in claims.get("perm", ())),
+        session_id=claims.get("sid"),
+        authority=version,
+        issued_at=_moment(claims["iat"]),
+    )
 
 
 def _speaks_for_a_user(token: str) -> bool:

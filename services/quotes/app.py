@@ -9,6 +9,7 @@ from random import Random
 from uuid import UUID
 
 from services.kit import migrate as migrations
+from services.kit.channels import Channels
 from services.kit.clock import Clock
 from services.kit.database import Database
 from services.kit.failpoints import process_clock
@@ -19,6 +20,7 @@ from services.kit.journal_face import JournalFace
 from services.kit.leader import Leadership, Term
 from services.kit.process import Application
 from services.kit.relay import Relay
+from services.kit.revocation_feed import revocation_feed
 from services.kit.tokens import Keyring
 from services.quotes import wire
 from services.quotes.binance import Binance
@@ -64,7 +66,10 @@ async def build(
         raise SystemExit("quotes needs VERITICK_KEYS and VERITICK_REDIS_URL")
     keyring = Keyring.load(settings.keys, "quotes")
     redis_url = settings.redis_url.get_secret_value()
-    async with Database.from_settings(settings, name="quotes") as database:
+    async with (
+        Database.from_settings(settings, name="quotes") as database,
+        revocation_feed(settings, Channels(keyring, clock), clock) as revocations,
+    ):
         market = LiveMarket()
         journal = Journal(JOURNAL, database)
         catalogue = Catalogue(database, market, journal, wire.instrument_changed, clock)
@@ -104,6 +109,7 @@ async def build(
                 "relay": Relay(journal, redis_url).run,
                 "jobs": JobRunner(database, _jobs(settings, database, clock), clock).run,
             },
+            revocations=revocations,
             ready=_Readiness(
                 ingestor, feed, clock, clock.monotonic(), settings.feed_patience_seconds
             ),

@@ -17,6 +17,7 @@ from services.kit.jobs import JobRunner
 from services.kit.leader import Leadership
 from services.kit.migrate import migrate as apply_migrations
 from services.kit.process import Application
+from services.kit.revocation_feed import revocation_feed
 from services.kit.tokens import Keyring
 from services.settlement.books import Books
 from services.settlement.checkpoints import Checkpoints, Signing
@@ -52,6 +53,7 @@ async def build(
         channels.to("quotes", settings.required("quotes_address")) as quotes,
         channels.to("trading", settings.required("trading_address")) as trading,
         Database.from_settings(settings, name=NAME) as database,
+        revocation_feed(settings, channels, clock) as revocations,
     ):
         time = MarketTime(clock)
         workshop = Workshop(database, time, Quotes(quotes), Trading(trading), clock, ids)
@@ -70,6 +72,7 @@ async def build(
                 "health": health.run,
                 "jobs": JobRunner(database, [signing.job(every)], clock).run,
             },
+            revocations=revocations,
             # A standby is ready as well: it shows receipts, and takes over by itself.
             ready=lambda: health.good and time.heard() and books.known,
         )

@@ -20,6 +20,7 @@ from services.kit.journal_face import JournalFace
 from services.kit.migrate import migrate as migrate_database
 from services.kit.process import Application, Face, Task
 from services.kit.relay import Relay
+from services.kit.revocation_feed import revocation_feed
 from services.kit.tokens import Keyring
 from services.trading.adjustment_rpc import AdjustmentFace
 from services.trading.audit_rpc import AuditFace
@@ -68,6 +69,7 @@ async def build(
     quotes = channels.to("quotes", settings.required("quotes_address"))
     identity = channels.to("identity", settings.required("identity_address"))
     async with AsyncExitStack() as stack:
+        revocations = await stack.enter_async_context(revocation_feed(settings, channels, clock))
         desks: dict[str, Desk] = {}
         for name, book in settings.books.items():
             database = await stack.enter_async_context(
@@ -94,6 +96,7 @@ async def build(
             faces=faces(desks, keyring, FixingRecord(quotes)),
             tasks=tasks,
             ready=lambda: all(desk.ready() for desk in desks.values()),
+            revocations=revocations,
         )
 
 

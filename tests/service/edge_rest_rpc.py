@@ -86,11 +86,21 @@ class Identity(AuthServiceServicer, ProfileServiceServicer):
     request_ids: list[str] = field(default_factory=list)
     origins: list[Origin] = field(default_factory=list)
 
-    def token(self, user_id: str, *permissions: str, age: timedelta = timedelta(0)) -> str:
+    def token(
+        self,
+        user_id: str,
+        *permissions: str,
+        age: timedelta = timedelta(0),
+        session_id: str | None = None,
+    ) -> str:
         """Return an access token made `age` ago."""
-        claims = {"aud": USER_AUDIENCE, "sub": user_id, "sid": str(uuid4())}
+        claims = {"aud": USER_AUDIENCE, "sub": user_id, "sid": session_id or str(uuid4())}
         claims["perm"] = list(permissions)  # type: ignore[assignment]
         return self.keyring.sign(claims, ACCESS_LIFETIME, self.clock.now() - age)
+
+    def register(self, email: str) -> None:
+        """Let somebody sign in."""
+        self.users[email] = User(user_id=str(uuid4()), email=email)
 
     async def Register(self, request: RegisterRequest, context: Context) -> RegisterResponse:
         if request.email in self.users:
@@ -99,6 +109,7 @@ class Identity(AuthServiceServicer, ProfileServiceServicer):
         return RegisterResponse(user=user)
 
     async def LogIn(self, request: LogInRequest, context: Context) -> LogInResponse:
+        self.origins.append(origin())
         user = self.users.get(request.email)
         if user is None or request.password != PASSWORD:
             raise Failure(Reason.INVALID_CREDENTIALS, "Address or password is wrong.")
@@ -129,12 +140,12 @@ class Identity(AuthServiceServicer, ProfileServiceServicer):
 
     def _session(self, user_id: str) -> Session:
         now = self.clock.now()
-        refresh_token = uuid4().hex
+        refresh_token, session_id = uuid4().hex, str(uuid4())
         self.refreshes[refresh_token] = user_id
         return Session(
-            session_id=str(uuid4()),
+            session_id=session_id,
             user_id=user_id,
-            access_token=self.token(user_id),
+            access_token=self.token(user_id, session_id=session_id),
             refresh_token=refresh_token,
             expire_time=to_timestamp(now + ACCESS_LIFETIME),
             refresh_expire_time=to_timestamp(now + REFRESH_LIFETIME),

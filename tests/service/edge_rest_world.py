@@ -18,9 +18,13 @@ from services.kit.clock import SystemClock
 from services.kit.process import Application, Face, serving
 from services.kit.settings import ServiceSettings
 from services.kit.tokens import Keyring
+from tests.revoked import Revoked
 from tests.service.edge_rest_rpc import Identity, Quotes, Trading
 from veritick.identity.v1.auth_service_pb2_grpc import add_AuthServiceServicer_to_server
 from veritick.identity.v1.profile_service_pb2_grpc import add_ProfileServiceServicer_to_server
+from veritick.identity.v1.revocation_service_pb2_grpc import (
+    add_RevocationServiceServicer_to_server,
+)
 from veritick.quotes.v1.instrument_service_pb2_grpc import add_InstrumentServiceServicer_to_server
 from veritick.trading.v1.account_service_pb2_grpc import add_AccountServiceServicer_to_server
 from veritick.trading.v1.order_service_pb2_grpc import add_OrderServiceServicer_to_server
@@ -42,6 +46,7 @@ class World:
     identity: Identity
     quotes: Quotes
     trading: Trading
+    revoked: Revoked
 
     def bearer(self, *permissions: str, user: str = USER) -> dict[str, str]:
         """Return the header of a signed-in program."""
@@ -66,6 +71,7 @@ async def running_world(keys: Path, others: Sequence[Face] | None = None) -> Asy
     keyring = Keyring.load(keys, "identity")
     identity = Identity(keyring, SystemClock())  # type: ignore[abstract]
     quotes, trading = Quotes(), Trading()  # type: ignore[abstract]
+    revoked = Revoked()
     faces: list[Face] = [
         (add_AuthServiceServicer_to_server, identity),
         (add_ProfileServiceServicer_to_server, identity),
@@ -73,10 +79,11 @@ async def running_world(keys: Path, others: Sequence[Face] | None = None) -> Asy
         (add_AccountServiceServicer_to_server, trading),
         (add_OrderServiceServicer_to_server, trading),
         (add_ReportServiceServicer_to_server, trading),
+        (add_RevocationServiceServicer_to_server, revoked),
     ]
     settings = ServiceSettings(mode="development", drain_seconds=0)
     async with serving("identity", settings, Application(keyring, others or faces)) as running:
-        yield World(keys, running.address, identity, quotes, trading)
+        yield World(keys, running.address, identity, quotes, trading, revoked)
 
 
 @asynccontextmanager

@@ -28,7 +28,11 @@ from services.kit.settings import ServiceSettings
 from services.kit.tokens import Keyring
 from services.kit.wire import to_timestamp
 from services.local.valkey import Valkey, embedded_server
-from veritick.event.v1.event_pb2 import BalanceChanged, Event, SessionEnded
+from tests.revoked import Revoked
+from veritick.event.v1.event_pb2 import BalanceChanged, Event
+from veritick.identity.v1.revocation_service_pb2_grpc import (
+    add_RevocationServiceServicer_to_server,
+)
 from veritick.journal.v1.journal_service_pb2 import (
     JournalEntry,
     ListEventsRequest,
@@ -63,11 +67,6 @@ def balance(available: int) -> Event:
     changed = BalanceChanged()
     changed.account.available.minor_units = available
     return Event(balance_changed=changed)
-
-
-def session_ended(user_id: str, session_id: str) -> Event:
-    """Return an event that ends a session."""
-    return Event(session_ended=SessionEnded(user_id=user_id, session_id=session_id))
 
 
 @dataclass
@@ -221,6 +220,7 @@ class World:
     identity: Journals = field(default_factory=Journals)
     quotes_journals: Journals = field(default_factory=Journals)
     quotes: Quotes = field(default_factory=Quotes)
+    revoked: Revoked = field(default_factory=Revoked)
     addresses: dict[str, str] = field(default_factory=dict)
     numbers: "count[int]" = field(default_factory=lambda: count(1))
 
@@ -256,8 +256,8 @@ class World:
     ) -> str:
         """Return a ticket as identity makes it."""
         keyring = Keyring.load(self.keys, issuer)
-        claims = {"sub": user_id, "aud": "stream", "sid": session, "jti": str(uuid4()), **changes}
-        return keyring.sign(claims, timedelta(seconds=30), datetime.now(UTC))
+        claims = {"sub": user_id, "aud": "stream", "sid": session, "ver": 1, "jti": str(uuid4())}
+        return keyring.sign(claims | changes, timedelta(seconds=30), datetime.now(UTC))
 
     async def publish(self, entry: JournalEntry, journal: str = "demo") -> None:
         """Put an entry into Redis, as the relay does."""
@@ -339,6 +339,8 @@ async def service(
     faces: list[Any] = [(add_JournalServiceServicer_to_server, journals)]
     if market:
         faces.append((add_MarketDataServiceServicer_to_server, market))
+    if name == "identity":
+        faces.append((add_RevocationServiceServicer_to_server, world.revoked))
     settings = ServiceSettings(mode="development", drain_seconds=0, listen=listen)
     application = Application(Keyring.load(world.keys, name), faces)
     async with serving(name, settings, application, SystemClock()) as running:

@@ -64,6 +64,7 @@ class Identity:
     profile: "ProfileServiceAsyncStub"
     journal: "JournalServiceAsyncStub"
     health: HealthStub
+    address: str
     numbers: Iterator[int] = field(default_factory=count)
 
     async def register(self, email: str | None = None, password: str = PASSWORD) -> User:
@@ -89,6 +90,11 @@ class Identity:
         """Ask who the bearer of an access token is."""
         metadata = bearer(access_token)
         return (await self.profile.GetProfile(GetProfileRequest(), metadata=metadata)).user
+
+    def anybody(self) -> grpc.aio.Channel:
+        """Return a channel that brings no token of its own."""
+        channels = Channels(self.keyring, self.clock)
+        return channels.to("identity", self.address, anonymous=True)
 
     async def events(self, *types: str) -> list[JournalEntry]:
         """Return what the journal holds, of some types only if any are given."""
@@ -204,4 +210,5 @@ async def running_identity(
             ProfileServiceStub(anybody),
             JournalServiceStub(operator),
             HealthStub(anybody),
+            running.address,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,8 +17,15 @@ from services.kit.channels import Channels, failure_of
 from services.kit.clock import ManualClock, SystemClock
 from services.kit.errors import Failure
 from services.kit.process import Application, Task, serving
+from services.kit.revocations import Revocations
 from services.kit.settings import ServiceSettings
 from services.kit.tokens import USER_AUDIENCE, Keyring
+from veritick.journal.v1 import account_event_service_pb2 as events
+from veritick.journal.v1.account_event_service_pb2_grpc import (
+    AccountEventServiceServicer,
+    AccountEventServiceStub,
+    add_AccountEventServiceServicer_to_server,
+)
 from veritick.trading.v1 import account_service_pb2 as accounts
 from veritick.trading.v1 import terms_service_pb2 as terms
 from veritick.trading.v1.account_service_pb2_grpc import (
@@ -32,6 +40,7 @@ from veritick.trading.v1.terms_service_pb2_grpc import (
 )
 
 if TYPE_CHECKING:
+    from veritick.journal.v1.account_event_service_pb2_grpc import AccountEventServiceAsyncStub
     from veritick.trading.v1.account_service_pb2_grpc import AccountServiceAsyncStub
     from veritick.trading.v1.terms_service_pb2_grpc import TermsServiceAsyncStub
 
@@ -81,6 +90,19 @@ class Accounts(AccountServiceServicer):
         return accounts.OpenAccountsResponse()
 
 
+class Events(AccountEventServiceServicer):
+    """One stream, on which a test says what comes."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    async def WatchAccountEvents(
+        self, request: events.WatchAccountEventsRequest, context: Any
+    ) -> AsyncIterator[events.WatchAccountEventsResponse]:
+        while await self._server.behave():
+            yield events.WatchAccountEventsResponse()
+
+
 @dataclass
 class Server:
     """A server named `trading`, and ways to call it."""
@@ -96,6 +118,12 @@ class Server:
     def terms(self) -> TermsServiceAsyncStub:
         """Call without any token but what a test adds."""
         stub: TermsServiceAsyncStub = TermsServiceStub(self.channel)
+        return stub
+
+    @property
+    def events(self) -> AccountEventServiceAsyncStub:
+        """Call without any token but what a test adds."""
+        stub: AccountEventServiceAsyncStub = AccountEventServiceStub(self.channel)
         return stub
 
     @property
@@ -124,9 +152,24 @@ class Server:
         return Channels(self.keyring(name), self.clock)
 
 
+@dataclass
+class HeardElsewhere:
+    """Revocations that a test makes by itself."""
+
+    revocations: Revocations
+
+    async def run(self) -> None:
+        """Have nothing to do."""
+        await asyncio.Event().wait()
+
+
 @asynccontextmanager
 async def running_server(
-    keys: Path, clock: ManualClock, ready: Callable[[], bool] = lambda: True, **tasks: Task
+    keys: Path,
+    clock: ManualClock,
+    ready: Callable[[], bool] = lambda: True,
+    revocations: Revocations | None = None,
+    **tasks: Task,
 ) -> AsyncIterator[Server]:
     """Serve both services within the block."""
     server = Server(keys, clock)
@@ -135,9 +178,11 @@ async def running_server(
         faces=[
             (add_TermsServiceServicer_to_server, Terms(server)),
             (add_AccountServiceServicer_to_server, Accounts(server)),  # type: ignore[abstract]
+            (add_AccountEventServiceServicer_to_server, Events(server)),  # type: ignore[abstract]
         ],
         tasks=tasks,
         ready=ready,
+        revocations=HeardElsewhere(revocations) if revocations else None,
     )
     settings = ServiceSettings(mode="development", drain_seconds=2)
     anonymous = Channels(Keyring.load(keys, "edge"), SystemClock())

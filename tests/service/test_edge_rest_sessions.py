@@ -1,5 +1,6 @@
 """Signing in from a page: tokens in cookies, and changes only from our own pages."""
 
+import asyncio
 import re
 from datetime import timedelta
 from http.cookies import Morsel, SimpleCookie
@@ -15,7 +16,7 @@ from tests.service.test_edge_rest_calls import ORDERS, reason_of
 pytest_plugins = ["tests.service.edge_rest_fixtures"]
 
 CREDENTIALS = {"email": "ana@example.com", "password": PASSWORD}
-ACCESS, REFRESH = "veritick_access", "veritick_refresh"
+ACCESS, REFRESH, DEVICE = "veritick_access", "veritick_refresh", "veritick_device"
 
 
 def cookies_of(response: httpx.Response) -> dict[str, Morsel[str]]:
@@ -41,7 +42,7 @@ async def test_a_page_gets_its_tokens_in_cookies_that_scripts_cannot_read(
     session, cookies = response.json(), cookies_of(response)
     assert (session["accessToken"], session["refreshToken"]) == ("", "")
     assert session["sessionId"]
-    assert set(cookies) == {ACCESS, REFRESH}
+    assert set(cookies) == {ACCESS, REFRESH, DEVICE}
     for cookie in cookies.values():
         assert cookie["httponly"]
         assert cookie["samesite"] == "Strict"
@@ -197,7 +198,7 @@ async def test_production_hardens_cookies_and_transport(rest_world: World) -> No
     async with running_edge(rest_world.settings(mode="production")) as rest:
         response = await signed_in(rest)
         cookies = cookies_of(response)
-        assert set(cookies) == {f"__Host-{ACCESS}", f"__Secure-{REFRESH}"}
+        assert set(cookies) == {f"__Host-{ACCESS}", f"__Secure-{REFRESH}", f"__Host-{DEVICE}"}
         assert all(cookie["secure"] for cookie in cookies.values())
         assert cookies[f"__Host-{ACCESS}"]["path"] == "/"
         assert re.match(r"max-age=\d{8}", response.headers["strict-transport-security"])
@@ -205,3 +206,37 @@ async def test_production_hardens_cookies_and_transport(rest_world: World) -> No
         assert (await rest.get(f"/v1/accounts/{ACCOUNT}", headers=header)).status_code == 200
         plain = {"Cookie": f"{ACCESS}={cookies[f'__Host-{ACCESS}'].value}"}
         assert reason_of(await rest.get("/v1/users/me", headers=plain))[0] == 401
+
+
+async def test_a_browser_is_known_again_by_a_cookie_of_its_own(
+    rest: httpx.AsyncClient, rest_world: World
+) -> None:
+    first = cookies_of(await signed_in(rest))[DEVICE]
+    assert (len(first.value), first["path"]) == (22, "/")
+    assert int(first["max-age"]) == 400 * 24 * 3600
+    await rest.delete("/v1/sessions/current", headers=COOKIES)
+    again = await rest.post("/v1/sessions", json=CREDENTIALS, headers=COOKIES)
+    assert DEVICE not in cookies_of(again)
+    assert [origin.device for origin in rest_world.identity.origins] == [first.value] * 2
+
+
+async def test_a_device_cookie_that_we_did_not_make_is_replaced(rest: httpx.AsyncClient) -> None:
+    await rest.post("/v1/users", json=CREDENTIALS)
+    for bad in ("", "x" * 65, "a b", "a!"):
+        headers = COOKIES | {"Cookie": f"{DEVICE}={bad}"}
+        made = await rest.post("/v1/sessions", json=CREDENTIALS, headers=headers)
+        assert len(cookies_of(made)[DEVICE].value) == 22
+
+
+async def test_a_cookie_of_an_ended_session_counts_nowhere_and_is_no_obstacle(
+    rest: httpx.AsyncClient, rest_world: World
+) -> None:
+    session = (await signed_in(rest)).json()
+    rest_world.revoked.end(session["sessionId"])
+    async with asyncio.timeout(5):
+        while (answer := await rest.get("/v1/users/me")).status_code == 200:
+            await asyncio.sleep(0.02)
+    assert reason_of(answer) == (401, "SESSION_ENDED")
+    again = await rest.post("/v1/sessions", json=CREDENTIALS, headers=COOKIES)
+    assert again.status_code == 200
+    assert (await rest.get("/v1/users/me")).status_code == 200

@@ -8,7 +8,6 @@ from tests.service.edge_stream_world import (
     balance,
     client,
     service,
-    session_ended,
     signed_in,
 )
 
@@ -185,8 +184,7 @@ async def test_a_session_that_ends_closes_its_sockets_and_no_others(
         for reader, session in ((ending, "a"), (staying, "b")):
             await reader.say(op="authenticate", ticket=world.ticket(user_id, session=session))
             await reader.next("authenticated")
-        ended = world.identity.append("identity", f"user:{user_id}", session_ended(user_id, "a"))
-        await world.publish(ended, "identity")
+        world.revoked.end("a")
         assert await ending.closed() == 4001
         await staying.say(op="ping")
         assert (await staying.next())["type"] == "pong"
@@ -197,10 +195,22 @@ async def test_a_ticket_of_a_session_that_has_just_ended_opens_nothing(
 ) -> None:
     user_id = world.user()
     ticket = world.ticket(user_id, session="a")
-    world.identity.append("identity", f"user:{user_id}", session_ended(user_id, "a"))
+    world.revoked.end("a")
     async with client(edge) as reader:
         await reader.say(op="authenticate", ticket=ticket)
-        assert await reader.closed() == 4001
+        refused = await reader.next()
+        assert (refused["type"], refused["data"]["reason"]) == ("error", "SESSION_ENDED")
+        subscribed = await reader.subscribe(f"user:{user_id}")
+        assert subscribed["data"]["reason"] == "UNKNOWN_CHANNEL"
+
+
+async def test_a_ticket_is_not_believed_while_identity_has_not_been_heard(world: World) -> None:
+    user_id = world.user()
+    settings = world.settings(identity_address="127.0.0.1:1")
+    async with running(settings) as process, client(process.address) as reader:
+        await reader.say(op="authenticate", ticket=world.ticket(user_id))
+        refused = await reader.next()
+        assert (refused["type"], refused["data"]["reason"]) == ("error", "UNAVAILABLE")
 
 
 async def test_a_session_that_ends_while_redis_is_dead_is_noticed_all_the_same(
@@ -210,7 +220,7 @@ async def test_a_session_that_ends_while_redis_is_dead_is_noticed_all_the_same(
     async with signed_in(world, edge, user_id) as reader:
         await reader.subscribe(f"user:{user_id}")
         await world.store.kill()
-        world.identity.append("identity", f"user:{user_id}", session_ended(user_id, "s1"))
+        world.revoked.end("s1")
         assert await reader.closed() == 4001
 
 

@@ -247,6 +247,7 @@ async def test_reflection_lists_what_is_served(server: Server) -> None:
     assert {service.name for service in response.list_services_response.service} == {
         "grpc.health.v1.Health",
         "grpc.reflection.v1alpha.ServerReflection",
+        "veritick.journal.v1.AccountEventService",
         "veritick.trading.v1.AccountService",
         "veritick.trading.v1.TermsService",
     }

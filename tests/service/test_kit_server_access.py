@@ -1,21 +1,30 @@
 """Who may call what, by the access rules of real contracts over a real server."""
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
-from grpc_health.v1.health_pb2 import HealthCheckResponse
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from services.kit.channels import failure_of
 from services.kit.clock import ManualClock, utc
 from services.kit.origin import Origin, origin
+from services.kit.principal import caller
 from services.kit.reason import Reason
+from services.kit.revocations import Revocations
 from services.local.keys import ensure_keys
 from tests.service.kit_rpc import USER, Server, bearer, refusal, running_server
+from veritick.journal.v1.account_event_service_pb2 import (
+    WatchAccountEventsRequest,
+    WatchAccountEventsResponse,
+)
 from veritick.trading.v1.account_service_pb2 import ListAccountsRequest, OpenAccountsRequest
 from veritick.trading.v1.terms_pb2 import Terms
 from veritick.trading.v1.terms_service_pb2 import ListTermsRequest, UpdateTermsRequest
@@ -210,3 +219,80 @@ async def test_only_the_edge_is_believed_about_where_others_are(
     await server.terms.ListTerms(DEMO, metadata=told)
     stated = Origin("203.0.113.9", "Firefox")
     assert found == [stated if believed else Origin("127.0.0.1")]
+
+
+@pytest.fixture
+async def revocations(keys: Path) -> Revocations:
+    heard = Revocations(ManualClock(NOON))
+    heard.heard()
+    return heard
+
+
+@pytest.fixture
+async def hearing(keys: Path, revocations: Revocations) -> AsyncIterator[Server]:
+    """A server that hears what is taken back."""
+    async with running_server(keys, ManualClock(NOON), revocations=revocations) as server:
+        yield server
+
+
+async def test_a_token_stops_working_when_its_session_ends(
+    hearing: Server, revocations: Revocations
+) -> None:
+    ana, ben = (bearer(hearing.user_token(sid=session)) for session in ("ana", "ben"))
+    assert await outcome(hearing, "ListAccounts", ana) is OK
+    revocations.end("ana", NOON + timedelta(minutes=16))
+    for name in CALLS[:1] + CALLS[2:3]:
+        assert await outcome(hearing, name, ana) is Reason.SESSION_ENDED
+    assert await outcome(hearing, "ListAccounts", ben) is OK
+
+
+async def test_permissions_that_were_taken_back_are_not_believed(
+    hearing: Server, revocations: Revocations
+) -> None:
+    before = bearer(hearing.user_token("terms.write", ver=1))
+    assert await outcome(hearing, "UpdateTerms", before) is OK
+    revocations.outdate(str(USER), 2, NOON + timedelta(minutes=16))
+    assert await outcome(hearing, "UpdateTerms", before) is Reason.TOKEN_EXPIRED
+    after = bearer(hearing.user_token(ver=2))
+    assert await outcome(hearing, "UpdateTerms", after) is DENIED
+
+
+async def test_a_server_that_has_heard_nothing_yet_is_not_ready_and_believes_no_user(
+    keys: Path,
+) -> None:
+    unheard = Revocations(ManualClock(NOON))
+    async with running_server(keys, ManualClock(NOON), revocations=unheard) as server:
+        user = bearer(server.user_token())
+        assert await outcome(server, "ListAccounts", user) is Reason.UNAVAILABLE
+        assert await outcome(server, "ListTerms", ()) is OK
+        assert await outcome(server, "OpenAccounts", bearer(server.service_token("identity"))) is OK
+        check: Any = HealthStub(server.channel)
+        assert (await check.Check(HealthCheckRequest())).status == NOT_SERVING
+
+
+async def test_a_stream_ends_with_the_session_that_opened_it_even_while_nothing_happens(
+    hearing: Server, revocations: Revocations
+) -> None:
+    happening: dict[str, asyncio.Queue[bool]] = {"ana": asyncio.Queue(), "ben": asyncio.Queue()}
+
+    async def next_of_caller() -> bool:
+        return await happening[caller().session_id or ""].get()
+
+    hearing.behave = next_of_caller
+    request = WatchAccountEventsRequest(account_id=f"demo_{USER}")
+    ana, ben = (
+        hearing.events.WatchAccountEvents(request, metadata=bearer(hearing.user_token(sid=sid)))
+        for sid in ("ana", "ben")
+    )
+    for name, stream in (("ana", ana), ("ben", ben)):
+        happening[name].put_nowait(True)
+        assert isinstance(await stream.read(), WatchAccountEventsResponse)
+    revocations.end("ana", NOON + timedelta(minutes=16))
+    async with asyncio.timeout(5):
+        failure = await refusal(ana.read())
+    assert failure.reason is Reason.SESSION_ENDED
+    happening["ben"].put_nowait(True)
+    assert isinstance(await ben.read(), WatchAccountEventsResponse)
+    happening["ben"].put_nowait(False)
+    async with asyncio.timeout(5):
+        assert not isinstance(await ben.read(), WatchAccountEventsResponse)

@@ -19,7 +19,7 @@ FILE_LINES_MAX = 400
 FUNCTION_LINES_MEDIAN = 10
 
 PURE: Mapping[str, tuple[str, ...]] = {
-    "services/identity": ("password", "permission", "session", "user"),
+    "services/identity": ("device", "password", "permission", "revocation", "session", "user"),
     "services/quotes": ("candle", "fixing", "history", "instrument", "session", "tick"),
     "services/settlement": ("checkpoint", "fixing", "outcome", "receipt"),
     "services/trading": ("acceptance", "audit", "market", "order", "posting", "terms"),
@@ -43,6 +43,7 @@ KIT_GENERATED_ALLOWED = (
     "journal_face",
     "journal_wire",
     "process",
+    "revocation_feed",
     "status",
     "validation",
     "wire",

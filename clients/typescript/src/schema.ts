@@ -454,7 +454,8 @@ export interface paths {
             readonly path?: never;
             readonly cookie?: never;
         };
-        readonly get?: never;
+        /** Lists the caller's sessions that go on, the one used last first */
+        readonly get: operations["listSessions"];
         readonly put?: never;
         /**
          * Opens a session
@@ -487,6 +488,28 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/sessions/{sessionId}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post?: never;
+        /**
+         * Ends one session of the caller
+         * @description Idempotent.
+         *
+         *     Its tokens stop working within a second on every service, and its sockets are closed. Errors: SESSION_NOT_FOUND.
+         */
+        readonly delete: operations["revokeSession"];
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/sessions:refresh": {
         readonly parameters: {
             readonly query?: never;
@@ -501,6 +524,26 @@ export interface paths {
          * @description A refresh token works once. Presenting it again ends the session, save within a few seconds by a client that lost the first answer. Errors: SESSION_ENDED, REFRESH_TOKEN_REUSED, USER_BLOCKED.
          */
         readonly post: operations["refreshSession"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/sessions:revokeAll": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Ends every session of the caller but the one that asks
+         * @description Idempotent.
+         */
+        readonly post: operations["revokeAllSessions"];
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -575,6 +618,26 @@ export interface paths {
         readonly get: operations["getProfile"];
         readonly put?: never;
         readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/users/me:changePassword": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Replaces the caller's password and ends all other sessions
+         * @description Errors: INVALID_CREDENTIALS for a wrong current password, PASSWORD_TOO_WEAK.
+         */
+        readonly post: operations["changePassword"];
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -672,6 +735,21 @@ export interface components {
             /** @description Generated to give a new chart a past; never used to fix a price. */
             readonly synthetic: boolean;
         };
+        /** @description ChangePasswordRequest is the request of AuthService.ChangePassword. */
+        readonly ChangePasswordRequest: {
+            /**
+             * Format: password
+             * @description The password that counts now.
+             */
+            readonly currentPassword: string;
+            /**
+             * Format: password
+             * @description The one that is to count: 10 to 256 characters.
+             */
+            readonly newPassword: string;
+        };
+        /** @description ChangePasswordResponse is the response of AuthService.ChangePassword. */
+        readonly ChangePasswordResponse: Record<string, never>;
         /**
          * @description Checkpoint is the head of a book's chain of receipts, signed by the platform.
          *
@@ -902,6 +980,10 @@ export interface components {
          *
          *     Example:
          *         {"reason": "USER_NOT_FOUND", "domain": "veritick"}
+         *     - `SESSION_NOT_FOUND`: The caller has no such session.
+         *
+         *     Example:
+         *         {"reason": "SESSION_NOT_FOUND", "domain": "veritick"}
          *     - `INSTRUMENT_NOT_FOUND`: There is no such instrument.
          *
          *     Example:
@@ -1084,7 +1166,7 @@ export interface components {
          *         {"reason": "TOO_MANY_SUBSCRIPTIONS", "domain": "veritick", "metadata": {"max": "100"}}
          * @enum {string}
          */
-        readonly ErrorReason: "ERROR_REASON_UNSPECIFIED" | "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "PROPOSAL_NOT_FOUND" | "PROPOSAL_NOT_PENDING" | "SAME_PERSON" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS";
+        readonly ErrorReason: "ERROR_REASON_UNSPECIFIED" | "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "PROPOSAL_NOT_FOUND" | "PROPOSAL_NOT_PENDING" | "SAME_PERSON" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS";
         /**
          * @description Event is what travels on journals and sockets.
          *
@@ -1382,6 +1464,11 @@ export interface components {
              */
             readonly lastSequence: string;
         };
+        /** @description ListSessionsResponse is the response of AuthService.ListSessions. */
+        readonly ListSessionsResponse: {
+            /** @description The caller's sessions. A user has few, so there are no pages. */
+            readonly sessions: readonly components["schemas"]["OpenSession"][];
+        };
         /** @description ListSigningKeysResponse is the response of AuthService.ListSigningKeys. */
         readonly ListSigningKeysResponse: {
             /** @description The keys in use and those retired less than a token's life ago. They are few, so there are no pages. */
@@ -1410,6 +1497,8 @@ export interface components {
              * @description The password.
              */
             readonly password: string;
+            /** @description How the owner of the session will recognise it in a list. Absent: what the client's `User-Agent` seems to be. */
+            readonly deviceName?: string;
         };
         /** @description LogOutResponse is the response of AuthService.LogOut. */
         readonly LogOutResponse: Record<string, never>;
@@ -1470,6 +1559,32 @@ export interface components {
              * @description The amount in minor units. Signed: a statement shows money that left as negative.
              */
             readonly minorUnits?: string;
+        };
+        /** @description OpenSession is a session as its owner sees it in a list. */
+        readonly OpenSession: {
+            /** @description UUIDv7 text. */
+            readonly sessionId: string;
+            /** @description The name given at sign-in, or what the client seemed to be: `Firefox on Linux`. */
+            readonly deviceName: string;
+            /** @description The address it was begun from; an IPv6 one as its network. */
+            readonly address: string;
+            /**
+             * Format: date-time
+             * @description When it began.
+             */
+            readonly createTime?: string;
+            /**
+             * Format: date-time
+             * @description When its tokens were last renewed.
+             */
+            readonly lastUseTime?: string;
+            /**
+             * Format: date-time
+             * @description When it ends at the latest.
+             */
+            readonly expireTime?: string;
+            /** @description Whether it is the one that asks. */
+            readonly current: boolean;
         };
         /** @description Order is a binary option that was bought: paid for when it exists. */
         readonly Order: {
@@ -1725,7 +1840,7 @@ export interface components {
             /** @description What happened, for people. Do not parse it. */
             readonly detail: string;
             /** @enum {string} */
-            readonly reason: "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "PROPOSAL_NOT_FOUND" | "PROPOSAL_NOT_PENDING" | "SAME_PERSON" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS";
+            readonly reason: "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "PROPOSAL_NOT_FOUND" | "PROPOSAL_NOT_PENDING" | "SAME_PERSON" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS";
             /** @description Values that belong to the reason, under the keys it documents. */
             readonly metadata?: {
                 readonly [key: string]: string;
@@ -1883,6 +1998,21 @@ export interface components {
              */
             readonly password: string;
         };
+        /** @description RevokeAllSessionsRequest is the request of AuthService.RevokeAllSessions. */
+        readonly RevokeAllSessionsRequest: {
+            /** @description End the session that asks as well. */
+            readonly includeCurrent?: boolean;
+        };
+        /** @description RevokeAllSessionsResponse is the response of AuthService.RevokeAllSessions. */
+        readonly RevokeAllSessionsResponse: {
+            /**
+             * Format: int32
+             * @description How many sessions this call ended.
+             */
+            readonly ended: number;
+        };
+        /** @description RevokeSessionResponse is the response of AuthService.RevokeSession. */
+        readonly RevokeSessionResponse: Record<string, never>;
         /** @description Schedule is a weekly timetable in the venue's own time zone, with exceptions. */
         readonly Schedule: {
             /** @description IANA name of the venue's time zone, such as `America/New_York`. */
@@ -2198,6 +2328,11 @@ export interface components {
              * @description When the user registered.
              */
             readonly createTime?: string;
+            /**
+             * Format: int64
+             * @description Counts the changes of what the user may do, from 1. Access tokens carry it, and one that tells an older version no longer counts.
+             */
+            readonly authorityVersion: string;
         };
         /** @description UserChanged tells a user after registration or a change. */
         readonly UserChanged: {
@@ -2228,6 +2363,8 @@ export type AccountState = components['schemas']['AccountState'];
 export type BalanceChanged = components['schemas']['BalanceChanged'];
 export type Book = components['schemas']['Book'];
 export type Candle = components['schemas']['Candle'];
+export type ChangePasswordRequest = components['schemas']['ChangePasswordRequest'];
+export type ChangePasswordResponse = components['schemas']['ChangePasswordResponse'];
 export type Checkpoint = components['schemas']['Checkpoint'];
 export type CreateStreamTicketRequest = components['schemas']['CreateStreamTicketRequest'];
 export type CreateStreamTicketResponse = components['schemas']['CreateStreamTicketResponse'];
@@ -2253,6 +2390,7 @@ export type ListEntriesResponse = components['schemas']['ListEntriesResponse'];
 export type ListInstrumentsResponse = components['schemas']['ListInstrumentsResponse'];
 export type ListOrdersResponse = components['schemas']['ListOrdersResponse'];
 export type ListReceiptsResponse = components['schemas']['ListReceiptsResponse'];
+export type ListSessionsResponse = components['schemas']['ListSessionsResponse'];
 export type ListSigningKeysResponse = components['schemas']['ListSigningKeysResponse'];
 export type ListTermsResponse = components['schemas']['ListTermsResponse'];
 export type ListTicksResponse = components['schemas']['ListTicksResponse'];
@@ -2262,6 +2400,7 @@ export type Market = components['schemas']['Market'];
 export type MarketStatus = components['schemas']['MarketStatus'];
 export type Money = components['schemas']['Money'];
 export type MoneyInput = components['schemas']['MoneyInput'];
+export type OpenSession = components['schemas']['OpenSession'];
 export type Order = components['schemas']['Order'];
 export type OrderOpened = components['schemas']['OrderOpened'];
 export type OrderOutcome = components['schemas']['OrderOutcome'];
@@ -2285,6 +2424,9 @@ export type Receipt = components['schemas']['Receipt'];
 export type RefillDemoAccountRequest = components['schemas']['RefillDemoAccountRequest'];
 export type RefreshSessionRequest = components['schemas']['RefreshSessionRequest'];
 export type RegisterRequest = components['schemas']['RegisterRequest'];
+export type RevokeAllSessionsRequest = components['schemas']['RevokeAllSessionsRequest'];
+export type RevokeAllSessionsResponse = components['schemas']['RevokeAllSessionsResponse'];
+export type RevokeSessionResponse = components['schemas']['RevokeSessionResponse'];
 export type Schedule = components['schemas']['Schedule'];
 export type ScheduleHoliday = components['schemas']['ScheduleHoliday'];
 export type ScheduleHolidayInput = components['schemas']['ScheduleHolidayInput'];
@@ -4866,6 +5008,86 @@ export interface operations {
             };
         };
     };
+    readonly listSessions: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description What was asked for. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ListSessionsResponse"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     readonly logIn: {
         readonly parameters: {
             readonly query?: never;
@@ -5066,6 +5288,107 @@ export interface operations {
             };
         };
     };
+    readonly revokeSession: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description Which session. */
+                readonly sessionId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description What was asked for. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RevokeSessionResponse"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `CSRF_REJECTED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `SESSION_NOT_FOUND` */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     readonly refreshSession: {
         readonly parameters: {
             readonly query?: never;
@@ -5113,6 +5436,117 @@ export interface operations {
                 };
             };
             /** @description Forbidden: `USER_BLOCKED`, `CSRF_REJECTED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `REQUEST_TOO_LARGE` */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type: `INVALID_REQUEST` */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly revokeAllSessions: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["RevokeAllSessionsRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description What was asked for. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RevokeAllSessionsResponse"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `CSRF_REJECTED` */
             readonly 403: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -5523,6 +5957,117 @@ export interface operations {
             };
             /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
             readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly changePassword: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["ChangePasswordRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description What was asked for. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ChangePasswordResponse"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST`, `PASSWORD_TOO_WEAK` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `INVALID_CREDENTIALS`, `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `CSRF_REJECTED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `REQUEST_TOO_LARGE` */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type: `INVALID_REQUEST` */
+            readonly 415: {
                 headers: {
                     readonly [name: string]: unknown;
                 };

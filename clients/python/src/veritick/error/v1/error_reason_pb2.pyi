@@ -175,6 +175,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Example:
         {"reason": "USER_NOT_FOUND", "domain": "veritick"}
     """
+    SESSION_NOT_FOUND: _ErrorReason.ValueType  # 108
+    """The caller has no such session.
+
+    Example:
+        {"reason": "SESSION_NOT_FOUND", "domain": "veritick"}
+    """
     INSTRUMENT_NOT_FOUND: _ErrorReason.ValueType  # 201
     """There is no such instrument.
 
@@ -607,6 +613,12 @@ USER_NOT_FOUND: ErrorReason.ValueType  # 107
 
 Example:
     {"reason": "USER_NOT_FOUND", "domain": "veritick"}
+"""
+SESSION_NOT_FOUND: ErrorReason.ValueType  # 108
+"""The caller has no such session.
+
+Example:
+    {"reason": "SESSION_NOT_FOUND", "domain": "veritick"}
 """
 INSTRUMENT_NOT_FOUND: ErrorReason.ValueType  # 201
 """There is no such instrument.

@@ -55,6 +55,26 @@ class AuthServiceStub:
                 request_serializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.LogOutRequest.SerializeToString,
                 response_deserializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.LogOutResponse.FromString,
                 _registered_method=True)
+        self.ListSessions = channel.unary_unary(
+                '/veritick.identity.v1.AuthService/ListSessions',
+                request_serializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.ListSessionsRequest.SerializeToString,
+                response_deserializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.ListSessionsResponse.FromString,
+                _registered_method=True)
+        self.RevokeSession = channel.unary_unary(
+                '/veritick.identity.v1.AuthService/RevokeSession',
+                request_serializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.RevokeSessionRequest.SerializeToString,
+                response_deserializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.RevokeSessionResponse.FromString,
+                _registered_method=True)
+        self.RevokeAllSessions = channel.unary_unary(
+                '/veritick.identity.v1.AuthService/RevokeAllSessions',
+                request_serializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.RevokeAllSessionsRequest.SerializeToString,
+                response_deserializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.RevokeAllSessionsResponse.FromString,
+                _registered_method=True)
+        self.ChangePassword = channel.unary_unary(
+                '/veritick.identity.v1.AuthService/ChangePassword',
+                request_serializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.ChangePasswordRequest.SerializeToString,
+                response_deserializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.ChangePasswordResponse.FromString,
+                _registered_method=True)
         self.CreateStreamTicket = channel.unary_unary(
                 '/veritick.identity.v1.AuthService/CreateStreamTicket',
                 request_serializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.CreateStreamTicketRequest.SerializeToString,
@@ -110,6 +130,39 @@ class AuthServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListSessions(self, request, context):
+        """ListSessions lists the caller's sessions that go on, the one used last first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeSession(self, request, context):
+        """RevokeSession ends one session of the caller. Idempotent.
+
+        Its tokens stop working within a second on every service, and its sockets are
+        closed. Errors: SESSION_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeAllSessions(self, request, context):
+        """RevokeAllSessions ends every session of the caller but the one that asks. Idempotent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChangePassword(self, request, context):
+        """ChangePassword replaces the caller's password and ends all other sessions.
+
+        Errors: INVALID_CREDENTIALS for a wrong current password, PASSWORD_TOO_WEAK.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CreateStreamTicket(self, request, context):
         """CreateStreamTicket issues a ticket for the first frame of a socket.
 
@@ -148,6 +201,26 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     servicer.LogOut,
                     request_deserializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.LogOutRequest.FromString,
                     response_serializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.LogOutResponse.SerializeToString,
+            ),
+            'ListSessions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSessions,
+                    request_deserializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.ListSessionsRequest.FromString,
+                    response_serializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.ListSessionsResponse.SerializeToString,
+            ),
+            'RevokeSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeSession,
+                    request_deserializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.RevokeSessionRequest.FromString,
+                    response_serializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.RevokeSessionResponse.SerializeToString,
+            ),
+            'RevokeAllSessions': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeAllSessions,
+                    request_deserializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.RevokeAllSessionsRequest.FromString,
+                    response_serializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.RevokeAllSessionsResponse.SerializeToString,
+            ),
+            'ChangePassword': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangePassword,
+                    request_deserializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.ChangePasswordRequest.FromString,
+                    response_serializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.ChangePasswordResponse.SerializeToString,
             ),
             'CreateStreamTicket': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateStreamTicket,
@@ -269,6 +342,114 @@ class AuthService:
             '/veritick.identity.v1.AuthService/LogOut',
             veritick_dot_identity_dot_v1_dot_auth__service__pb2.LogOutRequest.SerializeToString,
             veritick_dot_identity_dot_v1_dot_auth__service__pb2.LogOutResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSessions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/veritick.identity.v1.AuthService/ListSessions',
+            veritick_dot_identity_dot_v1_dot_auth__service__pb2.ListSessionsRequest.SerializeToString,
+            veritick_dot_identity_dot_v1_dot_auth__service__pb2.ListSessionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/veritick.identity.v1.AuthService/RevokeSession',
+            veritick_dot_identity_dot_v1_dot_auth__service__pb2.RevokeSessionRequest.SerializeToString,
+            veritick_dot_identity_dot_v1_dot_auth__service__pb2.RevokeSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeAllSessions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/veritick.identity.v1.AuthService/RevokeAllSessions',
+            veritick_dot_identity_dot_v1_dot_auth__service__pb2.RevokeAllSessionsRequest.SerializeToString,
+            veritick_dot_identity_dot_v1_dot_auth__service__pb2.RevokeAllSessionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangePassword(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/veritick.identity.v1.AuthService/ChangePassword',
+            veritick_dot_identity_dot_v1_dot_auth__service__pb2.ChangePasswordRequest.SerializeToString,
+            veritick_dot_identity_dot_v1_dot_auth__service__pb2.ChangePasswordResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -55,6 +55,21 @@ class AuthServiceStub:
     """
     LogOut: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.LogOutRequest, _auth_service_pb2.LogOutResponse]
     """LogOut ends the caller's session; its tokens stop working. Idempotent."""
+    ListSessions: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.ListSessionsRequest, _auth_service_pb2.ListSessionsResponse]
+    """ListSessions lists the caller's sessions that go on, the one used last first."""
+    RevokeSession: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.RevokeSessionRequest, _auth_service_pb2.RevokeSessionResponse]
+    """RevokeSession ends one session of the caller. Idempotent.
+
+    Its tokens stop working within a second on every service, and its sockets are
+    closed. Errors: SESSION_NOT_FOUND.
+    """
+    RevokeAllSessions: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.RevokeAllSessionsRequest, _auth_service_pb2.RevokeAllSessionsResponse]
+    """RevokeAllSessions ends every session of the caller but the one that asks. Idempotent."""
+    ChangePassword: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.ChangePasswordRequest, _auth_service_pb2.ChangePasswordResponse]
+    """ChangePassword replaces the caller's password and ends all other sessions.
+
+    Errors: INVALID_CREDENTIALS for a wrong current password, PASSWORD_TOO_WEAK.
+    """
     CreateStreamTicket: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.CreateStreamTicketRequest, _auth_service_pb2.CreateStreamTicketResponse]
     """CreateStreamTicket issues a ticket for the first frame of a socket.
 
@@ -90,6 +105,21 @@ class AuthServiceAsyncStub(AuthServiceStub):
     """
     LogOut: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.LogOutRequest, _auth_service_pb2.LogOutResponse]  # type: ignore[assignment]
     """LogOut ends the caller's session; its tokens stop working. Idempotent."""
+    ListSessions: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ListSessionsRequest, _auth_service_pb2.ListSessionsResponse]  # type: ignore[assignment]
+    """ListSessions lists the caller's sessions that go on, the one used last first."""
+    RevokeSession: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.RevokeSessionRequest, _auth_service_pb2.RevokeSessionResponse]  # type: ignore[assignment]
+    """RevokeSession ends one session of the caller. Idempotent.
+
+    Its tokens stop working within a second on every service, and its sockets are
+    closed. Errors: SESSION_NOT_FOUND.
+    """
+    RevokeAllSessions: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.RevokeAllSessionsRequest, _auth_service_pb2.RevokeAllSessionsResponse]  # type: ignore[assignment]
+    """RevokeAllSessions ends every session of the caller but the one that asks. Idempotent."""
+    ChangePassword: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ChangePasswordRequest, _auth_service_pb2.ChangePasswordResponse]  # type: ignore[assignment]
+    """ChangePassword replaces the caller's password and ends all other sessions.
+
+    Errors: INVALID_CREDENTIALS for a wrong current password, PASSWORD_TOO_WEAK.
+    """
     CreateStreamTicket: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.CreateStreamTicketRequest, _auth_service_pb2.CreateStreamTicketResponse]  # type: ignore[assignment]
     """CreateStreamTicket issues a ticket for the first frame of a socket.
 
@@ -146,6 +176,45 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_auth_service_pb2.LogOutResponse, _abc.Awaitable[_auth_service_pb2.LogOutResponse]]:
         """LogOut ends the caller's session; its tokens stop working. Idempotent."""
+
+    @_abc_1.abstractmethod
+    def ListSessions(
+        self,
+        request: _auth_service_pb2.ListSessionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.ListSessionsResponse, _abc.Awaitable[_auth_service_pb2.ListSessionsResponse]]:
+        """ListSessions lists the caller's sessions that go on, the one used last first."""
+
+    @_abc_1.abstractmethod
+    def RevokeSession(
+        self,
+        request: _auth_service_pb2.RevokeSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.RevokeSessionResponse, _abc.Awaitable[_auth_service_pb2.RevokeSessionResponse]]:
+        """RevokeSession ends one session of the caller. Idempotent.
+
+        Its tokens stop working within a second on every service, and its sockets are
+        closed. Errors: SESSION_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def RevokeAllSessions(
+        self,
+        request: _auth_service_pb2.RevokeAllSessionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.RevokeAllSessionsResponse, _abc.Awaitable[_auth_service_pb2.RevokeAllSessionsResponse]]:
+        """RevokeAllSessions ends every session of the caller but the one that asks. Idempotent."""
+
+    @_abc_1.abstractmethod
+    def ChangePassword(
+        self,
+        request: _auth_service_pb2.ChangePasswordRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.ChangePasswordResponse, _abc.Awaitable[_auth_service_pb2.ChangePasswordResponse]]:
+        """ChangePassword replaces the caller's password and ends all other sessions.
+
+        Errors: INVALID_CREDENTIALS for a wrong current password, PASSWORD_TOO_WEAK.
+        """
 
     @_abc_1.abstractmethod
     def CreateStreamTicket(

@@ -29,10 +29,15 @@ class User(_message.Message):
     EMAIL_FIELD_NUMBER: _builtins.int
     ROLES_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    AUTHORITY_VERSION_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     """UUIDv7 text."""
     email: _builtins.str
     """The mail address that signs in, as it was written at registration."""
+    authority_version: _builtins.int
+    """Counts the changes of what the user may do, from 1. Access tokens carry it,
+    and one that tells an older version no longer counts.
+    """
     @_builtins.property
     def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What the user may do, as names of roles."""
@@ -48,10 +53,11 @@ class User(_message.Message):
         email: _builtins.str = ...,
         roles: _abc.Iterable[_builtins.str] | None = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        authority_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "email", b"email", "roles", b"roles", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authority_version", b"authority_version", "create_time", b"create_time", "email", b"email", "roles", b"roles", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
