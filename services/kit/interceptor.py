@@ -18,7 +18,7 @@ import grpc
 import structlog
 from google.protobuf.message import Message
 
-from services.kit.access import check_access
+from services.kit.access import Guard, guard_of
 from services.kit.clock import Clock
 from services.kit.contract import Rpc, rpc_of, service_descriptor
 from services.kit.database import CommitUnknown, DatabaseUnavailable
@@ -63,6 +63,7 @@ class _Call:
     """What is known of an RPC before it is called."""
 
     rpc: Rpc
+    guard: Guard
     handler: Handler
 
 
@@ -105,7 +106,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
     def _wrap(self, path: str, handler: Handler) -> Handler:
         service, method = path.lstrip("/").split("/")
         rpc = rpc_of(service_descriptor(service).methods_by_name[method])
-        call = _Call(rpc, handler)
+        call = _Call(rpc, guard_of(rpc.access), handler)
         if handler.response_streaming:
             return grpc.unary_stream_rpc_method_handler(
                 self._streaming(call), handler.request_deserializer, handler.response_serializer
@@ -121,7 +122,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
         async def handle(request: Message, context: Context) -> Message:
             started = perf_counter()
             try:
-                self._admit(call.rpc, request, context)
+                self._admit(call, request, context)
                 async with asyncio.timeout(_UNARY_SECONDS_MAX):
                     return cast("Message", await behaviour(request, context))
             except Exception as error:  # noqa: BLE001  the one translator of errors
@@ -136,7 +137,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
 
         async def handle(request: Message, context: Context) -> AsyncIterator[Message]:
             try:
-                principal = self._admit(call.rpc, request, context)
+                principal = self._admit(call, request, context)
                 responses = behaviour(request, context)
                 if self._revocations is not None and principal.session_id is not None:
                     responses = _while_it_lasts(responses, principal.session_id, self._revocations)
@@ -147,11 +148,11 @@ class Interceptor(grpc.aio.ServerInterceptor):
 
         return handle
 
-    def _admit(self, rpc: Rpc, request: Message, context: Context) -> Principal:
+    def _admit(self, call: _Call, request: Message, context: Context) -> Principal:
         metadata = dict(context.invocation_metadata() or ())
         bind_request_id(metadata.get(REQUEST_ID_KEY))
         principal = self._principal(metadata.get("authorization"))
-        check_access(rpc.access, principal)
+        call.guard(principal)
         set_caller(principal)
         set_origin(partial(self._origin, metadata, context))
         validate(request)

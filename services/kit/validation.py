@@ -1,4 +1,8 @@
-"""The field rules of the contract, compiled once per message to a list of small checks."""
+"""The field rules of the contract, compiled once per message to a list of small checks.
+
+Every call passes through them, nearly always with nothing to say: a check only does work for a
+field that is there, and makes a path only for what is wrong.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,8 @@ from veritick.option.v1.field_pb2 import field as field_option
 Check = Callable[[Any], str | None]
 """Takes a value, answers what is wrong with it or None."""
 
-MessageCheck = Callable[[Message, str], Iterator[Violation]]
+MessageCheck = Callable[[Message, str, list[Violation]], None]
+"""Takes a message and the path to it, and adds what is wrong with one of its fields."""
 
 _VIOLATIONS_MAX = 20
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -37,21 +42,25 @@ _FORMATS = {
 
 def validate(message: Message) -> None:
     """Raise Failure INVALID_REQUEST naming every field that breaks a rule (at most 20)."""
-    violations = []
-    for violation in violations_of(message):
-        violations.append(violation)
-        if len(violations) == _VIOLATIONS_MAX:
-            break
+    violations = violations_of(message)
     if violations:
         first = violations[0]
         text = f"{first.field} {first.description}."
-        raise Failure(Reason.INVALID_REQUEST, text, violations=violations)
+        raise Failure(Reason.INVALID_REQUEST, text, violations=violations[:_VIOLATIONS_MAX])
 
 
-def violations_of(message: Message, path: str = "") -> Iterator[Violation]:
-    """Yield what is wrong with a message, depth first, in the order of its fields."""
+def violations_of(message: Message) -> list[Violation]:
+    """Return what is wrong with a message, depth first, in the order of its fields."""
+    found: list[Violation] = []
+    _check(message, "", found)
+    return found
+
+
+def _check(message: Message, path: str, found: list[Violation]) -> None:
     for check in compiled(message.DESCRIPTOR):
-        yield from check(message, path)
+        check(message, path, found)
+        if len(found) >= _VIOLATIONS_MAX:
+            return
 
 
 @cache
@@ -93,20 +102,25 @@ def _singular_check(
     field: FieldDescriptor, rules: FieldRules, values: tuple[Check, ...], nested: bool
 ) -> MessageCheck:
     name, has_presence, required = field.name, field.has_presence, rules.required
+    # A number that is absent is a zero, and zero may be out of range.
+    is_text = field.type in {FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES}
 
-    def check(message: Message, path: str) -> Iterator[Violation]:
-        value = getattr(message, name)
-        present = message.HasField(name) if has_presence else bool(value)
-        if not present:
+    def check(message: Message, path: str, found: list[Violation]) -> None:
+        if has_presence and not message.HasField(name):
             if required:
-                yield Violation(path + name, "is required")
-            # A number that is absent is a zero, and zero may be out of range.
-            elif has_presence or isinstance(value, str | bytes):
+                found.append(Violation(path + name, "is required"))
+            return
+        value = getattr(message, name)
+        if not (has_presence or value):
+            if required:
+                found.append(Violation(path + name, "is required"))
+            if is_text:
                 return
-        for problem in _problems(values, value):
-            yield Violation(path + name, problem)
-        if nested and present:
-            yield from violations_of(value, f"{path}{name}.")
+        problem = _problem(values, value)
+        if problem is not None:
+            found.append(Violation(path + name, problem))
+        if nested:
+            _check(value, f"{path}{name}.", found)
 
     return check
 
@@ -116,27 +130,31 @@ def _repeated_check(
 ) -> MessageCheck:
     name, required, max_items = field.name, rules.required, rules.max_items
 
-    def check(message: Message, path: str) -> Iterator[Violation]:
+    def check(message: Message, path: str, found: list[Violation]) -> None:
         items = getattr(message, name)
         if required and not items:
-            yield Violation(path + name, "is required")
+            found.append(Violation(path + name, "is required"))
         if max_items and len(items) > max_items:
-            yield Violation(path + name, f"must have at most {max_items} items")
+            found.append(Violation(path + name, f"must have at most {max_items} items"))
             return
         for index, item in enumerate(items):
-            for problem in _problems(values, item):
-                yield Violation(f"{path}{name}[{index}]", problem)
+            problem = _problem(values, item)
+            if problem is not None:
+                found.append(Violation(f"{path}{name}[{index}]", problem))
             if nested:
-                yield from violations_of(item, f"{path}{name}[{index}].")
+                _check(item, f"{path}{name}[{index}].", found)
+            if len(found) >= _VIOLATIONS_MAX:
+                return
 
     return check
 
 
-def _problems(checks: Iterable[Check], value: object) -> Iterator[str]:
+def _problem(checks: Iterable[Check], value: object) -> str | None:
     for check in checks:
-        if (problem := check(value)) is not None:
-            yield problem
-            return
+        problem = check(value)
+        if problem is not None:
+            return problem
+    return None
 
 
 def _value_checks(field: FieldDescriptor, rules: FieldRules) -> Iterator[Check]:
