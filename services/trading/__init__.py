@@ -22,8 +22,8 @@ and operators (AuditService).
 **Calls** quotes for the live market and for fixings, and follows identity's journal.
 
 Read in this order: `order`, `terms`, `acceptance`, `posting` (the rules); `book`, `ledger`,
-`profits`, `export` (the tables, as they are read); `market`, `commit`, `recording`, `sealing`,
-`placing`, `settling`, `moving`, `holding`, `adjusting` (the flow); `audit`, `audit_walk`,
-`auditor`, `sealed` (whether it all holds); `rpc`, `report_rpc`, `service_rpc`, `ledger_rpc`,
-`adjustment_rpc`, `audit_rpc`, `wire` (the faces); `app` (how it is put together).
+`profits`, `export` (the tables, as they are read); `market`, `pending`, `commit`, `writer`,
+`recording`, `sealing`, `placing`, `settling`, `moving`, `holding`, `adjusting` (the flow); `audit`,
+`audit_walk`, `auditor`, `sealed` (whether it all holds); `rpc`, `report_rpc`, `service_rpc`,
+`ledger_rpc`, `adjustment_rpc`, `audit_rpc`, `wire` (the faces); `app` (how it is put together).
 """

@@ -16,9 +16,9 @@ from services.kit.reason import Reason
 from services.kit.values import Money
 from services.trading.acceptance import AccountState
 from services.trading.book import Account
-from services.trading.commit import Writer
 from services.trading.moving import Moved, TransferRequest, check_currency
 from services.trading.posting import SystemAccount
+from services.trading.writer import Writer
 
 ADJUSTMENT = "adjustment"
 """The kind of the proposal."""

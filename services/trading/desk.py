@@ -20,7 +20,7 @@ from services.kit.reason import Reason
 from services.trading.acceptance import Offer, offer
 from services.trading.adjusting import ADJUSTMENT, adjusting
 from services.trading.book import Account, Book
-from services.trading.commit import Batch, Writer
+from services.trading.commit import Batch
 from services.trading.holding import EndHold, ExpireHolds, Holding, HoldRequest
 from services.trading.ledger import Ledger
 from services.trading.market import MarketView
@@ -43,6 +43,7 @@ from services.trading.tables import Exposure, TermsBook
 from services.trading.terms import TermsDefaults
 from services.trading.terms_table import TermsTable
 from services.trading.wire import BookWire
+from services.trading.writer import Writer
 
 _TERMS_EVERY_SECONDS = 0.5
 _HOLDS_EVERY_SECONDS = 1.0

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import IntEnum
-from typing import LiteralString, NamedTuple
+from typing import Any, LiteralString, NamedTuple
 from uuid import UUID
 
 from services.kit.arrays import bigints, byteas, smallints, texts, timestamps, uuids
@@ -18,18 +18,18 @@ from services.kit.errors import Failure
 from services.kit.reason import Reason
 from services.kit.values import Money
 from services.trading.book import Account
-from services.trading.commit import Statement, Transaction
+from services.trading.commit import Transaction
 from services.trading.ledger import Transfer
 from services.trading.moving import (
     READ_TRANSFER,
     Moving,
-    change,
     check_available,
     check_currency,
     check_participation,
     entry_of,
 )
 from services.trading.posting import EntryKind, SystemAccount
+from services.trading.statement import Part, Statement
 from services.trading.tables import (
     INSERT_TRANSFERS,
     READ_ACCOUNTS,
@@ -37,6 +37,7 @@ from services.trading.tables import (
     UPDATE_ACCOUNTS,
     Encoder,
     balance_parameters,
+    change,
     columns,
 )
 
@@ -127,24 +128,32 @@ _READ_OVER: LiteralString = f"""
     WHERE state = 1 AND expires_at IS NOT NULL AND expires_at <= %(now)s
     ORDER BY expires_at, hold_id LIMIT %(limit)s
 """
-_INSERT_HOLD: LiteralString = """
-    INSERT INTO hold (hold_id, account_id, request_id, request_hash, system, amount, currency, note,
-        held_at, expires_at, state, ended_at, ended_by, transfer_id)
-    SELECT * FROM unnest(%(hold_id)s::uuid[], %(account_id)s::uuid[], %(request_id)s::uuid[],
-        %(request_hash)s::bytea[], %(system)s::smallint[], %(amount)s::bigint[],
-        %(currency)s::text[], %(note)s::text[], %(held_at)s::timestamptz[],
-        %(expires_at)s::timestamptz[], %(state)s::smallint[], %(ended_at)s::timestamptz[],
-        %(ended_by)s::uuid[], %(transfer_id)s::uuid[])
-"""
-_END_HOLD: LiteralString = """
-    WITH ended AS (
-        UPDATE hold SET state = %(state)s, ended_at = %(ended_at)s, ended_by = %(ended_by)s,
-               transfer_id = %(transfer_id)s
-        WHERE hold_id = %(hold_id)s AND state = 1
+_INSERT_HOLD = Part(
+    """
+    holds_made AS (
+        INSERT INTO hold (hold_id, account_id, request_id, request_hash, system, amount, currency,
+            note, held_at, expires_at, state, ended_at, ended_by, transfer_id)
+        SELECT * FROM unnest(%(hold.hold_id)s::uuid[], %(hold.account_id)s::uuid[],
+            %(hold.request_id)s::uuid[], %(hold.request_hash)s::bytea[],
+            %(hold.system)s::smallint[], %(hold.amount)s::bigint[], %(hold.currency)s::text[],
+            %(hold.note)s::text[], %(hold.held_at)s::timestamptz[],
+            %(hold.expires_at)s::timestamptz[], %(hold.state)s::smallint[],
+            %(hold.ended_at)s::timestamptz[], %(hold.ended_by)s::uuid[],
+            %(hold.transfer_id)s::uuid[])
+    )
+    """
+)
+_END_HOLD = Part(
+    """
+    holds_ended AS (
+        UPDATE hold SET state = %(hold.state)s, ended_at = %(hold.ended_at)s,
+               ended_by = %(hold.ended_by)s, transfer_id = %(hold.transfer_id)s
+        WHERE hold_id = %(hold.hold_id)s AND state = 1
         RETURNING 1
     )
-    SELECT require(count(*) = 1, 'hold ended before') FROM ended
-"""
+    """,
+    "require((SELECT count(*) FROM holds_ended) = 1, 'hold ended before')",
+)
 _HOLD_ENCODERS: Mapping[str, Encoder] = {
     "hold_id": uuids,
     "account_id": uuids,
@@ -202,7 +211,7 @@ class Holding(Moving):
         after = account._replace(held=account.held + hold.amount)
         changes: list[Statement] = [
             (UPDATE_ACCOUNTS, balance_parameters([change(account, after)])),
-            (_INSERT_HOLD, columns(_HOLD_ENCODERS, [hold])),
+            (_INSERT_HOLD, columns("hold", _HOLD_ENCODERS, [hold])),
         ]
         await self._record(transaction, changes, [], after, now)
         return Held(hold, replay=False)
@@ -243,8 +252,8 @@ class Holding(Moving):
         entry = entry_of(transfer.transfer_id, kind, system, after, transfer.amount, now)
         changes: list[Statement] = [
             (UPDATE_ACCOUNTS, balance_parameters([change(account, after)])),
-            (INSERT_TRANSFERS, columns(TRANSFER_ENCODERS, [transfer])),
-            (_END_HOLD, ended._asdict()),
+            (INSERT_TRANSFERS, columns("transfer", TRANSFER_ENCODERS, [transfer])),
+            (_END_HOLD, _fields(ended)),
         ]
         await self._record(transaction, changes, [entry], after, now)
         return ended
@@ -263,7 +272,7 @@ class Holding(Moving):
         after = account._replace(held=account.held - hold.amount)
         changes: list[Statement] = [
             (UPDATE_ACCOUNTS, balance_parameters([change(account, after)])),
-            (_END_HOLD, ended._asdict()),
+            (_END_HOLD, _fields(ended)),
         ]
         await self._record(transaction, changes, [], after, now)
         return ended
@@ -346,6 +355,10 @@ def _ended(
     hold: Hold, state: HoldState, now: datetime, ended_by: UUID | None, transfer_id: UUID | None
 ) -> Hold:
     return hold._replace(state=int(state), ended_at=now, ended_by=ended_by, transfer_id=transfer_id)
+
+
+def _fields(hold: Hold) -> Mapping[str, Any]:
+    return {f"hold.{name}": value for name, value in hold._asdict().items()}
 
 
 def _posting(

@@ -16,11 +16,12 @@ from services.kit.reason import Reason
 from services.kit.values import Money
 from services.trading.acceptance import AccountState, Funds, check_account
 from services.trading.book import ACCOUNT_COLUMNS, Account
-from services.trading.commit import Statement, Transaction
+from services.trading.commit import Transaction
 from services.trading.ledger import TRANSFER_COLUMNS, Transfer
 from services.trading.market import MarketView
 from services.trading.posting import Entry, EntryKind, SystemAccount
 from services.trading.recording import Recorder
+from services.trading.statement import Statement
 from services.trading.tables import (
     ACCOUNT_ENCODERS,
     INSERT_ACCOUNTS,
@@ -28,8 +29,8 @@ from services.trading.tables import (
     READ_ACCOUNTS,
     TRANSFER_ENCODERS,
     UPDATE_ACCOUNTS,
-    Change,
     balance_parameters,
+    change,
     columns,
 )
 from services.trading.wire import BookWire
@@ -98,6 +99,7 @@ class Moving:
     """What the movements of a book that no order makes have in common."""
 
     size_max = 1
+    ahead = False
 
     def __init__(self, *, market: MarketView, ids: Ids, recorder: Recorder, wire: BookWire) -> None:
         self._market = market
@@ -150,7 +152,7 @@ class Opening(Moving):
         )
         issue = SystemAccount.ISSUE
         chips = entry_of(self._ids(), EntryKind.OPENING, issue, account, command.chips, now)
-        changes = [(INSERT_ACCOUNTS, columns(ACCOUNT_ENCODERS, [account]))]
+        changes = [(INSERT_ACCOUNTS, columns("account", ACCOUNT_ENCODERS, [account]))]
         await self._record(transaction, changes, [chips] if command.chips else [], account, now)
         return account
 
@@ -201,7 +203,7 @@ class Transferring(Moving):
         entry = entry_of(transfer.transfer_id, kind, system, after, transfer.amount, now)
         changes: list[Statement] = [
             (UPDATE_ACCOUNTS, balance_parameters([change(account, after)])),
-            (INSERT_TRANSFERS, columns(TRANSFER_ENCODERS, [transfer])),
+            (INSERT_TRANSFERS, columns("transfer", TRANSFER_ENCODERS, [transfer])),
         ]
         await self._record(transaction, changes, [entry], after, now)
         return Moved(transfer, after, replay=False)
@@ -296,8 +298,3 @@ def entry_of(
         order_id=None,
         time=now,
     )
-
-
-def change(before: Account, after: Account) -> Change:
-    """Return what becomes of an account."""
-    return after.account_id, before.posted, after.posted, after.held, after.open_orders

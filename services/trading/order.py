@@ -11,6 +11,13 @@ from uuid import UUID
 from services.kit.values import Money, Price
 
 REQUEST_HASH_VERSION = 1
+_OPTIONAL = (
+    "duration_seconds",
+    "expire_time",
+    "min_payout_bp",
+    "entry_price_limit",
+    "last_seen_tick_number",
+)
 
 
 class Direction(IntEnum):
@@ -74,19 +81,15 @@ class OrderRequest(NamedTuple):
         later takes part only when it is set. `valid_until` stands for one attempt, which a client
         that lost it may extend: it does not make another request.
         """
-        fields = {
-            "instrument": self.instrument,
-            "direction": int(self.direction),
-            "stake": f"{self.stake.minor_units} {self.stake.currency}",
-            "duration_seconds": self.duration_seconds,
-            "expire_time": self.expire_time,
-            "min_payout_bp": self.min_payout_bp,
-            "entry_price_limit": self.entry_price_limit,
-            "last_seen_tick_number": self.last_seen_tick_number,
-        }
-        given = [f"{name}={value}" for name, value in fields.items() if value is not None]
-        text = "\n".join((f"order.{REQUEST_HASH_VERSION}", *given))
-        return hashlib.sha256(text.encode()).digest()
+        lines = [
+            f"order.{REQUEST_HASH_VERSION}",
+            f"instrument={self.instrument}",
+            f"direction={int(self.direction)}",
+            f"stake={self.stake.minor_units} {self.stake.currency}",
+        ]
+        optional = ((name, getattr(self, name)) for name in _OPTIONAL)
+        lines += [f"{name}={value}" for name, value in optional if value is not None]
+        return hashlib.sha256("\n".join(lines).encode()).digest()
 
 
 class Order(NamedTuple):

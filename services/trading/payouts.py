@@ -11,11 +11,11 @@ from sqlalchemy import text
 from services.kit.database import Database
 from services.kit.errors import Failure
 from services.kit.reason import Reason
-from services.trading.commit import Writer
 from services.trading.market import MarketView
 from services.trading.payout import LOOK_BACK, RECALCULATE_EVERY, Policy, Recent
 from services.trading.setting_terms import SetTerms
 from services.trading.tables import TermsBook
+from services.trading.writer import Writer
 
 _NOBODY = Recent(0, 0)
 # Somebody else changed the terms at the same time, or this process does not lead any more.

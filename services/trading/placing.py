@@ -28,20 +28,23 @@ from services.trading.acceptance import (
     profit_of,
 )
 from services.trading.book import Account, BookedOrder, booked
-from services.trading.commit import Statement, Transaction
+from services.trading.commit import Transaction
 from services.trading.market import MarketView
 from services.trading.order import Order, OrderRequest
+from services.trading.pending import NOTHING, Pending, RequestKey
 from services.trading.posting import Entry, stake_entry
-from services.trading.recording import Recorder
+from services.trading.recording import Record, Recorder
+from services.trading.sealing import GENESIS
 from services.trading.tables import (
     INSERT_OPEN_ORDERS,
     ORDER_ENCODERS,
     READ_BY_REQUEST,
     UPDATE_ACCOUNTS,
-    Change,
     Exposure,
+    Side,
     TermsBook,
     balance_parameters,
+    change,
     columns,
 )
 from services.trading.wire import BookWire
@@ -73,19 +76,23 @@ class Placed(NamedTuple):
 
     booked: BookedOrder
     replay: bool
+    message: bytes
+    """The order as the contract's message, encoded once for the journal and for the caller."""
 
 
 @dataclass
 class _State:
     """The accounts of a batch while it is decided, and what was accepted so far."""
 
-    accounts: dict[UUID, Account]
+    accounts: Mapping[UUID, Account]
+    earlier: dict[RequestKey, Placed]
+    """The orders that these requests opened, before and in this batch."""
+
     funds: dict[UUID, Funds]
-    owed: dict[tuple[str, int], int] = field(default_factory=dict)
+    owed: dict[Side, int] = field(default_factory=dict)
     orders: list[Order] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     events: list[NewEvent] = field(default_factory=list)
-    by_request: dict[tuple[UUID, UUID], Order] = field(default_factory=dict)
 
 
 class Placing:
@@ -93,6 +100,7 @@ class Placing:
 
     kind = "place"
     size_max = BATCH_MAX
+    ahead = True
 
     def __init__(
         self,
@@ -120,72 +128,96 @@ class Placing:
         self, commands: Sequence[OrderRequest], transaction: Transaction
     ) -> Sequence[Placed | Failure]:
         """Decide the requests one after the other on one state of the market, and write them."""
-        rows = await transaction.read(
-            _READ_ACCOUNTS,
-            {
-                "accounts": uuids([request.account_id for request in commands]),
-                "requests": uuids([request.request_id for request in commands]),
-            },
-        )
-        seen = {
-            (request.account_id, request.request_id)
-            for request, row in zip(commands, rows, strict=True)
-            if row[8]
-        }
-        first = await self._orders_of(seen, transaction)
-        accounts = {row[0]: Account(*row[:8]) for row in rows if row[0] is not None}
+        accounts, earlier = await self._read(commands, transaction)
         for _ in range(_DECISIONS_MAX):
             now = self._market.now()
-            state = _State(accounts, {key: _funds(account) for key, account in accounts.items()})
-            results = [self._place(request, state, first, now) for request in commands]
-            # Nothing awaits between deciding and sending, but a process can be made to stand still.
+            funds = {key: _funds(account) for key, account in accounts.items()}
+            state = _State(accounts, dict(earlier), funds)
+            results = [self._place(request, state, transaction.before, now) for request in commands]
+            after, record = self._outcome(state, transaction.before, now)
+            await transaction.turn()
+            # Its turn may have been long in coming, and a process can be made to stand still.
             if self._market.now() - now <= DECISION_AGE_MAX:
                 break
         else:
             return [_stood_still()] * len(commands)
         if state.orders:
-            changes = self._statements(state)
-            await self._recorder.record(transaction, changes, state.entries, state.events, now)
-            self._exposure.add(state.owed)
+            await self._recorder.write(transaction, record, after)
+            self._exposure.set(after.owed)
         return results
 
+    async def _read(
+        self, commands: Sequence[OrderRequest], transaction: Transaction
+    ) -> tuple[Mapping[UUID, Account], Mapping[RequestKey, Placed]]:
+        """Return the accounts concerned, and what was placed by these requests before."""
+        before = transaction.before
+        keys = [(request.account_id, request.request_id) for request in commands]
+        rows = await transaction.read(
+            _READ_ACCOUNTS,
+            {
+                "accounts": uuids([account_id for account_id, _ in keys]),
+                "requests": uuids([request_id for _, request_id in keys]),
+            },
+        )
+        accounts = {row[0]: Account(*row[:8]) for row in rows if row[0] is not None}
+        for account_id in accounts.keys() & before.accounts.keys():
+            accounts[account_id] = before.accounts[account_id]
+        seen = {key for key, row in zip(keys, rows, strict=True) if row[8]}
+        orders = {
+            key: before.orders.get(item.order.order_id, item)
+            for key, item in (await self._orders_of(seen, transaction)).items()
+        }
+        for key in before.requests.keys() & keys:
+            orders[key] = before.orders[before.requests[key]]
+        placed = {
+            key: Placed(item, replay=True, message=self._wire.booked(item).SerializeToString())
+            for key, item in orders.items()
+        }
+        return accounts, placed
+
     async def _orders_of(
-        self, keys: set[tuple[UUID, UUID]], transaction: Transaction
-    ) -> Mapping[tuple[UUID, UUID], BookedOrder]:
+        self, keys: set[RequestKey], transaction: Transaction
+    ) -> Mapping[RequestKey, BookedOrder]:
         """Return the orders that these (account, request id) opened."""
         if not keys:
             return {}
-        parameters = columns({"accounts": uuids, "requests": uuids}, keys)
+        parameters = {
+            "accounts": uuids([account_id for account_id, _ in keys]),
+            "requests": uuids([request_id for _, request_id in keys]),
+        }
         rows = await transaction.read(READ_BY_REQUEST, parameters)
         found = (booked(row) for row in rows)
         return {(item.order.account_id, item.order.request_id): item for item in found}
 
     def _place(
-        self,
-        request: OrderRequest,
-        state: _State,
-        first: Mapping[tuple[UUID, UUID], BookedOrder],
-        now: datetime,
+        self, request: OrderRequest, state: _State, before: Pending, now: datetime
     ) -> Placed | Failure:
         """Make checks 2 to 10 of one request; an accepted one changes the state."""
         try:
-            account = _account_of(request, state)
+            _check_owner(request, state.accounts.get(request.account_id))
             key = (request.account_id, request.request_id)
-            earlier = first.get(key) or _in_batch(state, key)
-            if earlier is not None:
+            if (earlier := state.earlier.get(key)) is not None:
                 return _replay(request, earlier)
             funds = state.funds[request.account_id]
             check_account(funds)
             terms = self._terms.current(request.instrument)
             given = offer(request, terms, self._market, now)
-            at = (request.instrument, int(request.direction))
-            owed = self._exposure.owed(at) + state.owed.get(at, 0)
+            side = (request.instrument, int(request.direction))
+            owed = self._owed(side, state, before)
             check_limits(request, given.terms, funds, owed)
         except Failure as failure:
             return failure
         order = self._open(request, given)
-        self._book(order, account, funds, state)
-        return Placed(BookedOrder(order, None), replay=False)
+        state.owed[side] = owed + profit_of(order.stake, order.payout_bp)
+        state.earlier[key] = placed = self._book(order, funds, state)
+        return placed._replace(replay=False)
+
+    def _owed(self, side: Side, state: _State, before: Pending) -> int:
+        """Return what the book owes on a side after this batch so far."""
+        for owed in (state.owed, before.owed):
+            if side in owed:
+                return owed[side]
+        return self._exposure.owed(side)
 
     def _open(self, request: OrderRequest, given: Offer) -> Order:
         return Order(
@@ -208,45 +240,54 @@ class Placing:
             expires_at=given.expires_at,
         )
 
-    def _book(self, order: Order, account: Account, funds: Funds, state: _State) -> None:
+    def _book(self, order: Order, funds: Funds, state: _State) -> Placed:
         """Take the stake, and note what will be written."""
         funds.posted -= order.stake
         funds.open_orders += 1
-        at = (order.instrument, order.direction)
-        state.owed[at] = state.owed.get(at, 0) + profit_of(order.stake, order.payout_bp)
+        event, message = self._wire.order_opened(order)
         state.orders.append(order)
         state.entries.append(stake_entry(order, funds.posted))
-        state.by_request[order.account_id, order.request_id] = order
-        after = account._replace(posted=funds.posted, open_orders=funds.open_orders)
-        state.events += self._wire.order_opened(order, after)
+        state.events.append(event)
+        return Placed(BookedOrder(order, None), replay=True, message=message)
 
-    def _statements(self, state: _State) -> list[Statement]:
-        return [
-            (UPDATE_ACCOUNTS, balance_parameters(_changes(state))),
-            (INSERT_OPEN_ORDERS, columns(ORDER_ENCODERS, state.orders)),
+    def _outcome(self, state: _State, before: Pending, now: datetime) -> tuple[Pending, Record]:
+        """Return what the batch leaves, and what of it will be written."""
+        if not state.orders:
+            return NOTHING, Record((), before.head or GENESIS)
+        accounts = _paid(state)
+        after = Pending(
+            accounts=accounts,
+            orders={order.order_id: BookedOrder(order, None) for order in state.orders},
+            requests={
+                (order.account_id, order.request_id): order.order_id for order in state.orders
+            },
+            owed=state.owed,
+            head=None,
+        )
+        balances = [change(state.accounts[key], paid) for key, paid in accounts.items()]
+        changes = [
+            (UPDATE_ACCOUNTS, balance_parameters(balances)),
+            (INSERT_OPEN_ORDERS, columns("order", ORDER_ENCODERS, state.orders)),
         ]
+        # Of several orders of one account the balance after the last is told: there is no other
+        # that anybody could see.
+        events = [*state.events, *(self._wire.balance_changed(item) for item in accounts.values())]
+        return after, self._recorder.prepare(before, changes, state.entries, events, now)
 
 
-def _account_of(request: OrderRequest, state: _State) -> Account:
+def _check_owner(request: OrderRequest, account: Account | None) -> None:
     """Check 2: the account exists and is the caller's; otherwise nothing is revealed."""
-    account = state.accounts.get(request.account_id)
     if account is None or account.user_id != request.user_id:
         raise Failure(Reason.ACCOUNT_NOT_FOUND, "There is no such account.")
-    return account
 
 
-def _in_batch(state: _State, key: tuple[UUID, UUID]) -> BookedOrder | None:
-    order = state.by_request.get(key)
-    return BookedOrder(order, None) if order else None
-
-
-def _replay(request: OrderRequest, earlier: BookedOrder) -> Placed:
+def _replay(request: OrderRequest, earlier: Placed) -> Placed:
     """Check 3: the first answer again, or REQUEST_ID_REUSED for another request."""
-    if earlier.order.request_hash != request.digest():
+    if earlier.booked.order.request_hash != request.digest():
         metadata = {"request_id": str(request.request_id)}
         message = "This request id was used for another order."
         raise Failure(Reason.REQUEST_ID_REUSED, message, metadata=metadata)
-    return Placed(earlier, replay=True)
+    return earlier
 
 
 def _funds(account: Account) -> Funds:
@@ -259,14 +300,15 @@ def _funds(account: Account) -> Funds:
     )
 
 
-def _changes(state: _State) -> list[Change]:
-    """Return what becomes of the accounts that paid."""
-    changed = sorted({order.account_id for order in state.orders})
-    funds = [(key, state.funds[key]) for key in changed]
-    return [
-        (key, state.accounts[key].posted, left.posted, left.held, left.open_orders)
-        for key, left in funds
-    ]
+def _paid(state: _State) -> dict[UUID, Account]:
+    """Return the accounts that paid, as they are now."""
+    paid = dict.fromkeys(order.account_id for order in state.orders)
+    return {
+        key: state.accounts[key]._replace(
+            posted=state.funds[key].posted, open_orders=state.funds[key].open_orders
+        )
+        for key in paid
+    }
 
 
 def _stood_still() -> Failure:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +19,7 @@ from services.trading.desk import Desk
 from services.trading.filters import entry_filter, order_filter
 from services.trading.ledger import NEWEST
 from services.trading.moving import Moved, RefillRequest
-from services.trading.order import Outcome
+from services.trading.order import OrderRequest, Outcome
 from services.trading.placing import Placed
 from services.trading.posting import returned_of
 from services.trading.setting_terms import SetTerms
@@ -151,24 +151,43 @@ class OrderFace(OrderServiceServicer):
     ) -> orders_pb.PlaceOrderResponse:
         desk, account_id = locate(self._desks, request.account_id, Reason.ACCOUNT_NOT_FOUND)
         command = to_order_request(request, account_id, caller().user_id)
-        placed: Placed = await desk.writer.submit(command)
-        order = desk.wire.booked(placed.booked)
-        return orders_pb.PlaceOrderResponse(order=order, replay=placed.replay)
+        response = orders_pb.PlaceOrderResponse()
+        _fill_placed(response, await desk.writer.submit(command))
+        return response
 
     async def PlaceOrders(
         self, request: orders_pb.PlaceOrdersRequest, context: Any
     ) -> orders_pb.PlaceOrdersResponse:
-        # They are submitted before any is awaited, and so share their commits.
-        items = (self._place_one(item, context) for item in request.orders)
-        return orders_pb.PlaceOrdersResponse(results=await asyncio.gather(*items))
+        user_id = caller().user_id
+        response = orders_pb.PlaceOrdersResponse()
+        results = [response.results.add() for _ in request.orders]
+        asked: dict[str, list[tuple[int, OrderRequest]]] = {}
+        for number, item in enumerate(request.orders):
+            try:
+                desk, account_id = locate(self._desks, item.account_id, Reason.ACCOUNT_NOT_FOUND)
+                command = to_order_request(item, account_id, user_id)
+            except Failure as failure:
+                results[number].refused.CopyFrom(refusal(failure))
+            else:
+                asked.setdefault(desk.name, []).append((number, command))
+        await asyncio.gather(
+            *(self._place_all(self._desks[name], items, results) for name, items in asked.items())
+        )
+        return response
 
-    async def _place_one(
-        self, item: orders_pb.PlaceOrderRequest, context: Any
-    ) -> orders_pb.PlaceOrderResult:
-        try:
-            return orders_pb.PlaceOrderResult(placed=await self.PlaceOrder(item, context))
-        except Failure as failure:
-            return orders_pb.PlaceOrderResult(refused=refusal(failure))
+    async def _place_all(
+        self,
+        desk: Desk,
+        items: Sequence[tuple[int, OrderRequest]],
+        results: Sequence[orders_pb.PlaceOrderResult],
+    ) -> None:
+        """Place orders of one book, which share their commits, and note each one's result."""
+        answers = await desk.writer.submit_all([command for _, command in items])
+        for (number, _), answer in zip(items, answers, strict=True):
+            if isinstance(answer, Failure):
+                results[number].refused.CopyFrom(refusal(answer))
+            else:
+                _fill_placed(results[number].placed, answer)
 
     async def GetOrder(
         self, request: orders_pb.GetOrderRequest, context: Any
@@ -255,6 +274,11 @@ class AccountEventFace(AccountEventServiceServicer):
                 yield events_pb.WatchAccountEventsResponse(events=to_entries(entries))
                 sequence = entries[-1].sequence
             await desk.journal.wait()
+
+
+def _fill_placed(response: orders_pb.PlaceOrderResponse, placed: Placed) -> None:
+    response.order.ParseFromString(placed.message)
+    response.replay = placed.replay
 
 
 def _proposal(given: Offer, instrument: str, stake: int) -> orders_pb.Proposal:

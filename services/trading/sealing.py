@@ -16,6 +16,7 @@ from typing import LiteralString, NamedTuple
 from services.kit.arrays import Array, bigints, smallints, texts, timestamps, uuids
 from services.kit.database import RawConnection
 from services.trading.posting import Entry
+from services.trading.statement import Part
 from services.trading.tables import Encoder, columns
 
 
@@ -50,22 +51,27 @@ _READ_HEAD: LiteralString = """
     SELECT seal_id, last_entry_id, hash FROM seal ORDER BY seal_id DESC LIMIT 1
 """
 
-INSERT_ENTRIES: LiteralString = """
-    WITH sealed AS (
+INSERT_ENTRIES = Part(
+    """
+    sealed AS (
         INSERT INTO seal (seal_id, last_entry_id, entries, previous_hash, hash, time)
-        VALUES (%(seal_id)s::bigint, %(last_entry_id)s::bigint, %(entries)s::integer,
-                %(previous_hash)s, %(hash)s, %(sealed_at)s)
+        VALUES (%(seal.seal_id)s::bigint, %(seal.last_entry_id)s::bigint,
+                %(seal.entries)s::integer, %(seal.previous_hash)s, %(seal.hash)s, %(seal.time)s)
+    ), entered AS (
+        INSERT INTO entry (entry_id, seal_id, transfer_id, kind, account_id, contra_account_id,
+            amount, currency, balance, order_id, time)
+        SELECT %(seal.last_entry_id)s::bigint - %(seal.entries)s::integer + n,
+               %(seal.seal_id)s::bigint, transfer_id, kind, account_id, contra_account_id, amount,
+               currency, balance, order_id, time
+        FROM unnest(%(entry.transfer_id)s::uuid[], %(entry.kind)s::smallint[],
+            %(entry.account_id)s::uuid[], %(entry.contra_account_id)s::uuid[],
+            %(entry.amount)s::bigint[], %(entry.currency)s::text[], %(entry.balance)s::bigint[],
+            %(entry.order_id)s::uuid[], %(entry.time)s::timestamptz[])
+            WITH ORDINALITY AS e (transfer_id, kind, account_id, contra_account_id, amount,
+                currency, balance, order_id, time, n)
     )
-    INSERT INTO entry (entry_id, seal_id, transfer_id, kind, account_id, contra_account_id, amount,
-        currency, balance, order_id, time)
-    SELECT %(first_entry_id)s::bigint - 1 + n, %(seal_id)s::bigint, transfer_id, kind, account_id,
-           contra_account_id, amount, currency, balance, order_id, time
-    FROM unnest(%(transfer_id)s::uuid[], %(kind)s::smallint[], %(account_id)s::uuid[],
-        %(contra_account_id)s::uuid[], %(amount)s::bigint[], %(currency)s::text[],
-        %(balance)s::bigint[], %(order_id)s::uuid[], %(time)s::timestamptz[])
-        WITH ORDINALITY AS e (transfer_id, kind, account_id, contra_account_id, amount, currency,
-            balance, order_id, time, n)
-"""
+    """
+)
 """Writes entries together with their seal. Its parameters are those of `sealed`."""
 
 ENTRY_ENCODERS: Mapping[str, Encoder] = {
@@ -83,24 +89,16 @@ ENTRY_ENCODERS: Mapping[str, Encoder] = {
 
 def seal_of(head: Head, entries: Sequence[Entry], time: datetime) -> Seal:
     """Return the seal that covers these entries after this head; there is at least one."""
-    return _seal(head, columns(ENTRY_ENCODERS, entries), len(entries), time)
+    return _seal(head, columns("entry", ENTRY_ENCODERS, entries), len(entries), time)
 
 
 def sealed(
     head: Head, entries: Sequence[Entry], time: datetime
 ) -> tuple[Seal, Mapping[str, object]]:
     """Return the seal of these entries, and with it the parameters of INSERT_ENTRIES."""
-    arrays = columns(ENTRY_ENCODERS, entries)
+    arrays = columns("entry", ENTRY_ENCODERS, entries)
     seal = _seal(head, arrays, len(entries), time)
-    parameters = {
-        "seal_id": seal.seal_id,
-        "first_entry_id": head.last_entry_id + 1,
-        "last_entry_id": seal.last_entry_id,
-        "entries": seal.entries,
-        "previous_hash": seal.previous_hash,
-        "hash": seal.hash,
-        "sealed_at": time,
-    }
+    parameters = {f"seal.{name}": value for name, value in seal._asdict().items()}
     return seal, arrays | parameters
 
 

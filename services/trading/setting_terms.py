@@ -30,6 +30,7 @@ class SettingTerms:
 
     kind = "terms"
     size_max = 1
+    ahead = False
 
     def __init__(
         self, *, market: MarketView, terms: TermsBook, recorder: Recorder, wire: BookWire
@@ -57,10 +58,10 @@ class SettingTerms:
             return Failure(Reason.TERMS_CHANGED, "The terms have changed.", metadata=metadata)
         terms = command.terms._replace(version=version + 1)
         now = self._market.now()
-        stored = terms._asdict() | {
-            "changed_by": command.changed_by,
-            "changed_at": now,
-            "inputs": command.inputs,
+        stored = {f"terms.{name}": value for name, value in terms._asdict().items()} | {
+            "terms.changed_by": command.changed_by,
+            "terms.changed_at": now,
+            "terms.inputs": command.inputs,
         }
         events = [self._wire.payout_changed(terms)]
         await self._recorder.record(transaction, [(INSERT_TERMS, stored)], [], events, now)

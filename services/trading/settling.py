@@ -6,7 +6,7 @@ stands; the same one again is answered with it, and another one as ALREADY_CLOSE
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
@@ -19,11 +19,12 @@ from services.kit.ids import Ids
 from services.kit.journal import NewEvent
 from services.trading.acceptance import profit_of
 from services.trading.book import Account, BookedOrder, booked
-from services.trading.commit import Statement, Transaction
+from services.trading.commit import Transaction
 from services.trading.market import MarketView
 from services.trading.order import Close, Order, Outcome, Tick, VoidReason
+from services.trading.pending import Pending
 from services.trading.posting import Entry, closing_entries, returned_of
-from services.trading.recording import Recorder
+from services.trading.recording import Record, Recorder
 from services.trading.tables import (
     CLOSE_ENCODERS,
     CLOSE_ORDERS,
@@ -33,8 +34,9 @@ from services.trading.tables import (
     READ_OPEN_ORDERS,
     UPDATE_ACCOUNTS,
     Exposure,
+    Side,
     balance_parameters,
-    by_order,
+    change,
     columns,
 )
 from services.trading.wire import BookWire
@@ -74,12 +76,12 @@ class SettleOrders(NamedTuple):
 class _State:
     """The accounts of a batch while orders close, and what will be written."""
 
+    before: Mapping[UUID, Account]
     accounts: dict[UUID, Account]
-    before: dict[UUID, int]
+    owed: dict[Side, int] = field(default_factory=dict)
     closed: dict[UUID, BookedOrder] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
     events: list[NewEvent] = field(default_factory=list)
-    owed: dict[tuple[str, int], int] = field(default_factory=dict)
 
 
 class Settling:
@@ -87,6 +89,7 @@ class Settling:
 
     kind = "settle"
     size_max = 1
+    ahead = True
 
     def __init__(
         self,
@@ -117,69 +120,75 @@ class Settling:
     async def _settle(
         self, decisions: Sequence[Decision], transaction: Transaction
     ) -> list[Settled]:
-        ids = {"orders": uuids([decision.order_id for decision in decisions])}
-        rows = await transaction.read(READ_OPEN_ORDERS, ids)
-        still_open = by_order(Order(*row) for row in rows)
-        state = await self._state_of(still_open, transaction)
-        now = self._market.now()
+        still_open, earlier = await self._read(decisions, transaction)
+        accounts = await self._accounts_of(still_open.values(), transaction)
+        state, now = _State(accounts, dict(accounts)), self._market.now()
         for decision in decisions:
             order = still_open.pop(decision.order_id, None)
             if order is not None:
-                self._close(order, decision, state, now)
+                self._close(order, decision, state, transaction.before, now)
         if state.closed:
-            changes = self._statements(state, now)
-            await self._recorder.record(transaction, changes, state.entries, state.events, now)
-            self._exposure.add(state.owed)
-        earlier = await self._closed_before(decisions, state, transaction)
+            after = Pending(state.accounts, state.closed, {}, state.owed, None)
+            record = self._record(state, transaction.before, now)
+            await self._recorder.write(transaction, record, after)
+            self._exposure.set(after.owed)
         return [_answer(decision, state.closed, earlier) for decision in decisions]
 
-    async def _state_of(self, still_open: dict[UUID, Order], transaction: Transaction) -> _State:
-        if not still_open:
-            return _State({}, {})
-        accounts = {order.account_id for order in still_open.values()}
-        rows = await transaction.read(READ_ACCOUNTS, {"accounts": uuids(list(accounts))})
-        known = {row[0]: Account(*row) for row in rows}
-        return _State(known, {key: account.posted for key, account in known.items()})
+    async def _read(
+        self, decisions: Sequence[Decision], transaction: Transaction
+    ) -> tuple[dict[UUID, Order], dict[UUID, BookedOrder]]:
+        """Return which of these orders are open, and which were closed before."""
+        asked = [decision.order_id for decision in decisions]
+        rows = await transaction.read(READ_OPEN_ORDERS, {"orders": uuids(asked)})
+        found = {row[0]: BookedOrder(Order(*row), None) for row in rows}
+        pending = transaction.before.orders
+        found |= {key: pending[key] for key in asked if key in pending}
+        if others := [key for key in asked if key not in found]:
+            rows = await transaction.read(READ_CLOSED_ORDERS, {"orders": uuids(others)})
+            found |= {item.order.order_id: item for item in map(booked, rows)}
+        still_open = {key: item.order for key, item in found.items() if item.close is None}
+        return still_open, {key: item for key, item in found.items() if item.close}
 
-    def _close(self, order: Order, decision: Decision, state: _State, now: datetime) -> None:
+    async def _accounts_of(
+        self, orders: Collection[Order], transaction: Transaction
+    ) -> dict[UUID, Account]:
+        """Return the accounts of these orders, as they are before this commit."""
+        concerned = {order.account_id for order in orders}
+        if not concerned:
+            return {}
+        rows = await transaction.read(READ_ACCOUNTS, {"accounts": uuids(list(concerned))})
+        pending = transaction.before.accounts
+        return {row[0]: pending.get(row[0]) or Account(*row) for row in rows}
+
+    def _close(
+        self, order: Order, decision: Decision, state: _State, before: Pending, now: datetime
+    ) -> None:
         account = state.accounts[order.account_id]
         close = _close_of(order, decision, self._ids(), now)
-        after = account._replace(
+        state.accounts[order.account_id] = account._replace(
             posted=account.posted + close.returned, open_orders=account.open_orders - 1
         )
-        state.accounts[order.account_id] = after
         state.entries += closing_entries(
             order, decision.outcome, account.posted, close.transfer_id, now
         )
         state.closed[order.order_id] = BookedOrder(order, close)
-        state.events += self._wire.order_settled(order, close, after)
-        at = (order.instrument, order.direction)
-        state.owed[at] = state.owed.get(at, 0) - profit_of(order.stake, order.payout_bp)
+        state.events.append(self._wire.order_settled(order, close))
+        side = (order.instrument, order.direction)
+        if side not in state.owed:
+            state.owed[side] = before.owed.get(side, self._exposure.owed(side))
+        state.owed[side] -= profit_of(order.stake, order.payout_bp)
 
-    def _statements(self, state: _State, now: datetime) -> list[Statement]:
-        orders = [item.order for item in state.closed.values()]
-        closes = [item.close for item in state.closed.values() if item.close is not None]
-        ids = uuids([order.order_id for order in orders])
-        accounts = [(state.accounts[key], posted) for key, posted in state.before.items()]
+    def _record(self, state: _State, before: Pending, now: datetime) -> Record:
+        closes = [(key, *item.close) for key, item in state.closed.items() if item.close]
+        accounts = state.accounts
+        balances = [change(account, accounts[key]) for key, account in state.before.items()]
         changes = [
-            (after.account_id, posted, after.posted, after.held, after.open_orders)
-            for after, posted in accounts
+            (CLOSE_ORDERS, columns("close", CLOSE_ENCODERS, closes)),
+            (UPDATE_ACCOUNTS, balance_parameters(balances)),
+            (COUNT_CLOSED, _counts(state.closed.values(), now)),
         ]
-        return [
-            (CLOSE_ORDERS, columns(CLOSE_ENCODERS, closes) | {"order_ids": ids}),
-            (UPDATE_ACCOUNTS, balance_parameters(changes)),
-            (COUNT_CLOSED, _counts(orders, closes, now)),
-        ]
-
-    async def _closed_before(
-        self, decisions: Sequence[Decision], state: _State, transaction: Transaction
-    ) -> dict[UUID, BookedOrder]:
-        others = [d.order_id for d in decisions if d.order_id not in state.closed]
-        if not others:
-            return {}
-        rows = await transaction.read(READ_CLOSED_ORDERS, {"orders": uuids(others)})
-        found = (booked(row) for row in rows)
-        return {item.order.order_id: item for item in found}
+        events = [*state.events, *map(self._wire.balance_changed, accounts.values())]
+        return self._recorder.prepare(before, changes, state.entries, events, now)
 
 
 def _close_of(order: Order, decision: Decision, transfer_id: UUID, now: datetime) -> Close:
@@ -197,14 +206,14 @@ def _close_of(order: Order, decision: Decision, transfer_id: UUID, now: datetime
     )
 
 
-def _counts(orders: Sequence[Order], closes: Sequence[Close], now: datetime) -> dict[str, Any]:
+def _counts(closed: Collection[BookedOrder], now: datetime) -> dict[str, Any]:
     return {
-        "instruments": texts([order.instrument for order in orders]),
-        "accounts": uuids([order.account_id for order in orders]),
-        "outcomes": smallints([close.outcome for close in closes]),
-        "stakes": bigints([order.stake for order in orders]),
-        "returned": bigints([close.returned for close in closes]),
-        "time": now,
+        "count.instrument": texts([item.order.instrument for item in closed]),
+        "count.account_id": uuids([item.order.account_id for item in closed]),
+        "count.outcome": smallints([item.close.outcome for item in closed if item.close]),
+        "count.stake": bigints([item.order.stake for item in closed]),
+        "count.returned": bigints([item.close.returned for item in closed if item.close]),
+        "count.time": now,
     }
 
 

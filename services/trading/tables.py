@@ -1,8 +1,8 @@
-"""The statements that write a book, each for a whole batch, and what the writer keeps in memory.
+"""The parts of the statements that write a book, and what its writer keeps in memory.
 
-Rows travel as one array per column. Statements that change an account name the balance they
-start from, and `require` stops the transaction if it is another: the arithmetic was done on what
-was read, so it must not have moved.
+Rows travel as one array per column. What changes an account names the balance that it starts
+from, and `require` stops the commit if it is another: the arithmetic was done on what was read,
+so it must not have moved.
 """
 
 from __future__ import annotations
@@ -22,81 +22,102 @@ from services.kit.arrays import (
     uuids,
 )
 from services.kit.database import RawConnection
-from services.trading.book import ACCOUNT_COLUMNS, CLOSE_COLUMNS, ORDER_COLUMNS
-from services.trading.order import Order
+from services.trading.book import ACCOUNT_COLUMNS, CLOSE_COLUMNS, ORDER_COLUMNS, Account
+from services.trading.statement import Part
 from services.trading.terms import Terms
 
-UPDATE_ACCOUNTS: LiteralString = """
-    WITH changed AS (
+UPDATE_ACCOUNTS = Part(
+    """
+    accounts_changed AS (
         UPDATE account a SET posted = v.posted, held = v.held, open_orders = v.open_orders
-        FROM unnest(%(accounts)s::uuid[], %(before)s::bigint[], %(posted)s::bigint[],
-                    %(held)s::bigint[], %(open_orders)s::integer[])
+        FROM unnest(%(change.account_id)s::uuid[], %(change.before)s::bigint[],
+                    %(change.posted)s::bigint[], %(change.held)s::bigint[],
+                    %(change.open_orders)s::integer[])
              AS v (account_id, before, posted, held, open_orders)
         WHERE a.account_id = v.account_id AND a.posted = v.before
         RETURNING 1
     )
-    SELECT require(count(*) = cardinality(%(accounts)s::uuid[]), 'balances moved') FROM changed
-"""
+    """,
+    """require(
+        (SELECT count(*) FROM accounts_changed) = cardinality(%(change.account_id)s::uuid[]),
+        'balances moved'
+    )""",
+)
 
-INSERT_ACCOUNTS: LiteralString = """
-    INSERT INTO account (account_id, user_id, currency, posted, held, state, open_orders, opened_at)
-    SELECT * FROM unnest(%(account_id)s::uuid[], %(user_id)s::uuid[], %(currency)s::text[],
-        %(posted)s::bigint[], %(held)s::bigint[], %(state)s::smallint[], %(open_orders)s::integer[],
-        %(opened_at)s::timestamptz[])
-"""
+INSERT_ACCOUNTS = Part(
+    """
+    accounts_opened AS (
+        INSERT INTO account (account_id, user_id, currency, posted, held, state, open_orders,
+            opened_at)
+        SELECT * FROM unnest(%(account.account_id)s::uuid[], %(account.user_id)s::uuid[],
+            %(account.currency)s::text[], %(account.posted)s::bigint[], %(account.held)s::bigint[],
+            %(account.state)s::smallint[], %(account.open_orders)s::integer[],
+            %(account.opened_at)s::timestamptz[])
+    )
+    """
+)
 
-INSERT_OPEN_ORDERS: LiteralString = """
-    INSERT INTO open_order (order_id, account_id, request_id, request_hash, instrument, direction,
-        stake, currency, payout_bp, terms_version, price_scale, entry_number, entry_price,
-        entry_time, entry_source_time, opened_at, expires_at)
-    SELECT * FROM unnest(%(order_id)s::uuid[], %(account_id)s::uuid[], %(request_id)s::uuid[],
-        %(request_hash)s::bytea[], %(instrument)s::text[], %(direction)s::smallint[],
-        %(stake)s::bigint[], %(currency)s::text[], %(payout_bp)s::integer[],
-        %(terms_version)s::bigint[], %(price_scale)s::smallint[], %(entry_number)s::bigint[],
-        %(entry_price)s::bigint[], %(entry_time)s::timestamptz[],
-        %(entry_source_time)s::timestamptz[], %(opened_at)s::timestamptz[],
-        %(expires_at)s::timestamptz[])
-"""
+INSERT_OPEN_ORDERS = Part(
+    """
+    orders_opened AS (
+        INSERT INTO open_order (order_id, account_id, request_id, request_hash, instrument,
+            direction, stake, currency, payout_bp, terms_version, price_scale, entry_number,
+            entry_price, entry_time, entry_source_time, opened_at, expires_at)
+        SELECT * FROM unnest(%(order.order_id)s::uuid[], %(order.account_id)s::uuid[],
+            %(order.request_id)s::uuid[], %(order.request_hash)s::bytea[],
+            %(order.instrument)s::text[], %(order.direction)s::smallint[],
+            %(order.stake)s::bigint[], %(order.currency)s::text[], %(order.payout_bp)s::integer[],
+            %(order.terms_version)s::bigint[], %(order.price_scale)s::smallint[],
+            %(order.entry_number)s::bigint[], %(order.entry_price)s::bigint[],
+            %(order.entry_time)s::timestamptz[], %(order.entry_source_time)s::timestamptz[],
+            %(order.opened_at)s::timestamptz[], %(order.expires_at)s::timestamptz[])
+    )
+    """
+)
 
-CLOSE_ORDERS: LiteralString = """
-    WITH closing AS (
-        SELECT * FROM unnest(%(order_ids)s::uuid[], %(outcome)s::smallint[],
-            %(void_reason)s::smallint[], %(returned)s::bigint[], %(close_number)s::bigint[],
-            %(close_price)s::bigint[], %(close_time)s::timestamptz[],
-            %(close_source_time)s::timestamptz[], %(closed_at)s::timestamptz[],
-            %(transfer_id)s::uuid[])
+CLOSE_ORDERS = Part(
+    """
+    orders_gone AS (
+        DELETE FROM open_order USING unnest(%(close.order_id)s::uuid[],
+            %(close.outcome)s::smallint[], %(close.void_reason)s::smallint[],
+            %(close.returned)s::bigint[], %(close.close_number)s::bigint[],
+            %(close.close_price)s::bigint[], %(close.close_time)s::timestamptz[],
+            %(close.close_source_time)s::timestamptz[], %(close.closed_at)s::timestamptz[],
+            %(close.transfer_id)s::uuid[])
         AS v (closing_id, outcome, void_reason, returned, close_number, close_price, close_time,
               close_source_time, closed_at, transfer_id)
-    ), gone AS (
-        DELETE FROM open_order WHERE order_id = ANY (%(order_ids)s::uuid[]) RETURNING *
-    ), closed AS (
-        INSERT INTO closed_order
-        SELECT gone.*, outcome, void_reason, returned, close_number, close_price, close_time,
-               close_source_time, closed_at, transfer_id
-        FROM gone JOIN closing ON closing_id = order_id
-        RETURNING 1
+        WHERE order_id = closing_id
+        RETURNING open_order.*, outcome, void_reason, returned, close_number, close_price,
+              close_time, close_source_time, closed_at, transfer_id
+    ), orders_closed AS (
+        INSERT INTO closed_order SELECT * FROM orders_gone RETURNING 1
     )
-    SELECT require(count(*) = cardinality(%(order_ids)s::uuid[]), 'orders closed before')
-    FROM closed
-"""
+    """,
+    """require(
+        (SELECT count(*) FROM orders_closed) = cardinality(%(close.order_id)s::uuid[]),
+        'orders closed before'
+    )""",
+)
 
-COUNT_CLOSED: LiteralString = """
-    WITH closing AS (
-        SELECT * FROM unnest(%(instruments)s::text[], %(accounts)s::uuid[],
-            %(outcomes)s::smallint[], %(stakes)s::bigint[], %(returned)s::bigint[])
+COUNT_CLOSED = Part(
+    """
+    closing AS (
+        SELECT * FROM unnest(%(count.instrument)s::text[], %(count.account_id)s::uuid[],
+            %(count.outcome)s::smallint[], %(count.stake)s::bigint[], %(count.returned)s::bigint[])
         AS v (instrument, account_id, outcome, stake, returned)
-    ), by_instrument AS (
+    ), counted_by_instrument AS (
         INSERT INTO instrument_statistics AS s
-        SELECT instrument, date_trunc('minute', %(time)s::timestamptz), count(*),
+        SELECT instrument, date_trunc('minute', %(count.time)s::timestamptz), count(*),
                count(*) FILTER (WHERE outcome = 1), count(*) FILTER (WHERE outcome > 2),
                sum(stake), sum(returned)
         FROM closing GROUP BY instrument
         ON CONFLICT (instrument, minute) DO UPDATE SET orders = s.orders + excluded.orders,
             winners = s.winners + excluded.winners, refunds = s.refunds + excluded.refunds,
             stakes = s.stakes + excluded.stakes, returned = s.returned + excluded.returned
-    ), by_account AS (
+    ), counted_by_account AS (
         INSERT INTO account_statistics AS s
-        SELECT account_id, (%(time)s::timestamptz AT TIME ZONE 'UTC')::date, instrument, count(*),
+        SELECT account_id, (%(count.time)s::timestamptz AT TIME ZONE 'UTC')::date, instrument,
+               count(*),
                count(*) FILTER (WHERE outcome = 1), count(*) FILTER (WHERE outcome = 2),
                count(*) FILTER (WHERE outcome > 2), sum(stake), sum(returned)
         FROM closing GROUP BY account_id, instrument
@@ -104,38 +125,51 @@ COUNT_CLOSED: LiteralString = """
             winners = s.winners + excluded.winners, losers = s.losers + excluded.losers,
             refunds = s.refunds + excluded.refunds, stakes = s.stakes + excluded.stakes,
             returned = s.returned + excluded.returned
+    ), counted_by_day AS (
+        INSERT INTO book_statistics AS s
+        SELECT (%(count.time)s::timestamptz AT TIME ZONE 'UTC')::date, count(*),
+               count(*) FILTER (WHERE outcome = 1), count(*) FILTER (WHERE outcome = 2),
+               count(*) FILTER (WHERE outcome > 2), sum(stake), sum(returned)
+        FROM closing
+        ON CONFLICT (day) DO UPDATE SET orders = s.orders + excluded.orders,
+            winners = s.winners + excluded.winners, losers = s.losers + excluded.losers,
+            refunds = s.refunds + excluded.refunds, stakes = s.stakes + excluded.stakes,
+            returned = s.returned + excluded.returned
     )
-    INSERT INTO book_statistics AS s
-    SELECT (%(time)s::timestamptz AT TIME ZONE 'UTC')::date, count(*),
-           count(*) FILTER (WHERE outcome = 1), count(*) FILTER (WHERE outcome = 2),
-           count(*) FILTER (WHERE outcome > 2), sum(stake), sum(returned)
-    FROM closing
-    ON CONFLICT (day) DO UPDATE SET orders = s.orders + excluded.orders,
-        winners = s.winners + excluded.winners, losers = s.losers + excluded.losers,
-        refunds = s.refunds + excluded.refunds, stakes = s.stakes + excluded.stakes,
-        returned = s.returned + excluded.returned
-"""
+    """
+)
 
-INSERT_TRANSFERS: LiteralString = """
-    INSERT INTO transfer (transfer_id, account_id, request_id, request_hash, kind, system, amount,
-        currency, balance, note, time)
-    SELECT * FROM unnest(%(transfer_id)s::uuid[], %(account_id)s::uuid[], %(request_id)s::uuid[],
-        %(request_hash)s::bytea[], %(kind)s::smallint[], %(system)s::smallint[],
-        %(amount)s::bigint[], %(currency)s::text[], %(balance)s::bigint[], %(note)s::text[],
-        %(time)s::timestamptz[])
-"""
+INSERT_TRANSFERS = Part(
+    """
+    transfers_made AS (
+        INSERT INTO transfer (transfer_id, account_id, request_id, request_hash, kind, system,
+            amount, currency, balance, note, time)
+        SELECT * FROM unnest(%(transfer.transfer_id)s::uuid[], %(transfer.account_id)s::uuid[],
+            %(transfer.request_id)s::uuid[], %(transfer.request_hash)s::bytea[],
+            %(transfer.kind)s::smallint[], %(transfer.system)s::smallint[],
+            %(transfer.amount)s::bigint[], %(transfer.currency)s::text[],
+            %(transfer.balance)s::bigint[], %(transfer.note)s::text[],
+            %(transfer.time)s::timestamptz[])
+    )
+    """
+)
 
-INSERT_TERMS: LiteralString = """
-    INSERT INTO terms (instrument, version, currency, stake_min, stake_max, duration_seconds_min,
-        duration_seconds_max, expiry_grid_minutes, expiry_cutoff_seconds, payout_bp,
-        payout_fixed_bp, payout_min_bp, payout_max_bp, open_orders_max, exposure_max, changed_by,
-        changed_at, inputs)
-    VALUES (%(instrument)s, %(version)s, %(currency)s, %(stake_min)s, %(stake_max)s,
-        %(duration_seconds_min)s, %(duration_seconds_max)s, %(expiry_grid_minutes)s,
-        %(expiry_cutoff_seconds)s, %(payout_bp)s, %(payout_fixed_bp)s, %(payout_min_bp)s,
-        %(payout_max_bp)s, %(open_orders_max)s, %(exposure_max)s, %(changed_by)s, %(changed_at)s,
-        %(inputs)s)
-"""
+INSERT_TERMS = Part(
+    """
+    terms_set AS (
+        INSERT INTO terms (instrument, version, currency, stake_min, stake_max,
+            duration_seconds_min, duration_seconds_max, expiry_grid_minutes, expiry_cutoff_seconds,
+            payout_bp, payout_fixed_bp, payout_min_bp, payout_max_bp, open_orders_max, exposure_max,
+            changed_by, changed_at, inputs)
+        VALUES (%(terms.instrument)s, %(terms.version)s, %(terms.currency)s, %(terms.stake_min)s,
+            %(terms.stake_max)s, %(terms.duration_seconds_min)s, %(terms.duration_seconds_max)s,
+            %(terms.expiry_grid_minutes)s, %(terms.expiry_cutoff_seconds)s, %(terms.payout_bp)s,
+            %(terms.payout_fixed_bp)s, %(terms.payout_min_bp)s, %(terms.payout_max_bp)s,
+            %(terms.open_orders_max)s, %(terms.exposure_max)s, %(terms.changed_by)s,
+            %(terms.changed_at)s, %(terms.inputs)s)
+    )
+    """
+)
 
 READ_ACCOUNTS: LiteralString = f"""
     SELECT {ACCOUNT_COLUMNS} FROM account WHERE account_id = ANY (%(accounts)s::uuid[])
@@ -172,6 +206,9 @@ _READ_EXPOSURE: LiteralString = """
 """
 
 
+Side = tuple[str, int]
+"""An instrument and a direction."""
+
 Encoder = Callable[[Sequence[Any]], Array]
 
 ORDER_ENCODERS: Mapping[str, Encoder] = {
@@ -194,6 +231,7 @@ ORDER_ENCODERS: Mapping[str, Encoder] = {
     "expires_at": timestamps,
 }
 CLOSE_ENCODERS: Mapping[str, Encoder] = {
+    "order_id": uuids,
     "outcome": smallints,
     "void_reason": smallints,
     "returned": bigints,
@@ -229,11 +267,13 @@ TRANSFER_ENCODERS: Mapping[str, Encoder] = {
 }
 
 
-def columns(encoders: Mapping[str, Encoder], rows: Iterable[Sequence[Any]]) -> dict[str, Array]:
-    """Return the parameters of a statement that takes one array per column; some rows."""
+def columns(
+    table: str, encoders: Mapping[str, Encoder], rows: Iterable[Sequence[Any]]
+) -> dict[str, Array]:
+    """Return the parameters `table.column` of a statement, one array each; there are rows."""
     values = zip(*rows, strict=True)
     return {
-        name: encode(column)
+        f"{table}.{name}": encode(column)
         for (name, encode), column in zip(encoders.items(), values, strict=True)
     }
 
@@ -242,7 +282,7 @@ Change = tuple[UUID, int, int, int, int]
 """An account with the balance it had, and its posted, held and open orders from now on."""
 
 _CHANGE_ENCODERS: Mapping[str, Encoder] = {
-    "accounts": uuids,
+    "account_id": uuids,
     "before": bigints,
     "posted": bigints,
     "held": bigints,
@@ -250,9 +290,14 @@ _CHANGE_ENCODERS: Mapping[str, Encoder] = {
 }
 
 
+def change(before: Account, after: Account) -> Change:
+    """Return what becomes of an account."""
+    return after.account_id, before.posted, after.posted, after.held, after.open_orders
+
+
 def balance_parameters(changes: Sequence[Change]) -> dict[str, Array]:
     """Return the parameters of UPDATE_ACCOUNTS."""
-    return columns(_CHANGE_ENCODERS, changes)
+    return columns("change", _CHANGE_ENCODERS, changes)
 
 
 class Exposure:
@@ -262,21 +307,20 @@ class Exposure:
     """
 
     def __init__(self) -> None:
-        self._owed: dict[tuple[str, int], int] = {}
+        self._owed: dict[Side, int] = {}
 
     async def load(self, connection: RawConnection) -> None:
         """Sum it anew from the open orders."""
         rows = await (await connection.execute(_READ_EXPOSURE)).fetchall()
         self._owed = {(row[0], row[1]): row[2] for row in rows}
 
-    def owed(self, at: tuple[str, int]) -> int:
-        """Return what is owed at an (instrument, direction)."""
-        return self._owed.get(at, 0)
+    def owed(self, side: Side) -> int:
+        """Return what is owed on a side."""
+        return self._owed.get(side, 0)
 
-    def add(self, changes: Mapping[tuple[str, int], int]) -> None:
-        """Add changes that were committed; closed orders bring negative ones."""
-        for at, change in changes.items():
-            self._owed[at] = self._owed.get(at, 0) + change
+    def set(self, owed: Mapping[Side, int]) -> None:
+        """Take what is owed on these sides from a commit on."""
+        self._owed.update(owed)
 
 
 class TermsBook:
@@ -297,8 +341,3 @@ class TermsBook:
     def set(self, terms: Terms) -> None:
         """Take terms that were committed."""
         self._terms[terms.instrument] = terms
-
-
-def by_order(orders: Iterable[Order]) -> dict[UUID, Order]:
-    """Return orders by their id."""
-    return {order.order_id: order for order in orders}

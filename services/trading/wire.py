@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.kit.errors import Failure, Violation
-from services.kit.ids import parse_scoped, scoped
+from services.kit.ids import parse_scoped, scoped, uuid_text
 from services.kit.journal import NewEvent, event_type, new_event
 from services.kit.reason import Reason
 from services.kit.values import Money as MoneyValue
@@ -43,6 +44,7 @@ ORDER_OPENED = event_type("order_opened")
 ORDER_SETTLED = event_type("order_settled")
 BALANCE_CHANGED = event_type("balance_changed")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ACCOUNT_IDS_MAX = 16_384
 
 
 def account_subject(account_id: str) -> str:
@@ -214,10 +216,13 @@ class BookWire:
         """Encode for the book `demo` of the kind `DEMO`."""
         self.book = book
         self._kind = account_pb2.Book.Value(kind)
+        self._prefix = scoped(book, UUID(int=0)).removesuffix(str(UUID(int=0)))
+        # An account is named in every event about it, and again when the next one happens.
+        self._account_id = lru_cache(_ACCOUNT_IDS_MAX)(self.id)
 
     def id(self, value: UUID) -> str:
         """Return an id of this book as text."""
-        return scoped(self.book, value)
+        return self._prefix + uuid_text(value)
 
     def account(self, account: Account) -> account_pb2.Account:
         """Return an account as a message."""
@@ -238,7 +243,7 @@ class BookWire:
     def _fill_order(self, message: order_pb2.Order, value: Order, account_id: str) -> None:
         message.order_id = self.id(value.order_id)
         message.account_id = account_id
-        message.request_id = str(value.request_id)
+        message.request_id = uuid_text(value.request_id)
         message.instrument = value.instrument
         message.direction = value.direction  # type: ignore[assignment]
         message.state = order_pb2.Order.OPEN
@@ -296,26 +301,24 @@ class BookWire:
             order_id=self.id(line.order_id) if line.order_id else None,
         )
 
-    def order_opened(self, value: Order, account: Account) -> list[NewEvent]:
-        """Return what an accepted order tells its account."""
-        account_id, event = self.id(account.account_id), Event()
-        self._fill_order(event.order_opened.order, value, account_id)
-        return [_told(account_id, ORDER_OPENED, event), self._balance(account, account_id)]
+    def order_opened(self, value: Order) -> tuple[NewEvent, bytes]:
+        """Return what an accepted order tells its account, and the order's message in it."""
+        account_id, event = self._account_id(value.account_id), Event()
+        message = event.order_opened.order
+        self._fill_order(message, value, account_id)
+        return _told(account_id, ORDER_OPENED, event), message.SerializeToString()
 
-    def order_settled(self, value: Order, close: Close, account: Account) -> list[NewEvent]:
+    def order_settled(self, value: Order, close: Close) -> NewEvent:
         """Return what a closed order tells its account."""
-        account_id, event = self.id(account.account_id), Event()
+        account_id, event = self._account_id(value.account_id), Event()
         message = event.order_settled.order
         self._fill_order(message, value, account_id)
         _add_close(message, value, close)
-        return [_told(account_id, ORDER_SETTLED, event), self._balance(account, account_id)]
+        return _told(account_id, ORDER_SETTLED, event)
 
     def balance_changed(self, account: Account) -> NewEvent:
-        """Return what a movement tells its account."""
-        return self._balance(account, self.id(account.account_id))
-
-    def _balance(self, account: Account, account_id: str) -> NewEvent:
-        event = Event()
+        """Return what a commit that moved its money tells an account."""
+        account_id, event = self._account_id(account.account_id), Event()
         self._fill_account(event.balance_changed.account, account, account_id)
         return _told(account_id, BALANCE_CHANGED, event)
 

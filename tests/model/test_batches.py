@@ -128,7 +128,7 @@ class Counted:
     """A batch that notes how many commands share a commit."""
 
     def __init__(self, batch: Batch, sizes: list[int]) -> None:
-        self.kind, self.size_max = batch.kind, batch.size_max
+        self.kind, self.size_max, self.ahead = batch.kind, batch.size_max, batch.ahead
         self.load = batch.load
         self._batch = batch
         self._sizes = sizes
