@@ -22,6 +22,7 @@ import structlog
 from services.kit.clock import Clock
 from services.kit.database import Database, DatabaseUnavailable
 from services.kit.logs import without_secrets
+from services.kit.metrics import JOB_RUNS, JOB_SECONDS
 
 _REASON_LENGTH_MAX = 500
 _JITTER_SHARE = 0.1
@@ -148,6 +149,8 @@ class JobRunner:
         except asyncio.CancelledError:
             await self._abandon(job, run_number)
             raise
+        JOB_RUNS.labels(self._database.name, job.name, run.outcome.value).inc()
+        JOB_SECONDS.labels(self._database.name, job.name).set(run.duration_seconds)
         if self._on_run:
             self._on_run(run)
         await self._record(run, run_number)

@@ -3,7 +3,7 @@
 import threading
 from wsgiref.simple_server import WSGIServer
 
-from prometheus_client import Counter, Histogram, start_http_server
+from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 RPC_SECONDS = Histogram(
     "veritick_rpc_seconds",
@@ -14,6 +14,9 @@ RPC_SECONDS = Histogram(
 RPC_REFUSED = Counter("veritick_rpc_refused_total", "Calls refused or failed", ["method", "reason"])
 JOURNAL_ENTRIES = Counter("veritick_journal_entries_total", "Events appended", ["journal"])
 RELAY_POSITION = Counter("veritick_relay_entries_total", "Events relayed to Redis", ["journal"])
+
+JOB_RUNS = Counter("veritick_job_runs_total", "Runs of a job", ["database", "job", "outcome"])
+JOB_SECONDS = Gauge("veritick_job_seconds", "How long a job's last run took", ["database", "job"])
 
 
 def serve_metrics(listen: str) -> tuple[WSGIServer, threading.Thread]:

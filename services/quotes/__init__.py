@@ -17,9 +17,9 @@ What always holds:
   stored itself before anyone hears of it, and never changes.
 - One ingestor is live; one that lost its lead commits nothing. Others stand by.
 
-Climb in this order: the pure rules (`instrument`, `session`, `tick`, `candle`, `fixing`, `packet`,
-`binance`, `history`), the storage (`record`, `ticks`, `candles`, `instruments`, `fixings`,
-`partitions`), the flow (`protocol`, `feeds`, `timeline`, `ingest`, `market`, `herald`, `publish`,
-`past`), the faces (`rpc`, `wire`), and `app`. `simulator` is somebody else's market data server: a
-process of its own.
+Climb in this order: the pure rules (`instrument`, `session`, `tick`, `candle`, `fixing`, `opening`,
+`packet`, `binance`, `history`), the storage (`record`, `ticks`, `candles`, `instruments`,
+`fixings`, `openings`, `partitions`), the flow (`protocol`, `feeds`, `timeline`, `ingest`, `market`,
+`herald`, `publish`, `past`), the faces (`rpc`, `wire`), and `app`. `simulator` is somebody else's
+market data server: a process of its own.
 """

@@ -32,6 +32,7 @@ from services.quotes.herald import Herald
 from services.quotes.ingest import Habits, Ingestor
 from services.quotes.instruments import LEADERSHIP
 from services.quotes.market import LiveMarket
+from services.quotes.openings import Openings
 from services.quotes.packet import Veritick
 from services.quotes.partitions import Retention
 from services.quotes.past import PastMaker
@@ -96,7 +97,10 @@ async def build(
                     add_MarketDataServiceServicer_to_server,
                     MarketDataFace(market, Ticks(database), Candles(database), clock),
                 ),
-                (add_FixingServiceServicer_to_server, FixingFace(market, Fixings(database))),
+                (
+                    add_FixingServiceServicer_to_server,
+                    FixingFace(market, Fixings(database), Openings(database)),
+                ),
                 (
                     add_JournalServiceServicer_to_server,
                     JournalFace({JOURNAL: journal}, _subject_is_public),

@@ -97,9 +97,9 @@ async def _decided(
                 instrument=instrument,
                 covered=covered,
                 feed_time=feed_time,
-                last_tick=_row_tick(last) if last else None,
-                ticks_before=[_row_tick(row) for row in reversed(before)],
-                ticks_after=[_row_tick(row) for row in after],
+                last_tick=row_tick(last) if last else None,
+                ticks_before=[row_tick(row) for row in reversed(before)],
+                ticks_after=[row_tick(row) for row in after],
                 watermark=watermark,
             ),
         )
@@ -163,7 +163,8 @@ def _tick(instrument_id: int, data: Sequence[Any]) -> Tick:
     return Tick(instrument_id, number, _EPOCH + time * _MICROSECOND, price, source_time, late)
 
 
-def _row_tick(row: dict[str, Any]) -> Tick:
+def row_tick(row: dict[str, Any]) -> Tick:
+    """Return the tick that Postgres wrote as JSON."""
     source = row["source_time"]
     return Tick(
         row["instrument_id"],

@@ -1,6 +1,6 @@
 """The faces of quotes: decode, call, encode."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,9 +16,10 @@ from services.quotes.candles import Candles
 from services.quotes.catalogue import Catalogue
 from services.quotes.fixing import Point
 from services.quotes.fixings import Fixings
-from services.quotes.instrument import InstrumentStatus
+from services.quotes.instrument import Instrument, InstrumentStatus
 from services.quotes.market import Change, LiveMarket, Standing, Watermark
 from services.quotes.market import Ticks as StoredTicks
+from services.quotes.openings import Openings
 from services.quotes.ticks import Ticks
 from veritick.quotes.v1 import fixing_service_pb2 as fixing_pb2
 from veritick.quotes.v1 import instrument_service_pb2 as instrument_pb2
@@ -192,19 +193,17 @@ class MarketDataFace(MarketDataServiceServicer):
 class FixingFace(FixingServiceServicer):
     """FixingService."""
 
-    def __init__(self, market: LiveMarket, fixings: Fixings) -> None:
+    def __init__(self, market: LiveMarket, fixings: Fixings, openings: Openings) -> None:
         """Answer from the stored record."""
         self._market = market
         self._fixings = fixings
+        self._openings = openings
 
     async def BatchGetFixings(
         self, request: fixing_pb2.BatchGetFixingsRequest, context: Any
     ) -> fixing_pb2.BatchGetFixingsResponse:
         """Fix the price of each point asked for."""
-        asked = [
-            (self._market.standing(point.instrument).instrument, to_datetime(point.time))
-            for point in request.points
-        ]
+        asked = self._asked(request.points)
         points = [Point(instrument.id, time) for instrument, time in asked]
         fixed = await self._fixings.fix(points)
         return fixing_pb2.BatchGetFixingsResponse(
@@ -219,6 +218,25 @@ class FixingFace(FixingServiceServicer):
                 for point, (instrument, time) in zip(points, asked, strict=True)
             ]
         )
+
+    async def BatchGetMarketRecords(
+        self, request: fixing_pb2.BatchGetMarketRecordsRequest, context: Any
+    ) -> fixing_pb2.BatchGetMarketRecordsResponse:
+        """Tell how each market stood."""
+        asked = self._asked(request.points)
+        points = [Point(instrument.id, time) for instrument, time in asked]
+        found = await self._openings.at(points)
+        records = [
+            wire.to_market_record(found.get(point), instrument)
+            for point, (instrument, _) in zip(points, asked, strict=True)
+        ]
+        return fixing_pb2.BatchGetMarketRecordsResponse(records=records)
+
+    def _asked(self, points: Iterable[fixing_pb2.FixingPoint]) -> list[tuple[Instrument, datetime]]:
+        return [
+            (self._market.standing(point.instrument).instrument, to_datetime(point.time))
+            for point in points
+        ]
 
 
 def _place(standing: Standing) -> tuple[int, str]:

@@ -14,6 +14,7 @@ from services.quotes.candle import Candle
 from services.quotes.fixing import Fixing
 from services.quotes.instrument import Definition, Instrument, InstrumentStatus, MarketStatus
 from services.quotes.market import LiveMarket, Standing, Ticks, Watermark
+from services.quotes.opening import MarketRecord
 from services.quotes.publish import Message
 from services.quotes.session import Holiday, Schedule, Session, Window
 from services.quotes.tick import Tick
@@ -133,6 +134,21 @@ def to_fixing(fixing: Fixing, instrument: Instrument) -> fixing_pb2.Fixing:
         watermark=to_timestamp(fixing.watermark),
         feed_time=_optional(fixing.feed_time),
         rule_version=fixing.rule_version,
+    )
+
+
+def to_market_record(
+    record: MarketRecord | None, instrument: Instrument
+) -> fixing_pb2.MarketRecord:
+    """Write how a market stood; None, while that is not known."""
+    if record is None:
+        return fixing_pb2.MarketRecord(state=fixing_pb2.MarketRecord.PENDING)
+    session, in_force = record.session, record.instrument
+    return fixing_pb2.MarketRecord(
+        state=fixing_pb2.MarketRecord.State.Value(record.state.value),
+        session_close_time=_optional(session.close_time) if session else None,
+        max_tick_age_seconds=in_force.definition.max_tick_age_seconds if in_force else 0,
+        last_tick=to_tick(record.last_tick, instrument) if record.last_tick else None,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
@@ -24,12 +24,12 @@ from services.kit.revocation_feed import revocation_feed
 from services.kit.tokens import Keyring
 from services.trading.adjustment_rpc import AdjustmentFace
 from services.trading.audit_rpc import AuditFace
-from services.trading.audit_walk import Fixings
+from services.trading.auditing import Auditing
 from services.trading.auditor import Auditor
 from services.trading.desk import BookRules, Desk
 from services.trading.ledger_rpc import LedgerFace
 from services.trading.market import MarketView
-from services.trading.neighbours import FixingRecord, MarketFeed, opening_accounts
+from services.trading.neighbours import MarketFeed, QuotesRecord, opening_accounts
 from services.trading.report_rpc import ReportFace
 from services.trading.rpc import AccountEventFace, AccountFace, Desks, OrderFace, TermsFace
 from services.trading.service_rpc import BookFace
@@ -68,14 +68,18 @@ async def build(
     market = MarketView(clock)
     quotes = channels.to("quotes", settings.required("quotes_address"))
     identity = channels.to("identity", settings.required("identity_address"))
+    record = QuotesRecord(quotes)
     async with AsyncExitStack() as stack:
         revocations = await stack.enter_async_context(revocation_feed(settings, channels, clock))
         desks: dict[str, Desk] = {}
+        auditors: dict[str, Auditor] = {}
         for name, book in settings.books.items():
             database = await stack.enter_async_context(
                 Database.from_settings(book, name=f"{NAME}.{name}")
             )
             desks[name] = Desk(name, rules_of(name, book), database, market, clock, ids)
+            auditing = await stack.enter_async_context(_audited(book, name))
+            auditors[name] = Auditor(auditing, market.now, record)
         tasks: dict[str, Task] = {"market": MarketFeed(quotes, market).run}
         for name, desk in desks.items():
             follower = Follower(
@@ -86,26 +90,35 @@ async def build(
             tasks[f"{name}: holds"] = desk.keep_holds
             tasks[f"{name}: approvals"] = desk.keep_approvals
             tasks[f"{name}: payouts"] = desk.payouts.run
-            tasks[f"{name}: jobs"] = JobRunner(desk.book.database, jobs(desk), clock).run
+            tasks[f"{name}: jobs"] = JobRunner(
+                desk.book.database, jobs(desk, auditors[name]), clock
+            ).run
             tasks[f"{name}: users"] = follower.run
             if settings.redis_url:
                 relay = Relay(desk.journal, settings.redis_url.get_secret_value())
                 tasks[f"{name}: relay"] = relay.run
         yield Application(
             keyring=keyring,
-            faces=faces(desks, keyring, FixingRecord(quotes)),
+            faces=faces(desks, keyring, auditors),
             tasks=tasks,
             ready=lambda: all(desk.ready() for desk in desks.values()),
             revocations=revocations,
         )
 
 
-def jobs(desk: Desk) -> list[Job]:
+def _audited(book: BookSettings, name: str) -> Database:
+    """Return a book's database for its auditor, which takes no connection from anybody else."""
+    few = book.model_copy(update={"pool_min": 0, "pool_max": 2})
+    return Database.from_settings(few, name=f"audit.{name}")
+
+
+def jobs(desk: Desk, auditor: Auditor) -> list[Job]:
     """Return the recurring work of a book that any replica can do."""
-    return [Job("rollup", _ROLLUP_EVERY, desk.ledger.roll_up)]
+    rollup = Job("rollup", _ROLLUP_EVERY, desk.ledger.roll_up)
+    return [rollup, Auditing(desk.name, auditor).job()]
 
 
-def faces(desks: Desks, keyring: Keyring, fixings: Fixings | None = None) -> list[Face]:
+def faces(desks: Desks, keyring: Keyring, auditors: Mapping[str, Auditor]) -> list[Face]:
     """Return what is served for these books; the heads of their ledgers are signed by `keyring`."""
     journals = {name: desk.journal for name, desk in desks.items()}
     journal = JournalFace(journals, partial(owns, desks))
@@ -118,25 +131,24 @@ def faces(desks: Desks, keyring: Keyring, fixings: Fixings | None = None) -> lis
         (add_BookServiceServicer_to_server, BookFace(desks)),
         (add_LedgerServiceServicer_to_server, LedgerFace(desks)),
         (add_AdjustmentServiceServicer_to_server, AdjustmentFace(desks)),
-        (add_AuditServiceServicer_to_server, AuditFace(desks, keyring, fixings)),
+        (add_AuditServiceServicer_to_server, AuditFace(desks, keyring, auditors)),
         (add_JournalServiceServicer_to_server, journal),
     ]
 
 
 @asynccontextmanager
 async def auditors(settings: Settings) -> AsyncIterator[dict[str, Auditor]]:
-    """Yield an auditor for every book, outside the service; fixings need keys and an address."""
-    clock, fixings = process_clock(), None
+    """Yield an auditor for every book, outside the service; quotes needs keys and an address."""
+    clock, record = process_clock(), None
     async with AsyncExitStack() as stack:
         if settings.keys and settings.quotes_address:
             channels = Channels(Keyring.load(settings.keys, NAME), clock)
             quotes = channels.to("quotes", settings.quotes_address)
-            fixings = FixingRecord(await stack.enter_async_context(quotes))
+            record = QuotesRecord(await stack.enter_async_context(quotes))
         found = {}
         for name, book in settings.books.items():
-            database = Database.from_settings(book, name=f"audit.{name}")
-            await stack.enter_async_context(database)
-            found[name] = Auditor(database, clock.now, fixings)
+            database = await stack.enter_async_context(_audited(book, name))
+            found[name] = Auditor(database, clock.now, record)
         yield found
 
 

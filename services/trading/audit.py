@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from enum import IntEnum
 from itertools import zip_longest
 from typing import NamedTuple
 from uuid import UUID
@@ -22,9 +23,6 @@ from services.trading.posting import (
     stake_entry,
 )
 from services.trading.terms import Terms, ceil_to_second
-
-MAX_TICK_AGE = timedelta(seconds=5)
-"""For an instrument whose own bound is not known here (rules.md, "Instruments")."""
 
 CLOSING = frozenset(
     {EntryKind.PAYOUT, EntryKind.REFUND, EntryKind.LOST_STAKE, EntryKind.PROFIT},
@@ -84,6 +82,28 @@ class Point(NamedTuple):
 
     instrument: str
     time: datetime
+
+
+class MarketState(IntEnum):
+    """How a market stood, by the record of quotes. The numbers are the contract's."""
+
+    TRADABLE = 2
+    NOT_COVERED = 3
+    FEED_SILENT = 4
+    CLOSED = 5
+    NOT_ENABLED = 6
+    FORGOTTEN = 7
+
+
+class Standing(NamedTuple):
+    """How the market of a point stood."""
+
+    state: MarketState
+    closes_at: datetime | None
+    """When the session in progress closes; None without one, or without an end."""
+
+    max_tick_age: timedelta
+    last_tick: Tick | None
 
 
 class Fixing(NamedTuple):
@@ -193,13 +213,22 @@ def check_fixing(order: Order, close: Close, fixing: Fixing | None) -> Iterator[
         yield Finding("I6", "closed_order", row, problem)
 
 
-def check_opening(
-    order: Order, table: str, terms: Terms | None, max_tick_age: timedelta
-) -> Iterator[Finding]:
-    """I12: an order opened on a fresh price, within the terms of its version."""
-    for problem in _opening_problems(order, max_tick_age):
+def check_opening(order: Order, table: str, terms: Terms | None) -> Iterator[Finding]:
+    """I12: an order opened on a price that was there, within the terms of its version."""
+    for problem in _opening_problems(order):
         yield Finding("I12", table, str(order.order_id), problem)
     for problem in _terms_problems(order, terms):
+        yield Finding("I12", table, str(order.order_id), problem)
+
+
+def check_market(
+    order: Order, table: str, standing: Standing, entered: Standing
+) -> Iterator[Finding]:
+    """I12: an order opened on a fresh price of an open market, as quotes recorded it.
+
+    `standing` is of when it opened, `entered` of when its entry tick came.
+    """
+    for problem in (*_market_problems(order, standing), *_entry_problems(order, entered)):
         yield Finding("I12", table, str(order.order_id), problem)
 
 
@@ -213,16 +242,34 @@ def outcome_of(order: Order, close_price: int | None) -> Outcome:
     return Outcome.WIN if went == order.direction else Outcome.LOSS
 
 
-def _opening_problems(order: Order, max_tick_age: timedelta) -> Iterator[str]:
+def _opening_problems(order: Order) -> Iterator[str]:
     age = order.opened_at - order.entry_time
     if age < timedelta(0):
         yield f"opened on a tick of {-age} later"
-    if age >= max_tick_age:
-        yield f"opened on a tick that was {age} old"
     if order.expires_at <= order.opened_at:
         yield "expired before it opened"
     if order.expires_at != ceil_to_second(order.expires_at):
         yield "expires between two seconds"
+
+
+def _market_problems(order: Order, standing: Standing) -> Iterator[str]:
+    if standing.state is MarketState.FORGOTTEN:
+        return
+    if standing.state is not MarketState.TRADABLE:
+        yield f"opened while quotes recorded that the market was {standing.state.name}"
+    age = order.opened_at - order.entry_time
+    if age >= standing.max_tick_age:
+        yield f"opened on a tick that was {age} old"
+    if standing.closes_at is not None and order.expires_at > standing.closes_at:
+        yield f"expires after its session closed, at {standing.closes_at}"
+
+
+def _entry_problems(order: Order, entered: Standing) -> Iterator[str]:
+    if entered.state is MarketState.FORGOTTEN:
+        return
+    tick, own = entered.last_tick, (order.entry_number, order.entry_price, order.entry_time)
+    if tick is None or (tick.number, tick.price, tick.time) != own:
+        yield f"opened on the tick {order.entry_number}, which quotes recorded otherwise"
 
 
 def _terms_problems(order: Order, terms: Terms | None) -> Iterator[str]:

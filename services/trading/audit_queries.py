@@ -188,6 +188,15 @@ QUESTIONS = (
         """,
     ),
     Question(
+        "I9",
+        "transfer",
+        """
+        SELECT t.transfer_id, format('has the request id of the transfer %s', o.transfer_id)
+        FROM transfer t JOIN transfer o USING (account_id, request_id)
+        WHERE t.transfer_id > :transfer_id AND o.transfer_id < t.transfer_id
+        """,
+    ),
+    Question(
         "I10",
         "account",
         """

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
 from services.kit.tokens import Keyring
 from services.kit.wire import to_timestamp
 from services.trading.audit import Finding, Line
-from services.trading.audit_walk import Fixings
 from services.trading.auditor import Auditor, Report
 from services.trading.rpc import Desks, desk_of
 from services.trading.sealed import Sealed, SealedLedger
@@ -24,18 +24,16 @@ _SEALS = 100
 class AuditFace(AuditServiceServicer):
     """Audits on request, and hands out what others audit by."""
 
-    def __init__(self, desks: Desks, keyring: Keyring, fixings: Fixings | None) -> None:
+    def __init__(self, desks: Desks, keyring: Keyring, auditors: Mapping[str, Auditor]) -> None:
         self._desks = desks
         self._keyring = keyring
-        self._fixings = fixings
+        self._auditors = auditors
 
     async def AuditBook(
         self, request: audit_pb.AuditBookRequest, context: Any
     ) -> audit_pb.AuditBookResponse:
         desk = desk_of(self._desks, request.book)
-        ages = {item.symbol: item.max_tick_age for item in desk.market.instruments.values()}
-        auditor = Auditor(desk.book.database, desk.market.now, self._fixings, ages)
-        return _report(await auditor.audit(full=request.full))
+        return _report(await self._auditors[desk.name].audit(full=request.full))
 
     async def ListSeals(
         self, request: audit_pb.ListSealsRequest, context: Any

@@ -3,51 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.trading import audit, audit_queries
-from services.trading.audit import CLOSING, Finding, Fixing, Line, Movement, Origin, Point
+from services.trading.audit import CLOSING, Finding, Line, Movement, Origin
+from services.trading.audit_findings import Findings
+from services.trading.audit_quotes import AgainstQuotes, Opened, Quotes
 from services.trading.book import BookedOrder, booked
 from services.trading.posting import Entry, EntryKind
+from services.trading.sealed import within_bound
 from services.trading.sealing import Head, Seal, head_of, seal_of
 from services.trading.terms import Terms
 from services.trading.wire import ORDER_OPENED, ORDER_SETTLED, told_order
 
-FINDINGS_MAX = 1_000
-"""Findings that are kept; more are only counted."""
-
 _SEALS = 50
+_SLICE_ENTRIES = 500
 _EVENTS = 1_000
-_POINTS = 1_000
 
-
-class Fixings(Protocol):
-    """Knows what prices were fixed: quotes."""
-
-    async def fixings(self, points: Sequence[Point]) -> Sequence[Fixing | None]:
-        """Return what was fixed at each point; None where that is still pending."""
-
-
-@dataclass
-class Findings:
-    """What an audit has found so far."""
-
-    items: list[Finding] = field(default_factory=list)
-    count: int = 0
-
-    def add(self, findings: Iterable[Finding]) -> None:
-        """Take more of them."""
-        for finding in findings:
-            self.count += 1
-            if len(self.items) < FINDINGS_MAX:
-                self.items.append(finding)
+Rest = Callable[[], Awaitable[None]]
+"""Called between two slices of the work, so that others on the event loop have their turn."""
 
 
 class Snapshot:
@@ -83,20 +62,17 @@ class Walk:
         head: Head,
         position: int,
         findings: Findings,
-        fixings: Fixings | None,
-        max_tick_ages: Mapping[str, timedelta],
+        quotes: Quotes | None,
+        rest: Rest,
     ) -> None:
         """Begin after `head`, and in the journal after `position`."""
         self.head = head
         self.entries = 0
-        self.unfixed = 0
-        """Closed orders whose fixings nobody could be asked for."""
-
+        self.against_quotes = AgainstQuotes(quotes, findings)
         self.balances: dict[UUID, int] = {}
         self._snapshot = snapshot
         self._findings = findings
-        self._fixings = fixings
-        self._max_tick_ages = max_tick_ages
+        self._rest = rest
         self._position = position
         self._terms: Mapping[tuple[str, int], Terms] = {}
         # What entries say happened to orders, less what the journal tells of it.
@@ -109,11 +85,13 @@ class Walk:
         while rows := await self._snapshot.rows(
             audit_queries.SEALS, after=self.head.seal_id, limit=_SEALS
         ):
-            await self._look([Seal(*row) for row in rows])
+            await self._look(within_bound([Seal(*row) for row in rows], _SLICE_ENTRIES))
+            await self._rest()
         for line in await self._lines(self.head.last_entry_id, 2**63 - 1):
             self._findings.add([line.wrong("I7", "is under no seal")])
         while await self._read_events(_EVENTS):
-            pass
+            await self._rest()
+        await self.against_quotes.finish()
         self._findings.add(self._events_amiss())
 
     async def _look(self, seals: Sequence[Seal]) -> None:
@@ -127,7 +105,8 @@ class Walk:
             self._check_line(line, facts)
         closed = self._check_closed(lines, facts)
         await self._read_events(self._expect_events(lines))
-        await self._check_fixings(closed)
+        await self.against_quotes.check_closed(closed)
+        await self.against_quotes.check_opened(_opened(lines, facts))
 
     async def _lines(self, after: int, until: int) -> list[Line]:
         rows = await self._snapshot.rows(audit_queries.ENTRIES, after=after, until=until)
@@ -183,11 +162,9 @@ class Walk:
 
     def _check_stake(self, line: Line, item: BookedOrder) -> None:
         order = item.order
-        table = "closed_order" if item.close else "open_order"
         terms = self._terms.get((order.instrument, order.terms_version))
-        max_tick_age = self._max_tick_ages.get(order.instrument, audit.MAX_TICK_AGE)
         self._findings.add(audit.check_stake(line, order))
-        self._findings.add(audit.check_opening(order, table, terms, max_tick_age))
+        self._findings.add(audit.check_opening(order, _table(item), terms))
 
     def _check_closed(self, lines: Sequence[Line], facts: _Facts) -> list[BookedOrder]:
         """Check the orders that these lines close, and return those that have closed."""
@@ -206,21 +183,6 @@ class Walk:
             self._findings.add(audit.check_close(its, item.order, item.close))
             self._findings.add(audit.check_price(item.order, item.close))
         return [item for item, _ in found if item.close is not None]
-
-    async def _check_fixings(self, closed: Sequence[BookedOrder]) -> None:
-        if self._fixings is None:
-            self.unfixed += len(closed)
-            return
-        points = [Point(item.order.instrument, item.order.expires_at) for item in closed]
-        distinct = list(dict.fromkeys(points))
-        fixed: dict[Point, Fixing | None] = {}
-        for start in range(0, len(distinct), _POINTS):
-            asked = distinct[start : start + _POINTS]
-            answers = await self._fixings.fixings(asked)
-            fixed.update(zip(asked, answers, strict=True))
-        for point, item in zip(points, closed, strict=True):
-            if item.close is not None:
-                self._findings.add(audit.check_fixing(item.order, item.close, fixed[point]))
 
     def _expect_events(self, lines: Sequence[Line]) -> int:
         """Note which events these lines must have made; return how many."""
@@ -268,6 +230,17 @@ class Walk:
                 position = self._told_at[event_type, order_id]
                 problem = f"tells {event_type} of the order {order_id}, which no entry knows"
                 yield Finding("I8", "journal", str(position), problem)
+
+
+def _opened(lines: Sequence[Line], facts: _Facts) -> list[Opened]:
+    """Return the orders that these lines paid for."""
+    paid = [line.entry.order_id for line in lines if line.entry.kind == EntryKind.STAKE]
+    items = [facts.orders[key] for key in paid if key is not None and key in facts.orders]
+    return [Opened(item.order, _table(item)) for item in items]
+
+
+def _table(item: BookedOrder) -> str:
+    return "closed_order" if item.close else "open_order"
 
 
 _EVENT_OF = {

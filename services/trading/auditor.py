@@ -3,16 +3,20 @@
 It reads one snapshot, so the book goes on meanwhile, and looks at what was written since the last
 audit that found everything in order; a full one begins at the first entry. It walks along the
 chain of seals (I1, I2, I5, I6, I7, I11, I12, and the events of I8), then asks what concerns all
-rows at once. I9, that a deposit credits once and a withdrawal leaves once, is for payments to
-check, who knows of them.
+rows at once. Of I9, that a deposit credits once and a withdrawal leaves once, it checks what a book
+knows: one transfer for each request id. Which of them were deposits, payments knows.
+
+It works in slices and rests in between, for a service audits itself beside its other work.
 """
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -22,12 +26,15 @@ from services.kit.database import Database
 from services.kit.errors import Failure
 from services.trading import audit_queries
 from services.trading.audit import Finding
-from services.trading.audit_walk import Findings, Fixings, Snapshot, Walk
+from services.trading.audit_findings import Findings
+from services.trading.audit_quotes import AgainstQuotes, Quotes
+from services.trading.audit_walk import Snapshot, Walk
 from services.trading.ledger import TRIAL_BALANCE
 from services.trading.posting import ESCROW
 from services.trading.sealing import GENESIS, Head, Seal
 
 _TOUCHED_MAX = 10_000
+_REST_SECONDS_MAX = 0.05
 
 
 class Mark(NamedTuple):
@@ -65,31 +72,26 @@ class Auditor:
     """Audits one book."""
 
     def __init__(
-        self,
-        database: Database,
-        now: Callable[[], datetime],
-        fixings: Fixings | None,
-        max_tick_ages: Mapping[str, timedelta] | None = None,
+        self, database: Database, now: Callable[[], datetime], quotes: Quotes | None
     ) -> None:
-        """Audit the book in this database; without `fixings` I6 stays unchecked in part."""
+        """Audit the book in this database; without `quotes` I6 and I12 stay unchecked in part."""
         self._database = database
         self._now = now
-        self._fixings = fixings
-        self._max_tick_ages = max_tick_ages or {}
+        self._quotes = quotes
 
     async def audit(self, *, full: bool = False) -> Report:
         """Check what is new, or everything, and remember how far it is in order."""
         try:
-            report, mark = await self._look(self._fixings, full=full)
+            report, mark = await self._look(self._quotes, full=full)
         except Failure as failure:
             # Quotes is away: everything else can be told all the same.
             report, mark = await self._look(None, full=full)
-            report.unchecked["I6"] = str(failure)
+            report.unchecked = dict.fromkeys(("I6", "I12"), str(failure))
         if not report.count and not report.unchecked:
             await self._remember(mark, report.time)
         return report
 
-    async def _look(self, fixings: Fixings | None, *, full: bool) -> tuple[Report, Mark]:
+    async def _look(self, quotes: Quotes | None, *, full: bool) -> tuple[Report, Mark]:
         async with self._database.transaction(
             isolation="REPEATABLE READ", read_only=True
         ) as connection:
@@ -98,7 +100,7 @@ class Auditor:
             begin = BEGINNING if full else await _mark(snapshot)
             findings.add(await _check_mark(snapshot, begin))
             head = Head(begin.seal_id, begin.entry_id, begin.seal_hash)
-            walk = Walk(snapshot, head, begin.position, findings, fixings, self._max_tick_ages)
+            walk = Walk(snapshot, head, begin.position, findings, quotes, Pace().rest)
             await walk.run()
             await _check_sums(snapshot, findings, begin, walk)
             await _ask(snapshot, findings, begin)
@@ -110,8 +112,7 @@ class Auditor:
             walk.entries,
             reached[0],
         )
-        if walk.unfixed:
-            report.unchecked["I6"] = f"no quotes to ask for the fixings of {walk.unfixed} orders"
+        report.unchecked = dict(_unchecked(walk.against_quotes))
         mark = Mark(walk.head.seal_id, walk.head.hash, walk.head.last_entry_id, *reached[1:])
         return report, mark
 
@@ -119,6 +120,26 @@ class Auditor:
         async with self._database.transaction() as connection:
             parameters = mark._asdict() | {"time": time}
             await connection.execute(text(audit_queries.INSERT_MARK), parameters)
+
+
+class Pace:
+    """Gives an event loop back: after each slice of work a rest of the same length."""
+
+    def __init__(self) -> None:
+        """Begin to work now."""
+        self._begun = time.thread_time()
+
+    async def rest(self) -> None:
+        """Rest for as long as was worked, within reason."""
+        await asyncio.sleep(min(time.thread_time() - self._begun, _REST_SECONDS_MAX))
+        self._begun = time.thread_time()
+
+
+def _unchecked(against: AgainstQuotes) -> Iterator[tuple[str, str]]:
+    if against.unfixed:
+        yield "I6", f"no quotes to ask for the fixings of {against.unfixed} orders"
+    if against.unjudged:
+        yield "I12", f"no quotes to ask for the markets of {against.unjudged} orders"
 
 
 async def _reached(snapshot: Snapshot) -> tuple[int, int, UUID]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from uuid import UUID
 
 import grpc
@@ -12,8 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.kit.channels import failure_of
 from services.kit.wire import to_datetime, to_timestamp
-from services.trading.audit import Fixing, Point
+from services.trading.audit import Fixing, MarketState, Point, Standing
 from services.trading.market import MarketView
+from services.trading.terms import SECOND
 from services.trading.wire import to_instrument, to_tick
 from veritick.journal.v1.journal_service_pb2 import JournalEntry
 from veritick.quotes.v1 import fixing_service_pb2 as fixing_pb
@@ -82,25 +84,50 @@ def apply(response: WatchMarketResponse, view: MarketView) -> None:
             view.complete = True
 
 
-class FixingRecord:
-    """Asks quotes what prices were fixed."""
+class QuotesRecord:
+    """Asks quotes what prices were fixed, and how markets stood."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = FixingServiceStub(channel)
 
     async def fixings(self, points: Sequence[Point]) -> list[Fixing | None]:
         """Return what was fixed at each point, None for what is pending. Failure: the call's."""
-        asked = [
-            fixing_pb.FixingPoint(instrument=point.instrument, time=to_timestamp(point.time))
-            for point in points
-        ]
-        try:
-            response = await self._stub.BatchGetFixings(
-                fixing_pb.BatchGetFixingsRequest(points=asked)
-            )
-        except grpc.aio.AioRpcError as error:
-            raise failure_of(error) from error
+        request = fixing_pb.BatchGetFixingsRequest(points=map(_point, points))
+        with _failing():
+            response = await self._stub.BatchGetFixings(request)
         return [_fixing(message) for message in response.fixings]
+
+    async def standings(self, points: Sequence[Point]) -> list[Standing | None]:
+        """Return how each market stood, None for what is pending. Failure: as above."""
+        request = fixing_pb.BatchGetMarketRecordsRequest(points=map(_point, points))
+        with _failing():
+            response = await self._stub.BatchGetMarketRecords(request)
+        return [_standing(message) for message in response.records]
+
+
+@contextmanager
+def _failing() -> Iterator[None]:
+    """Raise a failed call as the Failure its server described."""
+    try:
+        yield
+    except grpc.aio.AioRpcError as error:
+        raise failure_of(error) from error
+
+
+def _point(point: Point) -> fixing_pb.FixingPoint:
+    return fixing_pb.FixingPoint(instrument=point.instrument, time=to_timestamp(point.time))
+
+
+def _standing(message: fixing_pb.MarketRecord) -> Standing | None:
+    if message.state == fixing_pb.MarketRecord.PENDING:
+        return None
+    closes = message.HasField("session_close_time")
+    return Standing(
+        state=MarketState(message.state),
+        closes_at=to_datetime(message.session_close_time) if closes else None,
+        max_tick_age=SECOND * message.max_tick_age_seconds,
+        last_tick=to_tick(message.last_tick) if message.HasField("last_tick") else None,
+    )
 
 
 def _fixing(message: fixing_pb.Fixing) -> Fixing | None:

@@ -38,7 +38,7 @@ class SealedLedger:
         """Return seals after one, in order, with their entries. Neither ever changes."""
         async with self._database.connection() as connection:
             rows = await connection.execute(text(SEALS), {"after": seal_id, "limit": limit})
-            seals = _within_bound([Seal(*row) for row in rows])
+            seals = within_bound([Seal(*row) for row in rows], ENTRIES_MAX)
             if not seals:
                 return []
             span = {"after": _before(seals[0]), "until": seals[-1].last_entry_id}
@@ -47,12 +47,12 @@ class SealedLedger:
         return _under(seals, lines)
 
 
-def _within_bound(seals: list[Seal]) -> list[Seal]:
-    """Return as many of the first seals as fit a page, at least one."""
+def within_bound(seals: list[Seal], entries_max: int) -> list[Seal]:
+    """Return the first seals that cover so many entries together, at least one if there is one."""
     entries, fitting = 0, list[Seal]()
     for seal in seals:
         entries += seal.entries
-        if fitting and entries > ENTRIES_MAX:
+        if fitting and entries > entries_max:
             break
         fitting.append(seal)
     return fitting

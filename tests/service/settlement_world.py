@@ -179,10 +179,10 @@ async def running_world(
     script = Script(bench.market.clock.now())
     world = World(bench, WatchedBook(bench), script, access, book_access, keys)
     quotes: list[Face] = [
-        (add_FixingServiceServicer_to_server, ScriptedFixings(script)),
+        (add_FixingServiceServicer_to_server, ScriptedFixings(script)),  # type: ignore[abstract]
         (add_MarketDataServiceServicer_to_server, ScriptedMarket(script)),  # type: ignore[abstract]
     ]
-    every = faces({"demo": bench.desk}, Keyring.load(keys, "trading"))
+    every = faces({"demo": bench.desk}, Keyring.load(keys, "trading"), {})
     trading = [face for face in every if not isinstance(face[1], BookFace)]
     trading.append((add_BookServiceServicer_to_server, world.book))
     async with (

@@ -1,9 +1,10 @@
 import asyncio
+from datetime import datetime
 
 import pytest
 from psycopg.types.json import Jsonb
 
-from services.kit.wire import to_datetime
+from services.kit.wire import to_datetime, to_timestamp
 from tests.service.quotes_fixtures import Quotes, eventually, seconds
 from veritick.quotes.v1 import fixing_service_pb2 as fixing
 from veritick.quotes.v1 import instrument_pb2
@@ -130,3 +131,35 @@ async def test_a_stored_fixing_is_told_again_even_if_the_record_said_otherwise(
         await connection.commit()
 
     assert (await quotes.fixed(SYMBOL, moment)).tick.price.mantissa == 4711
+
+
+async def stood(quotes: Quotes, *points: tuple[str, datetime]) -> list[fixing.MarketRecord]:
+    """Return how markets stood, by the record."""
+    asked = [fixing.FixingPoint(instrument=s, time=to_timestamp(t)) for s, t in points]
+    request = fixing.BatchGetMarketRecordsRequest(points=asked)
+    answer = await quotes.fixings.BatchGetMarketRecords(request)
+    return list(answer.records)
+
+
+async def test_the_record_tells_how_a_market_stood(quotes_for_a_while: Quotes) -> None:
+    quotes = quotes_for_a_while
+    await quotes.until_status(SYMBOL, "OPEN")
+    now = quotes.clock.now()
+    tick = (await quotes.ticks(SYMBOL, now - seconds(20), now))[-1]
+    ahead, long_ago = now + seconds(3_600), now - seconds(86_400)
+
+    at, entry, later, before = await stood(
+        quotes, (SYMBOL, now - seconds(1)), (SYMBOL, to_datetime(tick.time)), (SYMBOL, ahead),
+        (SYMBOL, long_ago),
+    )  # fmt: skip
+
+    record = fixing.MarketRecord
+    assert [found.state for found in (at, entry, later, before)] == [
+        record.TRADABLE,
+        record.TRADABLE,
+        record.PENDING,
+        record.NOT_COVERED,
+    ]
+    assert entry.last_tick == tick
+    assert at.max_tick_age_seconds == 5
+    assert not at.HasField("session_close_time")  # around the clock

@@ -98,7 +98,8 @@ async def office_of(books: Books, keys: Path) -> AsyncIterator[Office]:
     ensure_keys(keys)
     keyring = Keyring.load(keys, "trading")
     application = Application(
-        keyring=keyring, faces=faces({"demo": books.demo.desk}, keyring, books.record)
+        keyring=keyring,
+        faces=faces({"demo": books.demo.desk}, keyring, {"demo": books.auditor()}),
     )
     settings = ServiceSettings(mode="development")
     async with (

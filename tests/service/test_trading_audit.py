@@ -5,18 +5,23 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
 
 import pytest
 import pytest_asyncio
+from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from services.kit.errors import Failure
 from services.kit.reason import Reason
-from services.trading.audit import Point
+from services.trading.audit import MarketState, Point, Standing
 from services.trading.audit_command import lines_of, verdict
+from services.trading.auditing import Auditing
 from services.trading.auditor import Auditor
-from services.trading.order import Outcome
-from tests.service.trading_audit_fixtures import Books
+from services.trading.market import WATERMARK_AGE_MAX as AGE_MAX
+from services.trading.order import Order, Outcome
+from tests.service.trading_audit_fixtures import Books, Record
 from tests.service.trading_breaks import BREAKS, Break, Named
 from tests.service.trading_fixtures import bench
 from tests.stores import Postgres
@@ -120,10 +125,138 @@ async def test_a_chain_that_was_made_anew_does_not_fit_what_was_audited(books: B
     assert await found(books) == {("I7", "seal", str(seal_id))}
 
 
+def opening(order: Order) -> Point:
+    return Point(order.instrument, order.opened_at)
+
+
+@pytest.mark.parametrize(
+    "state", [MarketState.CLOSED, MarketState.NOT_ENABLED, MarketState.FEED_SILENT]
+)
+async def test_an_order_that_opened_on_a_market_that_was_not_open_is_named(
+    books: Books, state: MarketState
+) -> None:
+    account = await books.demo.account()
+    right, wrong = await books.open(account), await books.trade(account, Outcome.WIN)
+    wrong_again = await books.open(account)
+    for order in (wrong, wrong_again):
+        for point in (opening(order), Point(order.instrument, order.opened_at - AGE_MAX)):
+            books.record.stood[point] = books.record.standing(point)._replace(state=state)
+    assert await found(books) == {
+        ("I12", "closed_order", str(wrong.order_id)),
+        ("I12", "open_order", str(wrong_again.order_id)),
+    }
+    assert right.order_id not in {wrong.order_id, wrong_again.order_id}
+
+
+async def test_a_change_that_could_not_have_reached_the_book_yet_is_nobodys_fault(
+    books: Books,
+) -> None:
+    order = await books.open(await books.demo.account())
+    point = opening(order)
+    halted = books.record.standing(point)._replace(state=MarketState.NOT_ENABLED)
+    books.record.stood[point] = halted
+    assert await found(books) == set()
+
+
+async def test_an_order_that_outlives_its_session_is_named(books: Books) -> None:
+    order = await books.open(await books.demo.account())
+    point = opening(order)
+    closes_at = order.expires_at - timedelta(seconds=1)
+    books.record.stood[point] = books.record.standing(point, closes_at)
+    assert await found(books) == {("I12", "open_order", str(order.order_id))}
+    books.record.stood[point] = books.record.standing(point, order.expires_at)
+    assert await found(books) == set()
+
+
+@pytest.mark.parametrize(("number", "price"), [(999, 10_000), (2, 9_999)])
+async def test_an_order_on_a_tick_that_quotes_never_stored_is_named(
+    books: Books, number: int, price: int
+) -> None:
+    order = await books.open(await books.demo.account())
+    symbol, tick = books.record.ticks[-1]
+    assert (tick.number, tick.price) == (2, 10_000)
+    books.record.ticks[-1] = (symbol, tick._replace(number=number, price=price))
+    assert await found(books) == {("I12", "open_order", str(order.order_id))}
+
+
+async def test_what_the_record_has_forgotten_is_not_held_against_anybody(books: Books) -> None:
+    order = await books.open(await books.demo.account())
+    books.record.state, books.record.ticks = MarketState.FORGOTTEN, []
+    assert await found(books) == set()
+    assert order.order_id
+
+
+class Slow(Record):
+    """Quotes whose record reaches a moment only when asked again."""
+
+    asked = 0
+
+    async def standings(self, points: Sequence[Point]) -> list[Standing | None]:
+        self.asked += 1
+        known = await super().standings(points)
+        return known if self.asked > 4 else [None for _ in points]
+
+
+async def test_orders_that_opened_just_now_wait_until_the_record_reaches_them(
+    books: Books,
+) -> None:
+    books.record = Slow()
+    account = await books.demo.account()
+    await books.open(account)
+    assert await found(books) == set()
+    assert books.record.asked > 4
+
+
+class Never(Record):
+    """Quotes whose record stands still."""
+
+    async def standings(self, points: Sequence[Point]) -> list[Standing | None]:
+        return [None for _ in points]
+
+
+async def test_orders_that_the_record_does_not_reach_stay_unchecked_and_are_looked_at_again(
+    books: Books,
+) -> None:
+    record, books.record = books.record, Never()
+    order = await books.open(await books.demo.account())
+    record.ticks = books.record.ticks
+    report = await books.audit()
+    assert report.unchecked == {"I12": "no quotes to ask for the markets of 1 orders"}
+    books.record = record
+    report = await books.audit()
+    assert (report.entries, report.unchecked, report.findings) == (2, {}, [])
+    assert order.order_id
+
+
+async def test_a_book_audits_itself_and_says_aloud_what_it_finds(books: Books) -> None:
+    await books.be_busy()
+    auditing = Auditing("demo", books.auditor())
+    await auditing.run()
+    assert (sample("findings"), sample("unchecked"), sample("entries_total") > 0) == (0, 0, True)
+    books.tamper("UPDATE seal SET time = time + interval '1 s' WHERE seal_id = 5")
+    books.tamper("DELETE FROM audit")
+    with capture_logs() as logs:
+        await auditing.run()
+    assert sample("findings") == 1
+    alarm = {"event": "an invariant is broken", "log_level": "error", "invariant": "I7"}
+    assert next(entry for entry in logs if alarm.items() <= entry.items())["row"] == "5"
+    job = auditing.job()
+    assert (job.name, job.every) == ("audit", timedelta(minutes=1))
+
+
+def sample(name: str) -> float:
+    value = REGISTRY.get_sample_value(f"veritick_trading_audit_{name}", {"book": "demo"})
+    assert value is not None
+    return value
+
+
 class Away:
     """Quotes that do not answer."""
 
     async def fixings(self, points: object) -> list[None]:
+        raise Failure(Reason.UNAVAILABLE, "quotes is away")
+
+    async def standings(self, points: object) -> list[None]:
         raise Failure(Reason.UNAVAILABLE, "quotes is away")
 
 
@@ -138,7 +271,7 @@ async def test_without_quotes_everything_else_is_checked(books: Books) -> None:
     )
     report = await auditor.audit()
     assert [(item.invariant, item.row) for item in report.findings] == [("I5", str(order_id))]
-    assert set(report.unchecked) == {"I6"}
+    assert set(report.unchecked) == {"I6", "I12"}
     assert verdict([report]) == 1
 
 
@@ -168,8 +301,9 @@ async def test_the_command_ends_with_what_it_found(books: Books) -> None:
     assert await run("--book", "demo") == (0, "demo: in order; 0 all entries up to 0\n")
     await books.be_busy()
     code, output = await run("--full")
-    assert (code, output.count("\n")) == (2, 2)
+    assert (code, output.count("\n")) == (2, 3)
     assert "I6   not checked: no quotes to ask for the fixings of 12 orders" in output
+    assert "I12  not checked: no quotes to ask for the markets of 15 orders" in output
     books.tamper("UPDATE seal SET time = time + interval '1 s' WHERE seal_id = 5")
     code, output = await run()
     assert (code, output.splitlines()[0][:16]) == (1, "demo: 1 findings")

@@ -49,7 +49,8 @@ async def called_by(caller: str, books: Books, keys: Path) -> AsyncIterator[grpc
     ensure_keys(keys)
     keyring = Keyring.load(keys, "trading")
     application = Application(
-        keyring=keyring, faces=faces({"demo": books.demo.desk}, keyring, books.record)
+        keyring=keyring,
+        faces=faces({"demo": books.demo.desk}, keyring, {"demo": books.auditor()}),
     )
     settings = ServiceSettings(mode="development")
     async with serving("trading", settings, application) as running:

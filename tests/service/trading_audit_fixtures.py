@@ -4,34 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
 
 from services.kit.values import Money
-from services.trading.audit import Fixing, Point
+from services.trading.audit import Fixing, MarketState, Point, Standing
 from services.trading.auditor import Auditor, Report
 from services.trading.book import Account
 from services.trading.holding import EndHold, ExpireHolds, Held, HoldRequest, HoldState
 from services.trading.moving import RefillRequest, TransferRequest
 from services.trading.order import Order, Outcome, Tick, VoidReason
 from services.trading.posting import SystemAccount
-from tests.service.trading_fixtures import CHIPS, Bench
+from tests.service.trading_fixtures import CHIPS, SYMBOL, Bench
 
 CLOSE_PRICES = {Outcome.WIN: 10_100, Outcome.LOSS: 9_900, Outcome.DRAW: 10_000}
 
 
 @dataclass
 class Record:
-    """The fixings of a test, in place of quotes."""
+    """The fixings and markets of a test, in place of quotes."""
 
     fixed: dict[Point, Fixing] = field(default_factory=dict)
+    ticks: list[tuple[str, Tick]] = field(default_factory=list)
+    """What was stored, in order."""
+
+    stood: dict[Point, Standing | None] = field(default_factory=dict)
+    """How markets stood that were not tradable around the clock."""
+
+    state: MarketState = MarketState.TRADABLE
 
     async def fixings(self, points: Sequence[Point]) -> list[Fixing | None]:
         """Return what was fixed; None, pending, for anything else."""
         return [self.fixed.get(point) for point in points]
+
+    async def standings(self, points: Sequence[Point]) -> list[Standing | None]:
+        """Return how markets stood."""
+        return [self.stood.get(point, self.standing(point)) for point in points]
+
+    def standing(self, point: Point, closes_at: datetime | None = None) -> Standing:
+        """Return how a market stood, by the ticks that were stored."""
+        ticks = [tick for symbol, tick in self.ticks if symbol == point.instrument]
+        last = next((tick for tick in reversed(ticks) if tick.time <= point.time), None)
+        return Standing(self.state, closes_at, timedelta(seconds=5), last)
 
 
 @dataclass
@@ -43,12 +60,18 @@ class Books:
 
     async def audit(self, *, full: bool = False) -> Report:
         """Audit the book."""
+        return await self.auditor().audit(full=full)
+
+    def auditor(self) -> Auditor:
+        """Return an auditor of the book."""
         market, database = self.demo.market, self.demo.desk.book.database
-        return await Auditor(database, market.clock.now, self.record).audit(full=full)
+        return Auditor(database, market.clock.now, self.record)
 
     async def open(self, account: Account, **changes: Any) -> Order:
         """Place an order on a price of 100.00."""
-        self.demo.market.tick(10_000)
+        # Quotes gives no two ticks of an instrument the same time.
+        self.demo.market.clock.advance(timedelta(microseconds=1))
+        self.record.ticks.append((SYMBOL, self.demo.market.tick(10_000)))
         return (await self.demo.place(account, **changes)).booked.order
 
     async def close(self, order: Order, outcome: Outcome) -> None:

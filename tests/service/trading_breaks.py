@@ -217,6 +217,16 @@ BREAKS = [
         {("I8", "journal_head", "{0}")},
     ),
     Break(
+        "I9: two transfers of one request id",
+        """
+        ALTER TABLE transfer DROP CONSTRAINT transfer_account_id_request_id_key;
+        INSERT INTO transfer SELECT (json_populate_record(t, json_build_object(
+        'transfer_id', 'ffffffff-0000-7000-8000-000000000000'))).* FROM transfer t
+        ORDER BY transfer_id LIMIT 1 RETURNING transfer_id
+        """,
+        {("I9", "transfer", "{0}"), ("I11", "transfer", "{0}")},
+    ),
+    Break(
         "I10: a counter of open orders that is wrong",
         """
         UPDATE account SET open_orders = open_orders + 1 WHERE account_id = (SELECT

@@ -20,7 +20,15 @@ FUNCTION_LINES_MEDIAN = 10
 
 PURE: Mapping[str, tuple[str, ...]] = {
     "services/identity": ("device", "password", "permission", "revocation", "session", "user"),
-    "services/quotes": ("candle", "fixing", "history", "instrument", "session", "tick"),
+    "services/quotes": (
+        "candle",
+        "fixing",
+        "history",
+        "instrument",
+        "opening",
+        "session",
+        "tick",
+    ),
     "services/settlement": ("checkpoint", "fixing", "outcome", "receipt"),
     "services/trading": ("acceptance", "audit", "market", "order", "posting", "terms"),
 }

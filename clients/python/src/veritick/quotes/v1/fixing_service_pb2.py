@@ -28,7 +28,7 @@ from veritick.option.v1 import field_pb2 as veritick_dot_option_dot_v1_dot_field
 from veritick.quotes.v1 import instrument_pb2 as veritick_dot_quotes_dot_v1_dot_instrument__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'veritick/quotes/v1/fixing_service.proto\x12\x12veritick.quotes.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fveritick/option/v1/access.proto\x1a\x1everitick/option/v1/field.proto\x1a#veritick/quotes/v1/instrument.proto\"\xfe\x03\n\x06\x46ixing\x12\x12\n\ninstrument\x18\x01 \x01(\t\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x05state\x18\x03 \x01(\x0e\x32 .veritick.quotes.v1.Fixing.State\x12&\n\x04tick\x18\x04 \x01(\x0b\x32\x18.veritick.quotes.v1.Tick\x12\x38\n\x0bvoid_reason\x18\x05 \x01(\x0e\x32\x1e.veritick.quotes.v1.VoidReasonH\x00\x88\x01\x01\x12.\n\x0cticks_before\x18\x06 \x03(\x0b\x32\x18.veritick.quotes.v1.Tick\x12-\n\x0bticks_after\x18\x07 \x03(\x0b\x32\x18.veritick.quotes.v1.Tick\x12-\n\twatermark\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tfeed_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0crule_version\x18\n \x01(\x05\"@\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07PENDING\x10\x01\x12\t\n\x05\x46INAL\x10\x02\x12\x08\n\x04VOID\x10\x03\x42\x0e\n\x0c_void_reason\"T\n\x16\x42\x61tchGetFixingsRequest\x12:\n\x06points\x18\x01 \x03(\x0b\x32\x1f.veritick.quotes.v1.FixingPointB\t\xba\xbb\x18\x05\x08\x01\x38\xe8\x07\"m\n\x0b\x46ixingPoint\x12,\n\ninstrument\x18\x01 \x01(\tB\x18\xba\xbb\x18\x14\x08\x01\"\x10^[A-Z0-9]{2,20}$\x12\x30\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xba\xbb\x18\x02\x08\x01\"F\n\x17\x42\x61tchGetFixingsResponse\x12+\n\x07\x66ixings\x18\x01 \x03(\x0b\x32\x1a.veritick.quotes.v1.Fixing*\x82\x01\n\nVoidReason\x12\x1b\n\x17VOID_REASON_UNSPECIFIED\x10\x00\x12\x0f\n\x0bNOT_COVERED\x10\x01\x12\x0f\n\x0b\x46\x45\x45\x44_SILENT\x10\x02\x12\x0b\n\x07NO_TICK\x10\x03\x12\x11\n\rMARKET_CLOSED\x10\x04\x12\x15\n\x11INSTRUMENT_HALTED\x10\x05\x32\xa8\x01\n\rFixingService\x12\x96\x01\n\x0f\x42\x61tchGetFixings\x12*.veritick.quotes.v1.BatchGetFixingsRequest\x1a+.veritick.quotes.v1.BatchGetFixingsResponse\"*\x90\x02\x02\xaa\xbb\x18\x1f\"\nsettlement\"\x07trading\"\x08operator\xb0\xbb\x18\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'veritick/quotes/v1/fixing_service.proto\x12\x12veritick.quotes.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fveritick/option/v1/access.proto\x1a\x1everitick/option/v1/field.proto\x1a#veritick/quotes/v1/instrument.proto\"\xfe\x03\n\x06\x46ixing\x12\x12\n\ninstrument\x18\x01 \x01(\t\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x05state\x18\x03 \x01(\x0e\x32 .veritick.quotes.v1.Fixing.State\x12&\n\x04tick\x18\x04 \x01(\x0b\x32\x18.veritick.quotes.v1.Tick\x12\x38\n\x0bvoid_reason\x18\x05 \x01(\x0e\x32\x1e.veritick.quotes.v1.VoidReasonH\x00\x88\x01\x01\x12.\n\x0cticks_before\x18\x06 \x03(\x0b\x32\x18.veritick.quotes.v1.Tick\x12-\n\x0bticks_after\x18\x07 \x03(\x0b\x32\x18.veritick.quotes.v1.Tick\x12-\n\twatermark\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tfeed_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0crule_version\x18\n \x01(\x05\"@\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07PENDING\x10\x01\x12\t\n\x05\x46INAL\x10\x02\x12\x08\n\x04VOID\x10\x03\x42\x0e\n\x0c_void_reason\"T\n\x16\x42\x61tchGetFixingsRequest\x12:\n\x06points\x18\x01 \x03(\x0b\x32\x1f.veritick.quotes.v1.FixingPointB\t\xba\xbb\x18\x05\x08\x01\x38\xe8\x07\"m\n\x0b\x46ixingPoint\x12,\n\ninstrument\x18\x01 \x01(\tB\x18\xba\xbb\x18\x14\x08\x01\"\x10^[A-Z0-9]{2,20}$\x12\x30\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xba\xbb\x18\x02\x08\x01\"F\n\x17\x42\x61tchGetFixingsResponse\x12+\n\x07\x66ixings\x18\x01 \x03(\x0b\x32\x1a.veritick.quotes.v1.Fixing\"\xd2\x02\n\x0cMarketRecord\x12\x35\n\x05state\x18\x01 \x01(\x0e\x32&.veritick.quotes.v1.MarketRecord.State\x12\x36\n\x12session_close_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1c\n\x14max_tick_age_seconds\x18\x03 \x01(\x05\x12+\n\tlast_tick\x18\x04 \x01(\x0b\x32\x18.veritick.quotes.v1.Tick\"\x87\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07PENDING\x10\x01\x12\x0c\n\x08TRADABLE\x10\x02\x12\x0f\n\x0bNOT_COVERED\x10\x03\x12\x0f\n\x0b\x46\x45\x45\x44_SILENT\x10\x04\x12\n\n\x06\x43LOSED\x10\x05\x12\x0f\n\x0bNOT_ENABLED\x10\x06\x12\r\n\tFORGOTTEN\x10\x07\"Z\n\x1c\x42\x61tchGetMarketRecordsRequest\x12:\n\x06points\x18\x01 \x03(\x0b\x32\x1f.veritick.quotes.v1.FixingPointB\t\xba\xbb\x18\x05\x08\x01\x38\xe8\x07\"R\n\x1d\x42\x61tchGetMarketRecordsResponse\x12\x31\n\x07records\x18\x01 \x03(\x0b\x32 .veritick.quotes.v1.MarketRecord*\x82\x01\n\nVoidReason\x12\x1b\n\x17VOID_REASON_UNSPECIFIED\x10\x00\x12\x0f\n\x0bNOT_COVERED\x10\x01\x12\x0f\n\x0b\x46\x45\x45\x44_SILENT\x10\x02\x12\x0b\n\x07NO_TICK\x10\x03\x12\x11\n\rMARKET_CLOSED\x10\x04\x12\x15\n\x11INSTRUMENT_HALTED\x10\x05\x32\xc7\x02\n\rFixingService\x12\x96\x01\n\x0f\x42\x61tchGetFixings\x12*.veritick.quotes.v1.BatchGetFixingsRequest\x1a+.veritick.quotes.v1.BatchGetFixingsResponse\"*\x90\x02\x02\xaa\xbb\x18\x1f\"\nsettlement\"\x07trading\"\x08operator\xb0\xbb\x18\x01\x12\x9c\x01\n\x15\x42\x61tchGetMarketRecords\x12\x30.veritick.quotes.v1.BatchGetMarketRecordsRequest\x1a\x31.veritick.quotes.v1.BatchGetMarketRecordsResponse\"\x1e\x90\x02\x01\xaa\xbb\x18\x13\"\x07trading\"\x08operator\xb0\xbb\x18\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,10 +41,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FIXINGPOINT'].fields_by_name['instrument']._serialized_options = b'\272\273\030\024\010\001\"\020^[A-Z0-9]{2,20}$'
   _globals['_FIXINGPOINT'].fields_by_name['time']._loaded_options = None
   _globals['_FIXINGPOINT'].fields_by_name['time']._serialized_options = b'\272\273\030\002\010\001'
+  _globals['_BATCHGETMARKETRECORDSREQUEST'].fields_by_name['points']._loaded_options = None
+  _globals['_BATCHGETMARKETRECORDSREQUEST'].fields_by_name['points']._serialized_options = b'\272\273\030\005\010\0018\350\007'
   _globals['_FIXINGSERVICE'].methods_by_name['BatchGetFixings']._loaded_options = None
   _globals['_FIXINGSERVICE'].methods_by_name['BatchGetFixings']._serialized_options = b'\220\002\002\252\273\030\037\"\nsettlement\"\007trading\"\010operator\260\273\030\001'
-  _globals['_VOIDREASON']._serialized_start=981
-  _globals['_VOIDREASON']._serialized_end=1111
+  _globals['_FIXINGSERVICE'].methods_by_name['BatchGetMarketRecords']._loaded_options = None
+  _globals['_FIXINGSERVICE'].methods_by_name['BatchGetMarketRecords']._serialized_options = b'\220\002\001\252\273\030\023\"\007trading\"\010operator\260\273\030\001'
+  _globals['_VOIDREASON']._serialized_start=1498
+  _globals['_VOIDREASON']._serialized_end=1628
   _globals['_FIXING']._serialized_start=199
   _globals['_FIXING']._serialized_end=709
   _globals['_FIXING_STATE']._serialized_start=629
@@ -55,6 +59,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FIXINGPOINT']._serialized_end=906
   _globals['_BATCHGETFIXINGSRESPONSE']._serialized_start=908
   _globals['_BATCHGETFIXINGSRESPONSE']._serialized_end=978
-  _globals['_FIXINGSERVICE']._serialized_start=1114
-  _globals['_FIXINGSERVICE']._serialized_end=1282
+  _globals['_MARKETRECORD']._serialized_start=981
+  _globals['_MARKETRECORD']._serialized_end=1319
+  _globals['_MARKETRECORD_STATE']._serialized_start=1184
+  _globals['_MARKETRECORD_STATE']._serialized_end=1319
+  _globals['_BATCHGETMARKETRECORDSREQUEST']._serialized_start=1321
+  _globals['_BATCHGETMARKETRECORDSREQUEST']._serialized_end=1411
+  _globals['_BATCHGETMARKETRECORDSRESPONSE']._serialized_start=1413
+  _globals['_BATCHGETMARKETRECORDSRESPONSE']._serialized_end=1495
+  _globals['_FIXINGSERVICE']._serialized_start=1631
+  _globals['_FIXINGSERVICE']._serialized_end=1958
 # @@protoc_insertion_point(module_scope)

@@ -231,3 +231,132 @@ class BatchGetFixingsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BatchGetFixingsResponse: _TypeAlias = BatchGetFixingsResponse  # noqa: Y015
+
+@_typing.final
+class MarketRecord(_message.Message):
+    """MarketRecord is how the market of an instrument stood at a moment, by the stored record."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _State:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _StateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[MarketRecord._State.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        STATE_UNSPECIFIED: MarketRecord._State.ValueType  # 0
+        """Never sent."""
+        PENDING: MarketRecord._State.ValueType  # 1
+        """Not everything up to the moment is known yet; ask again."""
+        TRADABLE: MarketRecord._State.ValueType  # 2
+        """Orders could open."""
+        NOT_COVERED: MarketRecord._State.ValueType  # 3
+        """The ingestor did not cover the moment."""
+        FEED_SILENT: MarketRecord._State.ValueType  # 4
+        """The feed was not heard shortly before the moment."""
+        CLOSED: MarketRecord._State.ValueType  # 5
+        """The moment was outside the instrument's sessions."""
+        NOT_ENABLED: MarketRecord._State.ValueType  # 6
+        """The instrument was not enabled at the moment."""
+        FORGOTTEN: MarketRecord._State.ValueType  # 7
+        """The record does not reach back so far any more."""
+
+    class State(_State, metaclass=_StateEnumTypeWrapper):
+        """State is how a market stood."""
+
+    STATE_UNSPECIFIED: MarketRecord.State.ValueType  # 0
+    """Never sent."""
+    PENDING: MarketRecord.State.ValueType  # 1
+    """Not everything up to the moment is known yet; ask again."""
+    TRADABLE: MarketRecord.State.ValueType  # 2
+    """Orders could open."""
+    NOT_COVERED: MarketRecord.State.ValueType  # 3
+    """The ingestor did not cover the moment."""
+    FEED_SILENT: MarketRecord.State.ValueType  # 4
+    """The feed was not heard shortly before the moment."""
+    CLOSED: MarketRecord.State.ValueType  # 5
+    """The moment was outside the instrument's sessions."""
+    NOT_ENABLED: MarketRecord.State.ValueType  # 6
+    """The instrument was not enabled at the moment."""
+    FORGOTTEN: MarketRecord.State.ValueType  # 7
+    """The record does not reach back so far any more."""
+
+    STATE_FIELD_NUMBER: _builtins.int
+    SESSION_CLOSE_TIME_FIELD_NUMBER: _builtins.int
+    MAX_TICK_AGE_SECONDS_FIELD_NUMBER: _builtins.int
+    LAST_TICK_FIELD_NUMBER: _builtins.int
+    state: Global___MarketRecord.State.ValueType
+    """How it stood."""
+    max_tick_age_seconds: _builtins.int
+    """How old a tick might be, in seconds."""
+    @_builtins.property
+    def session_close_time(self) -> _timestamp_pb2.Timestamp:
+        """When the session in progress closes; absent without one, or without an end."""
+
+    @_builtins.property
+    def last_tick(self) -> _instrument_pb2.Tick:
+        """The last tick at or before the moment that was not late, if there was one."""
+
+    def __init__(
+        self,
+        *,
+        state: Global___MarketRecord.State.ValueType = ...,
+        session_close_time: _timestamp_pb2.Timestamp | None = ...,
+        max_tick_age_seconds: _builtins.int = ...,
+        last_tick: _instrument_pb2.Tick | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_tick", b"last_tick", "session_close_time", b"session_close_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_tick", b"last_tick", "max_tick_age_seconds", b"max_tick_age_seconds", "session_close_time", b"session_close_time", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MarketRecord: _TypeAlias = MarketRecord  # noqa: Y015
+
+@_typing.final
+class BatchGetMarketRecordsRequest(_message.Message):
+    """BatchGetMarketRecordsRequest is the request of FixingService.BatchGetMarketRecords."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POINTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def points(self) -> _containers.RepeatedCompositeFieldContainer[Global___FixingPoint]:
+        """What to tell about."""
+
+    def __init__(
+        self,
+        *,
+        points: _abc.Iterable[Global___FixingPoint] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["points", b"points"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchGetMarketRecordsRequest: _TypeAlias = BatchGetMarketRecordsRequest  # noqa: Y015
+
+@_typing.final
+class BatchGetMarketRecordsResponse(_message.Message):
+    """BatchGetMarketRecordsResponse is the response of FixingService.BatchGetMarketRecords."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECORDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def records(self) -> _containers.RepeatedCompositeFieldContainer[Global___MarketRecord]:
+        """One for each point, in the same order."""
+
+    def __init__(
+        self,
+        *,
+        records: _abc.Iterable[Global___MarketRecord] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["records", b"records"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchGetMarketRecordsResponse: _TypeAlias = BatchGetMarketRecordsResponse  # noqa: Y015

@@ -40,6 +40,11 @@ class FixingServiceStub:
                 request_serializer=veritick_dot_quotes_dot_v1_dot_fixing__service__pb2.BatchGetFixingsRequest.SerializeToString,
                 response_deserializer=veritick_dot_quotes_dot_v1_dot_fixing__service__pb2.BatchGetFixingsResponse.FromString,
                 _registered_method=True)
+        self.BatchGetMarketRecords = channel.unary_unary(
+                '/veritick.quotes.v1.FixingService/BatchGetMarketRecords',
+                request_serializer=veritick_dot_quotes_dot_v1_dot_fixing__service__pb2.BatchGetMarketRecordsRequest.SerializeToString,
+                response_deserializer=veritick_dot_quotes_dot_v1_dot_fixing__service__pb2.BatchGetMarketRecordsResponse.FromString,
+                _registered_method=True)
 
 
 class FixingServiceServicer:
@@ -57,6 +62,16 @@ class FixingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BatchGetMarketRecords(self, request, context):
+        """BatchGetMarketRecords tells how markets stood at each (instrument, time) asked for.
+
+        It is judged from the stored record, for whoever checks that an order could open then.
+        Results come in the order of the request. Errors: INSTRUMENT_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_FixingServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -64,6 +79,11 @@ def add_FixingServiceServicer_to_server(servicer, server):
                     servicer.BatchGetFixings,
                     request_deserializer=veritick_dot_quotes_dot_v1_dot_fixing__service__pb2.BatchGetFixingsRequest.FromString,
                     response_serializer=veritick_dot_quotes_dot_v1_dot_fixing__service__pb2.BatchGetFixingsResponse.SerializeToString,
+            ),
+            'BatchGetMarketRecords': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchGetMarketRecords,
+                    request_deserializer=veritick_dot_quotes_dot_v1_dot_fixing__service__pb2.BatchGetMarketRecordsRequest.FromString,
+                    response_serializer=veritick_dot_quotes_dot_v1_dot_fixing__service__pb2.BatchGetMarketRecordsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -94,6 +114,33 @@ class FixingService:
             '/veritick.quotes.v1.FixingService/BatchGetFixings',
             veritick_dot_quotes_dot_v1_dot_fixing__service__pb2.BatchGetFixingsRequest.SerializeToString,
             veritick_dot_quotes_dot_v1_dot_fixing__service__pb2.BatchGetFixingsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchGetMarketRecords(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/veritick.quotes.v1.FixingService/BatchGetMarketRecords',
+            veritick_dot_quotes_dot_v1_dot_fixing__service__pb2.BatchGetMarketRecordsRequest.SerializeToString,
+            veritick_dot_quotes_dot_v1_dot_fixing__service__pb2.BatchGetMarketRecordsResponse.FromString,
             options,
             channel_credentials,
             insecure,

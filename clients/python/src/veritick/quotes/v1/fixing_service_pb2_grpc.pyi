@@ -40,6 +40,12 @@ class FixingServiceStub:
     is decided from the stored record, stored itself, and never changes. Results
     come in the order of the request. Idempotent. Errors: INSTRUMENT_NOT_FOUND.
     """
+    BatchGetMarketRecords: _grpc.UnaryUnaryMultiCallable[_fixing_service_pb2.BatchGetMarketRecordsRequest, _fixing_service_pb2.BatchGetMarketRecordsResponse]
+    """BatchGetMarketRecords tells how markets stood at each (instrument, time) asked for.
+
+    It is judged from the stored record, for whoever checks that an order could open then.
+    Results come in the order of the request. Errors: INSTRUMENT_NOT_FOUND.
+    """
 
 @_typing.type_check_only
 class FixingServiceAsyncStub(FixingServiceStub):
@@ -52,6 +58,12 @@ class FixingServiceAsyncStub(FixingServiceStub):
     A fixing is PENDING until a watermark at or after its time is stored; then it
     is decided from the stored record, stored itself, and never changes. Results
     come in the order of the request. Idempotent. Errors: INSTRUMENT_NOT_FOUND.
+    """
+    BatchGetMarketRecords: _aio.UnaryUnaryMultiCallable[_fixing_service_pb2.BatchGetMarketRecordsRequest, _fixing_service_pb2.BatchGetMarketRecordsResponse]  # type: ignore[assignment]
+    """BatchGetMarketRecords tells how markets stood at each (instrument, time) asked for.
+
+    It is judged from the stored record, for whoever checks that an order could open then.
+    Results come in the order of the request. Errors: INSTRUMENT_NOT_FOUND.
     """
 
 class FixingServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -68,6 +80,18 @@ class FixingServiceServicer(metaclass=_abc_1.ABCMeta):
         A fixing is PENDING until a watermark at or after its time is stored; then it
         is decided from the stored record, stored itself, and never changes. Results
         come in the order of the request. Idempotent. Errors: INSTRUMENT_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def BatchGetMarketRecords(
+        self,
+        request: _fixing_service_pb2.BatchGetMarketRecordsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_fixing_service_pb2.BatchGetMarketRecordsResponse, _abc.Awaitable[_fixing_service_pb2.BatchGetMarketRecordsResponse]]:
+        """BatchGetMarketRecords tells how markets stood at each (instrument, time) asked for.
+
+        It is judged from the stored record, for whoever checks that an order could open then.
+        Results come in the order of the request. Errors: INSTRUMENT_NOT_FOUND.
         """
 
 def add_FixingServiceServicer_to_server(servicer: FixingServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
