@@ -133,8 +133,8 @@ class Ingestor:
 
     def _hear(self, packet: Packet) -> None:
         """Take one packet of the feed. Whatever it holds, this goes on."""
-        now = self._clock.now()
         timeline = None if self._lost() else self._timeline
+        now = self._vigil.wall
         try:
             if isinstance(packet, Welcome):
                 self._greet(packet)

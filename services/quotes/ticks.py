@@ -1,12 +1,24 @@
 """Stored ticks."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from struct import Struct
 
 from services.kit.database import Database, RawConnection
 from services.quotes.tick import Tick
 
-_COPY = "COPY tick (instrument_id, number, time, price, source_time, late) FROM STDIN"
+_COPY = """
+    COPY tick (instrument_id, number, time, price, source_time, late) FROM STDIN (FORMAT binary)
+"""
+# Rows as Postgres sends them itself: the count of columns, then the length and value of each. Made
+# by hand, because a driver that looks at every value costs more than all else that a tick needs.
+_HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_ROW = Struct("!h ii iq iq iq iq i?")
+_ROW_WITHOUT_SOURCE = Struct("!h ii iq iq iq i i?")
+_TAIL = Struct("!h").pack(-1)
+_NULL = -1
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 # What was kept of a dropped day is nowhere else, so nothing comes twice.
 _PAGE = """
     SELECT instrument_id, number, time, price, source_time, late FROM (
@@ -52,8 +64,19 @@ class Head:
 async def copy(connection: RawConnection, ticks: Sequence[Tick]) -> None:
     """Store ticks in the caller's transaction."""
     async with connection.cursor().copy(_COPY) as stream:
-        for tick in ticks:
-            await stream.write_row(tick)
+        await stream.write(b"".join([_HEAD, *map(_row, ticks), _TAIL]))
+
+
+def _row(tick: Tick) -> bytes:
+    """Write a tick as a row of a binary COPY."""
+    instrument, number, time, price, source, late = tick
+    when = (time - _EPOCH) // _MICROSECOND
+    if source is None:
+        return _ROW_WITHOUT_SOURCE.pack(
+            6, 4, instrument, 8, number, 8, when, 8, price, _NULL, 1, late
+        )
+    said = (source - _EPOCH) // _MICROSECOND
+    return _ROW.pack(6, 4, instrument, 8, number, 8, when, 8, price, 8, said, 1, late)
 
 
 async def heads(connection: RawConnection, now: datetime) -> dict[int, Head]:

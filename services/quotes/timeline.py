@@ -28,6 +28,8 @@ shorter pause loses nothing, what came in it is stamped at its end; and it stays
 which a tick no longer counts.
 """
 
+_CLOCK_JUMP_SECONDS = CLOCK_JUMP.total_seconds()
+_STALL_SECONDS = STALL.total_seconds()
 _INSTANT = timedelta(microseconds=1)
 _SECOND = timedelta(seconds=1)
 
@@ -37,6 +39,7 @@ class _Series:
     """One instrument's place in the timeline."""
 
     instrument: Instrument
+    max_age: timedelta
     number: int
     time: datetime
     folders: tuple[Folder, ...]
@@ -48,27 +51,25 @@ class Vigil:
     def __init__(self, clock: Clock) -> None:
         """Begin to look."""
         self._clock = clock
-        self._wall, self._monotonic, self._doubt = self._read()
+        before = clock.monotonic()
+        self.wall = clock.now()
+        """The wall clock at the last look."""
+        self._monotonic = clock.monotonic()
+        self._doubt = self._monotonic - before
 
     def look(self) -> str | None:
         """Return why market time was lost since the last look, or None if it was not."""
-        wall, monotonic, doubt = self._read()
-        passed = timedelta(seconds=monotonic - self._monotonic)
-        drift = abs(wall - self._wall - passed) - doubt - self._doubt
-        self._wall, self._monotonic, self._doubt = wall, monotonic, doubt
-        if drift > CLOCK_JUMP:
-            return "CLOCK_JUMP"
-        return "STALL" if passed > STALL else None
-
-    def _read(self) -> tuple[datetime, float, timedelta]:
-        """Return both clocks, and how far apart they may have been read.
-
-        On a busy machine a process may be put aside just between the two; that is no jump.
-        """
+        # Both clocks are read as one; on a busy machine a process may be put aside just between
+        # the two, and that is no jump.
         before = self._clock.monotonic()
         wall = self._clock.now()
         after = self._clock.monotonic()
-        return wall, after, timedelta(seconds=after - before)
+        passed, doubt = after - self._monotonic, after - before
+        drift = abs((wall - self.wall).total_seconds() - passed) - doubt - self._doubt
+        self.wall, self._monotonic, self._doubt = wall, after, doubt
+        if drift > _CLOCK_JUMP_SECONDS:
+            return "CLOCK_JUMP"
+        return "STALL" if passed > _STALL_SECONDS else None
 
 
 class Timeline:
@@ -103,7 +104,7 @@ class Timeline:
         self._by_stream = {}
         for instrument in instruments:
             series = self._series.get(instrument.id) or self._new_series(instrument)
-            series.instrument = instrument
+            series.instrument, series.max_age = instrument, instrument.max_tick_age
             self._series[instrument.id] = series
             if stream := self._stream_of(instrument.definition.feed_symbol):
                 self._by_stream.setdefault(stream, []).append(series)
@@ -113,7 +114,9 @@ class Timeline:
         folders = tuple(
             Folder(width, self._forming.get((instrument.id, width))) for width in STORED_SECONDS
         )
-        return _Series(instrument, head.number, head.time or self._floor, folders)
+        return _Series(
+            instrument, instrument.max_tick_age, head.number, head.time or self._floor, folders
+        )
 
     @property
     def waiting(self) -> int:
@@ -133,7 +136,7 @@ class Timeline:
         for series in following:
             price = _price(quote.price, series.instrument.definition.price_scale)
             time = max(now, series.time + _INSTANT, self._floor + _INSTANT)
-            late = is_late(time, quote.source_time, series.instrument.max_tick_age)
+            late = is_late(time, quote.source_time, series.max_age)
             series.number += 1
             series.time = time
             self._ticks.append(

@@ -16,6 +16,7 @@ from pathlib import Path
 import uvloop
 
 from tests.bench import picture, results
+from tests.bench.ingesting import q1
 from tests.bench.placing import p1, p2
 from tests.bench.room import shortages
 from tests.bench.rows import Measured
@@ -23,7 +24,7 @@ from tests.bench.settling import s1
 from tests.stores import Postgres, running_postgres
 
 Bench = Callable[[Postgres, Path], Awaitable[Measured | Sequence[Measured]]]
-ROWS: dict[str, Bench] = {"P1": p1, "P2": p2, "S1": s1}
+ROWS: dict[str, Bench] = {"P1": p1, "P2": p2, "S1": s1, "Q1": q1}
 
 
 async def measure(name: str, postgres: Postgres, folder: Path) -> bool:
