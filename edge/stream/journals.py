@@ -9,7 +9,7 @@ for after the last event no successor would reveal that it was lost.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from random import Random
@@ -111,10 +111,10 @@ class Journals:
         """Whether anybody follows a subject: other events need not even be decoded."""
         return subject in self._topics.get(journal, {})
 
-    def receive(self, journal: str, subject: str, event: JournalEvent) -> None:
-        """Take an event that was published."""
+    def receive(self, journal: str, subject: str, events: Sequence[JournalEvent]) -> None:
+        """Take events of a subject that were published."""
         if topic := self._topic(journal, subject):
-            topic.offer([event])
+            topic.offer(events)
             # Before its start a topic is being asked about anyway.
             if topic.sequencer.last is not None and topic.sequencer.missing:
                 self._ask(topic)

@@ -15,8 +15,8 @@ class Conflated(Protocol):
 class Listener(Protocol):
     """A reader of frames, fast or slow."""
 
-    def deliver(self, frame: bytes) -> None:
-        """Send a frame that must not be skipped; a reader that cannot keep up is closed."""
+    def deliver(self, *frames: bytes) -> None:
+        """Send frames that must not be skipped; a reader that cannot keep up is closed."""
 
     def refresh(self, source: Conflated, frame: bytes) -> None:
         """Send a frame, or the latest one once the reader can take it."""

@@ -21,10 +21,11 @@ from tests.bench.placing import p1, p2
 from tests.bench.room import shortages
 from tests.bench.rows import Measured
 from tests.bench.settling import s1
+from tests.bench.streaming import w1, w2, w3
 from tests.stores import Postgres, running_postgres
 
 Bench = Callable[[Postgres, Path], Awaitable[Measured | Sequence[Measured]]]
-ROWS: dict[str, Bench] = {"P1": p1, "P2": p2, "S1": s1, "Q1": q1}
+ROWS: dict[str, Bench] = {"P1": p1, "P2": p2, "S1": s1, "Q1": q1, "W1": w1, "W2": w2, "W3": w3}
 
 
 async def measure(name: str, postgres: Postgres, folder: Path) -> bool:

@@ -58,8 +58,8 @@ class Reader:
     after: int
     frames: list[dict[str, object]] = field(default_factory=list)
 
-    def deliver(self, frame: bytes) -> None:
-        self.frames.append(orjson.loads(frame))
+    def deliver(self, *frames: bytes) -> None:
+        self.frames += map(orjson.loads, frames)
 
     def refresh(self, source: Conflated, frame: bytes) -> None:
         raise AssertionError("events are never conflated")
@@ -109,16 +109,16 @@ async def play(script: list[str], seed: int) -> tuple[int, list[tuple[int, Reade
     for action in script:
         match action:
             case "happen":
-                journals.receive("demo", CHANNEL.subject, listing.commit())
+                journals.receive("demo", CHANNEL.subject, [listing.commit()])
             case "lose":
                 listing.commit()
             case "delay":
                 delayed.append(listing.commit())
             case "late" if delayed:
                 late = delayed.pop(random.randrange(len(delayed)))
-                journals.receive("demo", CHANNEL.subject, late)
+                journals.receive("demo", CHANNEL.subject, [late])
             case "repeat" if listing.events:
-                journals.receive("demo", CHANNEL.subject, random.choice(listing.events))
+                journals.receive("demo", CHANNEL.subject, [random.choice(listing.events)])
             case "join":
                 reader = Reader(random.randint(0, listing.last))
                 readers.append((reader.after, reader))
@@ -171,7 +171,7 @@ def test_a_doubt_while_a_channel_is_being_opened_does_not_take_it_away(seed: int
         while not following.done():
             journals.check("demo")
             await asyncio.sleep(0)
-        journals.receive("demo", CHANNEL.subject, listing.commit())
+        journals.receive("demo", CHANNEL.subject, [listing.commit()])
         await journals.close()
         return reader.heard
 
