@@ -37,7 +37,8 @@ def valkey(stores_folder: Path) -> Iterator[ValkeyServer]:
 @pytest.fixture(scope="session")
 def platform() -> Iterator[Platform]:
     """The whole platform as separate processes, shared by all tests that only use it."""
-    with running_platform(environment={"VERITICK_SIGN_EVERY_SECONDS": "2"}) as platform:
+    told = {"VERITICK_SIGN_EVERY_SECONDS": "2", "VERITICK_SIMULATOR_CONTROL": "true"}
+    with running_platform(environment=told) as platform:
         yield platform
 
 

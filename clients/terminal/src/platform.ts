@@ -21,12 +21,7 @@ export function connectPlatform(): Platform {
   });
   const client = new Client(http, session);
   const clock = new ServerClock();
-  const stream = new Stream({
-    ticket: () => client.createStreamTicket(),
-    open: (url) => new WebSocket(url),
-    random: () => Math.random(),
-    now: () => performance.now(),
-  });
+  const stream = new Stream({ ticket: () => client.createStreamTicket() });
   stream.onServerTime((time) => {
     clock.observe(time);
   });

@@ -1,4 +1,4 @@
-import type { paths } from "./schema";
+import type { paths } from "./schema.ts";
 
 type Verb = "get" | "post" | "delete";
 

@@ -1,6 +1,6 @@
-import { call } from "./call";
-import type { Http } from "./http";
-import type { CookieSession } from "./session";
+import { call } from "./call.ts";
+import type { Http } from "./http.ts";
+import type { Caller } from "./session.ts";
 import type {
   Account,
   Instrument,
@@ -16,7 +16,7 @@ import type {
   StreamTicket,
   Terms,
   User,
-} from "./types";
+} from "./types.ts";
 
 /** One page of a list. */
 export interface Page {
@@ -39,10 +39,13 @@ const TRADE_TIMEOUT_SECONDS = 4;
 
 /** The calls of the contract, one method each; all throw `Failure`. */
 export class Client {
-  constructor(
-    private readonly http: Http,
-    private readonly session: CookieSession,
-  ) {}
+  private readonly http: Http;
+  private readonly session: Caller;
+
+  constructor(http: Http, session: Caller) {
+    this.http = http;
+    this.session = session;
+  }
 
   register(email: string, password: string): Promise<User> {
     return this.http.send(call("post", "/v1/users", { body: { email, password } }));
@@ -106,6 +109,12 @@ export class Client {
     return this.session.send(
       call("post", "/v1/accounts/{accountId}/orders", { path: { accountId }, body: request }),
       TRADE_TIMEOUT_SECONDS,
+    );
+  }
+
+  getOrder(accountId: string, orderId: string): Promise<Order> {
+    return this.session.send(
+      call("get", "/v1/accounts/{accountId}/orders/{orderId}", { path: { accountId, orderId } }),
     );
   }
 

@@ -7,10 +7,16 @@
 export class ServerClock {
   private readonly samples: { readonly at: number; readonly offset: number }[] = [];
 
+  private readonly local: () => number;
+  private readonly windowMilliseconds: number;
+
   constructor(
-    private readonly local: () => number = () => performance.timeOrigin + performance.now(),
-    private readonly windowMilliseconds = 60_000,
-  ) {}
+    local: () => number = () => performance.timeOrigin + performance.now(),
+    windowMilliseconds = 60_000,
+  ) {
+    this.local = local;
+    this.windowMilliseconds = windowMilliseconds;
+  }
 
   /** Takes note of a message that left the server at `serverTime` (ms since the epoch). */
   observe(serverTime: number): void {

@@ -1,4 +1,4 @@
-import type { Money, Price } from "./types";
+import type { Money, Price } from "./types.ts";
 
 /** An amount or a price as an exact integer of its last decimal place. */
 export type Scaled = bigint;

@@ -1,4 +1,4 @@
-import type { Problem, Reason } from "./types";
+import type { Problem, Reason } from "./types.ts";
 
 /** One field of a request that breaks a rule of the contract. */
 export type Violation = NonNullable<Problem["violations"]>[number];
@@ -21,6 +21,7 @@ const WORTH_REPEATING: ReadonlySet<FailureReason> = new Set<FailureReason>([
 
 /** A call that failed. `status` is the HTTP status, 0 when there was no answer. */
 export class Failure extends Error {
+  readonly status: number;
   readonly reason: FailureReason;
   readonly metadata: Readonly<Record<string, string>>;
   readonly violations: readonly Violation[];
@@ -29,10 +30,11 @@ export class Failure extends Error {
     problem: Pick<Partial<Problem>, "detail" | "metadata" | "violations"> & {
       readonly reason: FailureReason;
     },
-    readonly status = 0,
+    status = 0,
   ) {
     super(problem.detail ?? problem.reason);
     this.name = "Failure";
+    this.status = status;
     this.reason = problem.reason;
     this.metadata = problem.metadata ?? {};
     this.violations = problem.violations ?? [];
@@ -42,6 +44,14 @@ export class Failure extends Error {
   get worthRepeating(): boolean {
     return WORTH_REPEATING.has(this.reason);
   }
+}
+
+/** Whether a call was refused for want of a token that still holds. */
+export function isTokenRefusal(error: unknown): error is Failure {
+  return (
+    error instanceof Failure &&
+    (error.reason === "TOKEN_EXPIRED" || error.reason === "UNAUTHENTICATED")
+  );
 }
 
 /** Reads the failure out of an answer that is not a success. */

@@ -3,15 +3,18 @@
  *
  * Shapes come from the contract (`schema.ts` is generated); nothing here knows a screen.
  */
-export * from "./client";
-export * from "./clock";
-export * from "./decimal";
-export * from "./failure";
-export { Http, type Fetch } from "./http";
-export * from "./receiptCheck";
-export * from "./receiptText";
-export * from "./requestId";
-export * from "./retry";
-export * from "./session";
-export * from "./stream";
-export type * from "./types";
+export { call, type Call } from "./call.ts";
+export * from "./client.ts";
+export * from "./clock.ts";
+export * from "./connect.ts";
+export * from "./decimal.ts";
+export * from "./failure.ts";
+export { Http, type Fetch } from "./http.ts";
+export * from "./receiptCheck.ts";
+export * from "./receiptText.ts";
+export * from "./requestId.ts";
+export * from "./retry.ts";
+export * from "./session.ts";
+export * from "./stream.ts";
+export * from "./tokenSession.ts";
+export type * from "./types.ts";

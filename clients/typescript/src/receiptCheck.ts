@@ -1,6 +1,6 @@
-import { mantissa, minorUnits, profitOnWin } from "./decimal";
-import { isAfter, receiptText, sha256 } from "./receiptText";
-import type { Outcome, Receipt, Tick } from "./types";
+import { mantissa, minorUnits, profitOnWin } from "./decimal.ts";
+import { isAfter, receiptText, sha256 } from "./receiptText.ts";
+import type { Outcome, Receipt, Tick } from "./types.ts";
 
 /** What a receipt claims, each checked from the receipt alone. */
 export interface ReceiptCheck {

@@ -1,4 +1,4 @@
-import type { Fixing, Money, Receipt, Tick } from "./types";
+import type { Fixing, Money, Receipt, Tick } from "./types.ts";
 
 /**
  * The canonical text of a receipt, over which its hash is made (rule version 1).

@@ -1,4 +1,4 @@
-import { Failure } from "./failure";
+import { Failure } from "./failure.ts";
 
 /** When to try again, and how to wait; replaced in tests. */
 export interface Patience {

@@ -1,6 +1,12 @@
-import { call, type Call } from "./call";
-import { Failure, type FailureReason } from "./failure";
-import type { Http } from "./http";
+import { call, type Call } from "./call.ts";
+import { Failure, isTokenRefusal, type FailureReason } from "./failure.ts";
+import type { Http } from "./http.ts";
+
+/** Who makes calls on behalf of somebody. */
+export interface Caller {
+  /** Throws `Failure`. */
+  send<Answer>(request: Call, timeoutSeconds?: number): Promise<Answer>;
+}
 
 /** What the session needs of the browser; replaced in tests. */
 export interface Surroundings {
@@ -30,15 +36,18 @@ const ENDED: ReadonlySet<FailureReason> = new Set<FailureReason>([
  * Refresh tokens work once, so all tabs together refresh once: the first takes the lock, the
  * others wait for it and find the work done.
  */
-export class CookieSession {
+export class CookieSession implements Caller {
+  private readonly http: Http;
+  private readonly surroundings: Surroundings;
+  private readonly onEnd: () => void;
   private refreshing: Promise<void> | undefined;
 
   /** `onEnd` is told once per failed call that the session cannot be kept alive. */
-  constructor(
-    private readonly http: Http,
-    private readonly surroundings: Surroundings = browser(),
-    private readonly onEnd: () => void = () => undefined,
-  ) {}
+  constructor(http: Http, surroundings = browser(), onEnd: () => void = () => undefined) {
+    this.http = http;
+    this.surroundings = surroundings;
+    this.onEnd = onEnd;
+  }
 
   async send<Answer>(request: Call, timeoutSeconds?: number): Promise<Answer> {
     const asked = this.surroundings.now();
@@ -68,13 +77,6 @@ export class CookieSession {
     await this.http.send(call("post", "/v1/sessions:refresh", { body: IN_COOKIE }));
     this.surroundings.noteRefresh(this.surroundings.now());
   }
-}
-
-function isTokenRefusal(error: unknown): boolean {
-  return (
-    error instanceof Failure &&
-    (error.reason === "TOKEN_EXPIRED" || error.reason === "UNAUTHENTICATED")
-  );
 }
 
 function browser(): Surroundings {

@@ -1,13 +1,18 @@
-import type { StreamTicket } from "./types";
+import type { EventData, StreamTicket } from "./types.ts";
 
-/** One message on a channel: an event with its place among the channel's, or a tick. */
-export interface StreamMessage {
-  readonly channel: string;
-  /** Its place: among the channel's events, or the number of the tick. */
-  readonly sequence: string;
-  readonly type: string;
-  readonly data: unknown;
-}
+/**
+ * One message on a channel; its `type` says what its `data` is.
+ *
+ * `sequence` is its place: among the channel's events, or the number of the tick.
+ */
+export type StreamMessage = {
+  readonly [Type in keyof EventData]: {
+    readonly channel: string;
+    readonly sequence: string;
+    readonly type: Type;
+    readonly data: EventData[Type];
+  };
+}[keyof EventData];
 
 /** What a subscriber is told. */
 export interface Listener {
@@ -20,13 +25,22 @@ export interface Listener {
 
 export type StreamState = "idle" | "connecting" | "open" | "waiting";
 
-/** What the stream needs of the world; replaced in tests. */
+/** What the stream needs of the world. All but the tickets is what browsers and Node have. */
 export interface StreamParts {
+  /** A ticket for each connection: `() => client.createStreamTicket()`. */
   readonly ticket: () => Promise<StreamTicket>;
-  readonly open: (url: string) => WebSocket;
-  readonly random: () => number;
-  readonly now: () => number;
+  readonly open?: (url: string) => WebSocket;
+  /** Evenly from 0 to 1. */
+  readonly random?: () => number;
+  /** Milliseconds of a clock that goes on while the machine sleeps; a jump does no harm. */
+  readonly now?: () => number;
 }
+
+const WORLD = {
+  open: (url: string): WebSocket => new WebSocket(url),
+  random: (): number => Math.random(),
+  now: (): number => Date.now(),
+};
 
 interface Channel {
   readonly listeners: Set<Listener>;
@@ -49,8 +63,12 @@ const CONFLATED = /^(ticks|candles):/;
 const FIRST_DELAY_MS = 250;
 const LONGEST_DELAY_MS = 10_000;
 const PING_EVERY_MS = 5_000;
-const SILENCE_MAX_MS = 12_000;
+const UNANSWERED_MAX = 2;
 const OPENING_MAX_MS = 8_000;
+/** How soon a socket must answer to be believed alive after a sleep. */
+const PROBE_MS = 400;
+/** An attempt to connect that is older than this may be one from before the sleep. */
+const YOUNG_MS = 1_000;
 
 /** How long to wait before the attempt after `failures` failed ones: doubling, half of it random. */
 export function reconnectDelay(failures: number, random: number): number {
@@ -71,12 +89,19 @@ export class Stream {
   private current: StreamState = "idle";
   private socket: WebSocket | undefined;
   private failures = 0;
+  /** When anything was heard, or at least begun, last. */
   private heardAt = 0;
+  /** Pings since anything was heard. */
+  private unanswered = 0;
   private attempt = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private probe: ReturnType<typeof setTimeout> | undefined;
   private heart: ReturnType<typeof setInterval> | undefined;
+  private readonly parts: Required<StreamParts>;
 
-  constructor(private readonly parts: StreamParts) {}
+  constructor(parts: StreamParts) {
+    this.parts = { ...WORLD, ...parts };
+  }
 
   get state(): StreamState {
     return this.current;
@@ -107,10 +132,13 @@ export class Stream {
 
   /** Makes sure, after a sleep or a change of network, that the socket is not a dead one. */
   wake(): void {
-    const silent = this.parts.now() - this.heardAt > PING_EVERY_MS;
-    if (this.current !== "waiting" && !(this.current === "open" && silent)) return;
-    this.drop();
-    void this.connect();
+    const silence = this.parts.now() - this.heardAt;
+    const suspect =
+      this.current === "waiting" ||
+      (this.current === "connecting" && silence > YOUNG_MS) ||
+      (this.current === "open" && silence > PING_EVERY_MS);
+    if (suspect) this.reconnect();
+    else if (this.current === "open") this.ask();
   }
 
   /**
@@ -144,9 +172,25 @@ export class Stream {
     if (this.current === "open") this.send({ op: "unsubscribe", channel: name });
   }
 
+  private reconnect(): void {
+    this.drop();
+    void this.connect();
+  }
+
+  /** Reconnects unless the socket answers at once. */
+  private ask(): void {
+    clearTimeout(this.probe);
+    this.unanswered += 1;
+    this.send({ op: "ping" });
+    this.probe = setTimeout(() => {
+      if (this.unanswered > 0) this.reconnect();
+    }, PROBE_MS);
+  }
+
   private async connect(): Promise<void> {
     clearTimeout(this.timer);
     const attempt = ++this.attempt;
+    this.heardAt = this.parts.now();
     this.become("connecting");
     this.timer = setTimeout(() => {
       this.retry(attempt);
@@ -185,8 +229,12 @@ export class Stream {
   }
 
   private beat(): void {
-    if (this.parts.now() - this.heardAt > SILENCE_MAX_MS) this.retry(this.attempt);
-    else this.send({ op: "ping" });
+    if (this.unanswered >= UNANSWERED_MAX) {
+      this.retry(this.attempt);
+      return;
+    }
+    this.unanswered += 1;
+    this.send({ op: "ping" });
   }
 
   private retry(attempt: number): void {
@@ -203,7 +251,9 @@ export class Stream {
   private drop(): void {
     this.attempt += 1;
     clearTimeout(this.timer);
+    clearTimeout(this.probe);
     clearInterval(this.heart);
+    this.unanswered = 0;
     const socket = this.socket;
     this.socket = undefined;
     if (socket === undefined) return;
@@ -213,6 +263,7 @@ export class Stream {
 
   private receive(text: string): void {
     this.heardAt = this.parts.now();
+    this.unanswered = 0;
     const frame = JSON.parse(text) as Frame;
     if (frame.type === "authenticated") this.authenticated();
     if (frame.type === "pong" || frame.type === "heartbeat") this.tellTime(frame.data);

@@ -1,4 +1,4 @@
-import type * as contract from "./schema";
+import type * as contract from "./schema.ts";
 
 /**
  * A message of the contract, with those of its parts that are always there.
@@ -80,5 +80,10 @@ export interface EventData {
   readonly "balance.changed.v1": With<contract.BalanceChanged, { account: Account }>;
   readonly "payout.changed.v1": With<contract.PayoutChanged, { terms: Terms }>;
   readonly "instrument.changed.v1": With<contract.InstrumentChanged, { instrument: Instrument }>;
+  readonly "user.changed.v1": contract.UserChanged;
+  readonly "session.ended.v1": contract.SessionEnded;
   readonly "ticks.v1": { readonly ticks: readonly Tick[] };
+  readonly "candles.v1": ListCandlesResponse;
+  /** The present state of prices, in the shape of the channel's other messages. */
+  readonly snapshot: { readonly ticks?: readonly Tick[]; readonly candles?: readonly Candle[] };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ServerClock } from "../src";
+import { ServerClock } from "../src/index.ts";
 
 function clockAt(): { clock: ServerClock; pass: (milliseconds: number) => void } {
   let local = 1_000_000;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { decimalText, money, parseDecimal, profitOnWin } from "../src";
+import { decimalText, money, parseDecimal, profitOnWin } from "../src/index.ts";
 
 describe("a scaled integer is written with its decimals", () => {
   test.each([

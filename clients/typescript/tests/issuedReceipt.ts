@@ -1,4 +1,4 @@
-import type { Receipt } from "../src";
+import type { Receipt } from "../src/index.ts";
 
 /** A receipt just as a platform issued it: an Up order that lost. */
 export const issued: Receipt = {

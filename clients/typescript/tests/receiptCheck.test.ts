@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { checkReceipt, decidedOutcome, decidedReturn, receiptText } from "../src";
-import type { Outcome, Receipt } from "../src";
+import { checkReceipt, decidedOutcome, decidedReturn, receiptText } from "../src/index.ts";
+import type { Outcome, Receipt } from "../src/index.ts";
 import { issued } from "./issuedReceipt";
 
 const whole = { price: true, outcome: true, amounts: true, hash: true };

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Failure, newRequestId, untilAnswered, type FailureReason } from "../src";
+import { Failure, newRequestId, untilAnswered, type FailureReason } from "../src/index.ts";
 
 function patience(attempts: number): {
   pauses: number[];

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import { reconnectDelay, Stream, type StreamMessage } from "../src";
+import { reconnectDelay, Stream, type StreamMessage } from "../src/index.ts";
 
 /** The server's end of one socket. */
 class Socket {
@@ -150,6 +150,30 @@ describe("after the connection broke", () => {
   test("a tab that wakes does not trust a socket that was silent meanwhile", async () => {
     await letIn();
     vi.setSystemTime(Date.now() + 3_600_000);
+    stream.wake();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(sockets).toHaveLength(2);
+  });
+
+  test.each([
+    ["that does not answer is replaced within half a second", false, 2],
+    ["that answers is kept", true, 1],
+  ])("at waking, a socket %s", async (_, answers, count) => {
+    const socket = await letIn();
+    await vi.advanceTimersByTimeAsync(1_000);
+    stream.wake();
+    expect(socket.sent.at(-1)).toEqual({ op: "ping" });
+    if (answers) socket.say({ type: "pong", data: { time: "1970-01-01T00:00:01Z" } });
+    await vi.advanceTimersByTimeAsync(500);
+    expect(sockets).toHaveLength(count);
+  });
+
+  test("at waking, an attempt to connect that may be from before the sleep is made anew", async () => {
+    await vi.advanceTimersByTimeAsync(0);
+    stream.wake();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(sockets).toHaveLength(1);
+    vi.setSystemTime(Date.now() + 60_000);
     stream.wake();
     await vi.advanceTimersByTimeAsync(0);
     expect(sockets).toHaveLength(2);

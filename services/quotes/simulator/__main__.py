@@ -27,7 +27,8 @@ _log = structlog.stdlib.get_logger()
 
 def main() -> None:
     """Serve a market until SIGTERM or SIGINT."""
-    settings, options = Settings(), arguments(sys.argv[1:])
+    settings = Settings()
+    options = arguments(sys.argv[1:], settings)
     configure_logs("simulator", settings.log_format)
     try:
         replay = _replay(options) if options.kind == "replay" else None

@@ -9,7 +9,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from services.kit.settings import HostPort, LogFormat
 
 _DAY_SECONDS = 24 * 60 * 60
-_DEFAULT_TICKS_PER_SECOND = 50
 
 
 class Settings(BaseSettings):
@@ -20,9 +19,11 @@ class Settings(BaseSettings):
     listen: HostPort = Field(default="127.0.0.1:0", description="WebSocket")
     state: Path | None = Field(default=None, description="folder that keeps the last prices")
     log_format: LogFormat = "json"
+    simulator_ticks_per_second: int = Field(default=50, description="of all symbols together")
+    simulator_control: bool = Field(default=False, description="obey commands: for tests")
 
 
-def arguments(argv: list[str]) -> Namespace:
+def arguments(argv: list[str], settings: Settings) -> Namespace:
     """Return the arguments of the command line, or end the process and say what is wrong."""
     parser = ArgumentParser(
         prog="python -m services.quotes.simulator",
@@ -45,6 +46,13 @@ def arguments(argv: list[str]) -> Namespace:
     )
     for kind in (simulated, replay, binance):
         kind.add_argument("--seed", type=int, help="the same seed walks the same way")
-        kind.add_argument("--ticks-per-second", type=int, default=_DEFAULT_TICKS_PER_SECOND)
-        kind.add_argument("--control", action="store_true", help="obey commands: for tests")
+        kind.add_argument(
+            "--ticks-per-second", type=int, default=settings.simulator_ticks_per_second
+        )
+        kind.add_argument(
+            "--control",
+            action="store_true",
+            default=settings.simulator_control,
+            help="obey commands: for tests",
+        )
     return parser.parse_args(argv)

@@ -5,6 +5,8 @@ import { persist } from "@/persist";
 
 const PAGE = 500;
 const BARS_MAX = 6_000;
+/** How often, at most, bars are read again because ticks between them were skipped. */
+const MEND_EVERY_MS = 5_000;
 
 /** What a chart is told of its bars. */
 export interface BarsListener {
@@ -28,6 +30,9 @@ export class CandleReader {
   private readingOlder = false;
   private more = false;
   private stopped = false;
+  /** The number of the last tick; ticks are numbered without gaps. */
+  private lastNumber: number | undefined;
+  private mending: ReturnType<typeof setTimeout> | undefined;
   private giveUp: () => void = () => undefined;
 
   constructor(
@@ -61,8 +66,15 @@ export class CandleReader {
     void this.readBefore(oldest).finally(() => (this.readingOlder = false));
   }
 
-  /** Folds a tick into the newest bar. */
+  /**
+   * Folds a tick into the newest bar. What a slow connection skipped is missing in the bars, so
+   * they are read again.
+   */
   take(tick: Tick): void {
+    const number = Number(tick.number);
+    if (this.lastNumber !== undefined && number > this.lastNumber + 1) this.mend();
+    this.lastNumber = number;
+    if (tick.late) return; // fixes nothing, and is in no candle
     if (this.reading) this.waiting.push(tick);
     else {
       const changed = this.grow(tick);
@@ -72,7 +84,15 @@ export class CandleReader {
 
   stop(): void {
     this.stopped = true;
+    clearTimeout(this.mending);
     this.giveUp();
+  }
+
+  private mend(): void {
+    this.mending ??= setTimeout(() => {
+      this.mending = undefined;
+      this.refresh();
+    }, MEND_EVERY_MS);
   }
 
   private async readNewest(): Promise<void> {

@@ -18,7 +18,10 @@ export const useConnection = defineStore("connection", () => {
   setInterval(() => {
     now.value = clock.now();
   }, 200);
+  // A page may come back from sleep, from another network, or from the browser's own history.
   window.addEventListener("online", wake);
+  window.addEventListener("pageshow", wake);
+  document.addEventListener("resume", wake);
   document.addEventListener("visibilitychange", wake);
 
   function wake(): void {

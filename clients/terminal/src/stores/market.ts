@@ -104,21 +104,22 @@ export const useMarket = defineStore("market", () => {
     endings.push(stream.subscribe(`ticks:${symbol}`, { message: takeTicks }));
   }
 
-  function takeInstrument({ data }: StreamMessage): void {
-    const { instrument: changed } = data as { instrument: Instrument };
+  function takeInstrument({ type, data }: StreamMessage): void {
+    if (type !== "instrument.changed.v1") return;
+    const { instrument: changed } = data;
     const others = instruments.value.filter(({ symbol }) => symbol !== changed.symbol);
     const listed = changed.status === "HIDDEN" ? others : [...others, changed];
     instruments.value = listed.sort((left, right) => left.position - right.position);
     watchTicks(changed.symbol);
   }
 
-  function takeTerms({ data }: StreamMessage): void {
-    const { terms: changed } = data as { terms: Terms };
-    terms.set(changed.instrument, changed);
+  function takeTerms({ type, data }: StreamMessage): void {
+    if (type === "payout.changed.v1") terms.set(data.terms.instrument, data.terms);
   }
 
   function takeTicks({ type, data }: StreamMessage): void {
-    for (const tick of (data as { ticks: readonly Tick[] }).ticks) {
+    if (type !== "ticks.v1" && type !== "snapshot") return;
+    for (const tick of data.ticks ?? []) {
       if (type !== "snapshot") clock.observe(Date.parse(tick.time));
       const before = arrived.get(tick.instrument)?.tick;
       arrived.set(tick.instrument, { tick, move: move(before, tick) });
