@@ -58,7 +58,7 @@ export function untilClosed(
     function look(): void {
       client.getOrder(accountId, orderId).then(take, (error: unknown) => {
         end();
-        reject(error as Error);
+        reject(error instanceof Error ? error : new Error(String(error)));
       });
     }
 

@@ -146,8 +146,10 @@ describe("after the connection broke", () => {
     expect(stream.state).not.toBe("open");
     expect(socket.readyState).toBe(3);
   });
+});
 
-  test("a tab that wakes does not trust a socket that was silent meanwhile", async () => {
+describe("at waking", () => {
+  test("a socket that was silent meanwhile is not trusted", async () => {
     await letIn();
     vi.setSystemTime(Date.now() + 3_600_000);
     stream.wake();
@@ -158,7 +160,7 @@ describe("after the connection broke", () => {
   test.each([
     ["that does not answer is replaced within half a second", false, 2],
     ["that answers is kept", true, 1],
-  ])("at waking, a socket %s", async (_, answers, count) => {
+  ])("a socket %s", async (_, answers, count) => {
     const socket = await letIn();
     await vi.advanceTimersByTimeAsync(1_000);
     stream.wake();
@@ -168,7 +170,7 @@ describe("after the connection broke", () => {
     expect(sockets).toHaveLength(count);
   });
 
-  test("at waking, an attempt to connect that may be from before the sleep is made anew", async () => {
+  test("an attempt to connect that may be from before the sleep is made anew", async () => {
     await vi.advanceTimersByTimeAsync(0);
     stream.wake();
     await vi.advanceTimersByTimeAsync(0);

@@ -18,6 +18,8 @@ export class DrawingLayer extends Layer {
   constructor(
     private readonly axis: Axis,
     private palette: Palette,
+    /** How a price is written. */
+    private readonly write: (price: number) => string,
   ) {
     super("normal");
   }
@@ -43,7 +45,7 @@ export class DrawingLayer extends Layer {
     this.size = size;
     for (const drawing of this.drawings) {
       const shape = this.shape(drawing);
-      if (shape !== undefined) this.drawShape(context, shape, drawing.id === this.selected);
+      if (shape !== undefined) this.drawShape(context, shape, drawing);
     }
   }
 
@@ -59,7 +61,12 @@ export class DrawingLayer extends Layer {
     return x === undefined || y === undefined ? undefined : { x, y };
   }
 
-  private drawShape(context: CanvasRenderingContext2D, shape: Shape, selected: boolean): void {
+  private drawShape(
+    context: CanvasRenderingContext2D,
+    shape: Shape,
+    { id, anchors }: Drawing,
+  ): void {
+    const selected = id === this.selected;
     const { accent, panel, muted } = this.palette;
     if (shape.area !== undefined) {
       const [one, other] = shape.area;
@@ -67,10 +74,19 @@ export class DrawingLayer extends Layer {
       context.fillRect(one.x, one.y, other.x - one.x, other.y - one.y);
     }
     for (const { from, to, share } of shape.segments) {
-      line(context, from, to, accent, { width: selected ? 2 : share === undefined ? 1.5 : 1 });
-      if (share !== undefined) words(context, String(share), { x: from.x + 4, y: from.y }, muted);
+      const width = share !== undefined ? 1 : selected ? 2 : 1.5;
+      line(context, from, to, accent, { width });
+      if (share === undefined) continue;
+      const text = `${share}   ${this.write(priceAt(anchors, share))}`;
+      words(context, text, { x: from.x + 4, y: from.y }, muted);
     }
     if (!selected) return;
     for (const handle of shape.handles) dot(context, handle, panel, accent);
   }
+}
+
+/** The price at a share of the way from the second anchor back to the first. */
+function priceAt([first, second]: readonly Anchor[], share: number): number {
+  const [begin, end] = [first?.price ?? 0, second?.price ?? 0];
+  return end + share * (begin - end);
 }

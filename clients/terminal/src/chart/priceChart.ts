@@ -73,7 +73,9 @@ export class PriceChart {
     this.studySeries = new StudySeries(this.chart);
     this.sessions = new SessionBreaks(this.axis, palette);
     this.expiry = new ExpiryMark(this.axis, palette);
-    this.drawings = new DrawingLayer(this.axis, palette);
+    this.drawings = new DrawingLayer(this.axis, palette, (price) =>
+      this.texts.price(price, this.priceScale),
+    );
     this.positions = new PositionMarks(this.axis, palette);
     for (const layer of this.layers) this.series.attachPrimitive(layer);
     this.write(texts);
