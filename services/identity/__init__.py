@@ -10,6 +10,11 @@ Invariants:
   happens in a bounded pool of threads, off the event loop (`hashing`);
 - a refresh token is never stored either, only its digest, and it works once; who presents it
   again ends the session, unless it is the owner who lost the first answer (`session.judge`);
+- letters are queued with what they tell and sent afterwards; their links hold secrets of which only
+  digests are stored, and asking for one does the same whether or not anybody has the address;
+- tries of a credential are counted by where they come from and whom they concern (`throttle`), so
+  that guessers run dry and nobody is locked out by them;
+- personal data (address, country, birth date) never enters the journal, which forgets nothing;
 - a session that ended stays ended. Every change that others must know is journalled in its own
   transaction.
 
@@ -20,7 +25,9 @@ it expired (a session that ended, permissions that changed) every service and bo
 Called by the edge for users, and by followers of the journal (trading opens the accounts of whom
 it finds there). Calls trading once per registration, and does not depend on the answer.
 
-Read: `user`, `password`, `permission`, `session`, `device`, `revocation` (pure rules), `users`,
-`sessions` (tables), `hashing`, `issuing`, `registration`, `sign_in`, `signing_out`, `passwords`,
-`revoking` (flow), `rpc`, `wire`, `neighbours` (faces), `app`.
+Read: `user`, `password`, `permission`, `session`, `device`, `jurisdiction`, `letter`, `throttle`,
+`revocation` (pure rules), `users`, `sessions`, `letters`, `mail_tokens`, `throttles` (tables),
+`hashing`, `strength`, `breached`, `issuing`, `mailers`, `post`, `registration`, `standing`,
+`sign_in`, `signing_out`, `passwords`, `revoking` (flow), `rpc`, `profile_rpc`, `wire`, `neighbours`
+(faces), `parts`, `app`.
 """

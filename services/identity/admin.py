@@ -16,6 +16,7 @@ import structlog
 
 from services.identity.app import administration
 from services.identity.permission import Role
+from services.identity.registration import NewUser
 from services.identity.settings import Settings
 from services.kit.database import DatabaseUnavailable
 from services.kit.errors import Failure
@@ -52,5 +53,5 @@ def _asked_password() -> str:
 
 async def _register(settings: Settings, email: str, password: str) -> str:
     async with administration(settings) as registration:
-        user = await registration.register(email, password, Role.STAFF)
+        user = await registration.register(NewUser(email, password), Role.STAFF)
         return str(user.user_id)

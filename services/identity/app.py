@@ -1,25 +1,22 @@
-"""The composition root of identity: what it is made of, and how the parts are joined."""
+"""The composition root of identity: what it is made of, and how it is served."""
 
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
+from services.identity.ground import Ground
 from services.identity.hashing import Cost, PasswordHasher
-from services.identity.issuing import Issuer
-from services.identity.jobs import SessionPurge
 from services.identity.neighbours import TradingAccounts
-from services.identity.passwords import Passwords
+from services.identity.parts import Parts
+from services.identity.password import PASSWORD_LENGTH_MIN
+from services.identity.profile_rpc import MailboxFace, ProfileFace
 from services.identity.registration import Registration
-from services.identity.revoking import RevokedSource
-from services.identity.rpc import AuthFace, ProfileFace, RevocationFace
-from services.identity.session import Limits, Random
+from services.identity.rpc import AuthFace, RevocationFace
+from services.identity.session import Random
 from services.identity.settings import Settings
-from services.identity.sign_in import SignIn
-from services.identity.signing_out import SigningOut
 from services.identity.wire import subject_of
 from services.kit.channels import Channels
 from services.kit.clock import Clock, SystemClock
@@ -33,7 +30,9 @@ from services.kit.migrate import migrate as apply_migrations
 from services.kit.process import Application, Face, Task
 from services.kit.relay import Relay
 from services.kit.tokens import Keyring
+from veritick.identity.v1.auth_service_pb2 import GetSignUpRulesResponse
 from veritick.identity.v1.auth_service_pb2_grpc import add_AuthServiceServicer_to_server
+from veritick.identity.v1.mailbox_service_pb2_grpc import add_MailboxServiceServicer_to_server
 from veritick.identity.v1.profile_service_pb2_grpc import add_ProfileServiceServicer_to_server
 from veritick.identity.v1.revocation_service_pb2_grpc import (
     add_RevocationServiceServicer_to_server,
@@ -61,32 +60,23 @@ async def build(
     """Yield identity, ready to be served."""
     clock = clock or process_clock()
     keyring = _keyring(settings)
+    if settings.mode == "production" and settings.smtp_url is None:
+        raise SystemExit("settings: VERITICK_SMTP_URL: production sends its mails")
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database.from_settings(settings, name=NAME))
-        hasher = await stack.enter_async_context(password_hasher(settings))
-        journal = Journal(NAME, database)
-        accounts = await _accounts(settings, keyring, clock, stack)
-        registration = Registration(database, journal, hasher, clock, ids, accounts)
-        limits = _limits(settings)
-        signing_out = SigningOut(database, journal, clock, limits.idle)
-        passwords = Passwords(database, journal, signing_out, hasher, clock)
-        issuer = Issuer(keyring, limits, clock, ids)
-        sign_in = SignIn(database, journal, signing_out, hasher, issuer, clock, ids, random)
-        revoked = RevokedSource(database, journal, clock, limits.access)
+        parts = Parts(
+            settings,
+            Ground(database, Journal(NAME, database), clock, ids, random),
+            await stack.enter_async_context(password_hasher(settings)),
+            await _accounts(settings, keyring, clock, stack),
+        )
         health = _Health(database)
         yield Application(
             keyring=keyring,
-            faces=_faces(
-                AuthFace(
-                    registration, sign_in, signing_out, passwords, keyring, settings.stream_url
-                ),
-                ProfileFace(sign_in),
-                RevocationFace(revoked),
-                JournalFace({NAME: journal}, _owns),
-            ),
-            tasks=_tasks(settings, database, journal, clock, health),
+            faces=_faces(parts, keyring),
+            tasks=_tasks(parts, health),
             ready=lambda: health.good,
-            revocations=revoked,
+            revocations=parts.revoked,
         )
 
 
@@ -105,22 +95,15 @@ async def administration(settings: Settings) -> AsyncIterator[Registration]:
         Database.from_settings(settings, name=NAME) as database,
         password_hasher(settings) as hasher,
     ):
-        yield Registration(database, Journal(NAME, database), hasher, SystemClock(), uuid7)
+        journal = Journal(NAME, database)
+        ground = Ground(database, journal, SystemClock(), uuid7, secrets.token_bytes)
+        yield Parts(settings, ground, hasher).registration
 
 
 def _keyring(settings: Settings) -> Keyring:
     if settings.keys is None:
         raise SystemExit("settings: VERITICK_KEYS: identity signs tokens and needs its keys")
     return Keyring.load(settings.keys, NAME)
-
-
-def _limits(settings: Settings) -> Limits:
-    return Limits(
-        idle=timedelta(hours=settings.session_idle_hours),
-        absolute=timedelta(hours=settings.session_absolute_hours),
-        grace=timedelta(seconds=settings.refresh_grace_seconds),
-        live_max=settings.sessions_max,
-    )
 
 
 async def _accounts(
@@ -133,27 +116,47 @@ async def _accounts(
     return TradingAccounts(channel, settings.open_accounts_seconds)
 
 
-def _faces(
-    auth: AuthFace, profile: ProfileFace, revocation: RevocationFace, journal: JournalFace
-) -> list[Face]:
+def _faces(parts: Parts, keyring: Keyring) -> list[Face]:
+    sign_in = parts.sign_in(keyring)
+    auth = AuthFace(
+        registration=parts.registration,
+        sign_in=sign_in,
+        signing_out=parts.signing_out,
+        passwords=parts.passwords,
+        standing=parts.standing,
+        rules=_sign_up_rules(parts.settings),
+        keyring=keyring,
+        stream_url=parts.settings.stream_url,
+    )
+    journal = JournalFace({NAME: parts.ground.journal}, _owns)
     return [
         (add_AuthServiceServicer_to_server, auth),
-        (add_ProfileServiceServicer_to_server, profile),
-        (add_RevocationServiceServicer_to_server, revocation),
+        (add_ProfileServiceServicer_to_server, ProfileFace(sign_in, parts.standing)),
+        (add_MailboxServiceServicer_to_server, MailboxFace(parts.ground.database)),
+        (add_RevocationServiceServicer_to_server, RevocationFace(parts.revoked)),
         (add_JournalServiceServicer_to_server, journal),
     ]
 
 
-def _tasks(
-    settings: Settings, database: Database, journal: Journal, clock: Clock, health: "_Health"
-) -> dict[str, Task]:
-    purge = SessionPurge(database, clock, timedelta(days=settings.keep_sessions_days))
+def _sign_up_rules(settings: Settings) -> GetSignUpRulesResponse:
+    return GetSignUpRulesResponse(
+        agreement_version=settings.agreement_version,
+        password_length_min=PASSWORD_LENGTH_MIN,
+        age_min=settings.age_min,
+        real_country_codes=sorted(settings.real_countries),
+    )
+
+
+def _tasks(parts: Parts, health: "_Health") -> dict[str, Task]:
     tasks: dict[str, Task] = {
         "health": health.run,
-        "jobs": JobRunner(database, [purge.job()], clock).run,
+        "post": parts.post.run,
+        "jobs": JobRunner(parts.ground.database, [parts.purge.job()], parts.ground.clock).run,
     }
-    if settings.redis_url is not None:
-        tasks["relay"] = Relay(journal, settings.redis_url.get_secret_value()).run
+    if parts.settings.redis_url is not None:
+        tasks["relay"] = Relay(
+            parts.ground.journal, parts.settings.redis_url.get_secret_value()
+        ).run
     return tasks
 
 

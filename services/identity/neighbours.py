@@ -13,8 +13,11 @@ from veritick.trading.v1.account_service_pb2_grpc import AccountServiceStub
 class Accounts(Protocol):
     """Where the accounts of users are."""
 
-    async def open_for(self, user_id: UUID) -> None:
-        """Open the accounts that every new user gets. Failure when nobody answers in time."""
+    async def open_for(self, user_id: UUID, *, real: bool) -> None:
+        """Open the accounts that a user may hold, `real` ones among them or not.
+
+        Failure when nobody answers in time.
+        """
 
 
 class TradingAccounts:
@@ -25,9 +28,12 @@ class TradingAccounts:
         self._stub = AccountServiceStub(channel)
         self._deadline_seconds = deadline_seconds
 
-    async def open_for(self, user_id: UUID) -> None:
-        """Open the accounts that every new user gets. Failure when nobody answers in time."""
-        request = OpenAccountsRequest(user_id=str(user_id))
+    async def open_for(self, user_id: UUID, *, real: bool) -> None:
+        """Open the accounts that a user may hold, `real` ones among them or not.
+
+        Failure when nobody answers in time.
+        """
+        request = OpenAccountsRequest(user_id=str(user_id), real=real)
         try:
             await self._stub.OpenAccounts(request, timeout=self._deadline_seconds)
         except grpc.aio.AioRpcError as error:

@@ -23,6 +23,7 @@ PERMISSIONS: Mapping[Role, frozenset[str]] = MappingProxyType(
                 "ledger.adjust.approve",
                 "ledger.adjust.propose",
                 "ledger.read",
+                "mails.read",
                 "terms.write",
             }
         ),

@@ -1,22 +1,34 @@
-"""A new user: stored, told to the others, and given accounts."""
+"""A new user: stored, told to the others, written to, and given accounts."""
+
+from dataclasses import dataclass
 
 import structlog
 
 from services.identity import users
+from services.identity.ground import Ground
 from services.identity.hashing import PasswordHasher
-from services.identity.neighbours import Accounts
-from services.identity.passwords import require_strength
+from services.identity.letter import LetterKind
 from services.identity.permission import Role
+from services.identity.post import Post
+from services.identity.standing import Standing
+from services.identity.strength import Strength
 from services.identity.user import User, address_key
 from services.identity.wire import user_changed
-from services.kit.clock import Clock
-from services.kit.database import Database
 from services.kit.errors import Failure, Violation
-from services.kit.ids import Ids
-from services.kit.journal import Journal
 from services.kit.reason import Reason
 
 _log = structlog.stdlib.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """What somebody tells who wants to become a user; all but the credentials may wait."""
+
+    email: str
+    password: str
+    country: str = ""
+    birth_date: str = ""
+    agreement_version: str = ""
 
 
 class Registration:
@@ -24,52 +36,56 @@ class Registration:
 
     def __init__(
         self,
-        database: Database,
-        journal: Journal,
+        ground: Ground,
         hasher: PasswordHasher,
-        clock: Clock,
-        ids: Ids,
-        accounts: Accounts | None = None,
+        strength: Strength,
+        standing: Standing,
+        post: Post,
     ) -> None:
-        """Without `accounts`, trading learns of a user from the journal alone."""
-        self._database = database
-        self._journal = journal
+        self._database = ground.database
+        self._journal = ground.journal
         self._hasher = hasher
-        self._clock = clock
-        self._ids = ids
-        self._accounts = accounts
+        self._strength = strength
+        self._standing = standing
+        self._post = post
+        self._clock = ground.clock
+        self._ids = ground.ids
 
-    async def register(self, email: str, password: str, *roles: Role) -> User:
+    async def register(self, wanted: NewUser, *roles: Role) -> User:
         """Create a user with these roles and have the accounts opened.
 
-        Failure INVALID_REQUEST for what is no mail address, PASSWORD_TOO_WEAK, EMAIL_TAKEN.
+        Failure INVALID_REQUEST for what is no mail address or no birth date, AGREEMENT_OUTDATED,
+        PASSWORD_TOO_WEAK, EMAIL_TAKEN.
         """
-        key = _require_address(email)
-        require_strength(password, key)
-        password_hash = await self._hasher.hash(password)
-        user = User(self._ids(), email, roles, self._clock.now())
+        key = _require_address(wanted.email)
+        user = self._user(wanted, roles)
+        self._strength.require(wanted.password, key)
+        password_hash = await self._hasher.hash(wanted.password)
         await self._store(user, key, password_hash)
-        self._journal.notify()
+        self._post.hurry()
         _log.info("user registered", user_id=str(user.user_id))
-        await self._open_accounts(user)
+        await self._standing.tell(user)
         return user
+
+    def _user(self, wanted: NewUser, roles: tuple[Role, ...]) -> User:
+        if wanted.agreement_version:
+            self._standing.require_current(wanted.agreement_version)
+        return User(
+            self._ids(),
+            wanted.email,
+            roles,
+            self._clock.now(),
+            country=wanted.country,
+            birth_date=self._standing.birth_date(wanted.birth_date),
+            agreement_version=wanted.agreement_version,
+        )
 
     async def _store(self, user: User, key: str, password_hash: str) -> None:
         async with self._database.transaction() as connection:
             if not await users.add(connection, user, key, password_hash):
                 raise Failure(Reason.EMAIL_TAKEN, "An account with this mail address exists.")
+            await self._post.queue(connection, LetterKind.CONFIRM_EMAIL, key)
             await self._journal.append(connection, [user_changed(user)], user.registered_at)
-
-    async def _open_accounts(self, user: User) -> None:
-        """Ask trading now; should that fail, it finds the user in the journal a little later."""
-        if self._accounts is None:
-            return
-        try:
-            await self._accounts.open_for(user.user_id)
-        except Failure as failure:
-            _log.warning(
-                "accounts not opened yet", user_id=str(user.user_id), reason=failure.reason.value
-            )
 
 
 def _require_address(email: str) -> str:

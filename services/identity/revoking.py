@@ -8,11 +8,10 @@ from datetime import timedelta
 import structlog
 
 from services.identity import sessions, users
+from services.identity.ground import Ground
 from services.identity.revocation import Revoked
 from services.identity.wire import to_revoked
-from services.kit.clock import Clock
-from services.kit.database import Database, DatabaseUnavailable
-from services.kit.journal import Journal
+from services.kit.database import DatabaseUnavailable
 from services.kit.revocations import Revocations
 
 _PAGE = 500
@@ -35,15 +34,13 @@ class News:
 class RevokedSource:
     """Reads what was taken back, and keeps this process's own revocations up to date."""
 
-    def __init__(
-        self, database: Database, journal: Journal, clock: Clock, lifetime: timedelta
-    ) -> None:
+    def __init__(self, ground: Ground, lifetime: timedelta) -> None:
         """Tell of what was taken back less than an access token's `lifetime` ago."""
         # Whoever is cut off from the database that tells it can answer nobody anyway.
-        self.revocations = Revocations(clock, stale_after=timedelta.max)
-        self._database = database
-        self._journal = journal
-        self._clock = clock
+        self.revocations = Revocations(ground.clock, stale_after=timedelta.max)
+        self._database = ground.database
+        self._journal = ground.journal
+        self._clock = ground.clock
         self._matters = lifetime + _MARGIN
 
     async def run(self) -> None:

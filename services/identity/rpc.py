@@ -1,4 +1,4 @@
-"""The gRPC faces of identity: AuthService, ProfileService and RevocationService."""
+"""AuthService and RevocationService: signing in and out, and who has to hear of it."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -7,11 +7,12 @@ from uuid import UUID
 from services.identity.device import Device, described
 from services.identity.passwords import Passwords
 from services.identity.permission import Role
-from services.identity.registration import Registration
+from services.identity.registration import NewUser, Registration
 from services.identity.revoking import RevokedSource
 from services.identity.session import EndReason
 from services.identity.sign_in import SignIn
 from services.identity.signing_out import SigningOut
+from services.identity.standing import Standing
 from services.identity.wire import (
     to_open_session,
     to_revocation,
@@ -26,10 +27,8 @@ from services.kit.reason import Reason
 from services.kit.tokens import USER_ISSUER, Keyring
 from services.kit.wire import to_timestamp
 from veritick.identity.v1 import auth_service_pb2 as auth
-from veritick.identity.v1 import profile_service_pb2 as profile
 from veritick.identity.v1 import revocation_service_pb2 as revocation
 from veritick.identity.v1.auth_service_pb2_grpc import AuthServiceServicer
-from veritick.identity.v1.profile_service_pb2_grpc import ProfileServiceServicer
 from veritick.identity.v1.revocation_service_pb2_grpc import RevocationServiceServicer
 
 
@@ -38,10 +37,13 @@ class AuthFace(AuthServiceServicer):
 
     def __init__(
         self,
+        *,
         registration: Registration,
         sign_in: SignIn,
         signing_out: SigningOut,
         passwords: Passwords,
+        standing: Standing,
+        rules: auth.GetSignUpRulesResponse,
         keyring: Keyring,
         stream_url: str,
     ) -> None:
@@ -50,13 +52,57 @@ class AuthFace(AuthServiceServicer):
         self._sign_in = sign_in
         self._signing_out = signing_out
         self._passwords = passwords
+        self._standing = standing
+        self._rules = rules
         self._keyring = keyring
         self._stream_url = stream_url
 
     async def Register(self, request: auth.RegisterRequest, context: Any) -> auth.RegisterResponse:
         """Create a user with the role `trader`."""
-        user = await self._registration.register(request.email, request.password, Role.TRADER)
-        return auth.RegisterResponse(user=to_user(user))
+        wanted = NewUser(
+            request.email,
+            request.password,
+            request.country_code,
+            request.birth_date,
+            request.agreement_version,
+        )
+        user = await self._registration.register(wanted, Role.TRADER)
+        return auth.RegisterResponse(user=to_user(user, self._standing.missing(user)))
+
+    async def GetSignUpRules(
+        self, request: auth.GetSignUpRulesRequest, context: Any
+    ) -> auth.GetSignUpRulesResponse:
+        """Tell what signing up asks for."""
+        return self._rules
+
+    async def VerifyEmail(
+        self, request: auth.VerifyEmailRequest, context: Any
+    ) -> auth.VerifyEmailResponse:
+        """Confirm a mail address by a link."""
+        await self._standing.confirm_email(request.token)
+        return auth.VerifyEmailResponse()
+
+    async def RequestEmailVerification(
+        self, request: auth.RequestEmailVerificationRequest, context: Any
+    ) -> auth.RequestEmailVerificationResponse:
+        """Send the caller another link to confirm the address."""
+        user = await self._sign_in.profile(caller().user_id, session_id())
+        await self._standing.ask_again(user, origin().address)
+        return auth.RequestEmailVerificationResponse()
+
+    async def RequestPasswordReset(
+        self, request: auth.RequestPasswordResetRequest, context: Any
+    ) -> auth.RequestPasswordResetResponse:
+        """Send a link to choose a new password, to whoever has this address."""
+        await self._passwords.ask_reset(request.email, origin().address)
+        return auth.RequestPasswordResetResponse()
+
+    async def ResetPassword(
+        self, request: auth.ResetPasswordRequest, context: Any
+    ) -> auth.ResetPasswordResponse:
+        """Choose a new password by a link."""
+        await self._passwords.reset(request.token, request.new_password)
+        return auth.ResetPasswordResponse()
 
     async def LogIn(self, request: auth.LogInRequest, context: Any) -> auth.LogInResponse:
         """Open a session."""
@@ -73,7 +119,7 @@ class AuthFace(AuthServiceServicer):
 
     async def LogOut(self, request: auth.LogOutRequest, context: Any) -> auth.LogOutResponse:
         """End the caller's session."""
-        await self._signing_out.log_out(_session_id())
+        await self._signing_out.log_out(session_id())
         return auth.LogOutResponse()
 
     async def ListSessions(
@@ -81,7 +127,7 @@ class AuthFace(AuthServiceServicer):
     ) -> auth.ListSessionsResponse:
         """List the caller's sessions."""
         found = await self._signing_out.sessions_of(caller().user_id)
-        current = _session_id()
+        current = session_id()
         return auth.ListSessionsResponse(sessions=[to_open_session(s, current) for s in found])
 
     async def RevokeSession(
@@ -95,7 +141,7 @@ class AuthFace(AuthServiceServicer):
         self, request: auth.RevokeAllSessionsRequest, context: Any
     ) -> auth.RevokeAllSessionsResponse:
         """End the caller's sessions."""
-        spared = None if request.include_current else _session_id()
+        spared = None if request.include_current else session_id()
         over = await self._signing_out.end_all(
             caller().user_id, EndReason.ENDED_BY_OWNER, but=spared
         )
@@ -106,7 +152,7 @@ class AuthFace(AuthServiceServicer):
     ) -> auth.ChangePasswordResponse:
         """Replace the caller's password."""
         await self._passwords.change(
-            caller().user_id, _session_id(), request.current_password, request.new_password
+            caller().user_id, session_id(), request.current_password, request.new_password
         )
         return auth.ChangePasswordResponse()
 
@@ -114,7 +160,7 @@ class AuthFace(AuthServiceServicer):
         self, request: auth.CreateStreamTicketRequest, context: Any
     ) -> auth.CreateStreamTicketResponse:
         """Issue a ticket for the socket."""
-        ticket = await self._sign_in.stream_ticket(caller().user_id, _session_id())
+        ticket = await self._sign_in.stream_ticket(caller().user_id, session_id())
         return auth.CreateStreamTicketResponse(
             ticket=ticket.token, url=self._stream_url, expire_time=to_timestamp(ticket.expires_at)
         )
@@ -125,20 +171,6 @@ class AuthFace(AuthServiceServicer):
         """Publish the key that verifies access tokens."""
         key = to_signing_key(USER_ISSUER, self._keyring.public_key(USER_ISSUER))
         return auth.ListSigningKeysResponse(keys=[key])
-
-
-class ProfileFace(ProfileServiceServicer):
-    """Shows users what is known about them."""
-
-    def __init__(self, sign_in: SignIn) -> None:
-        self._sign_in = sign_in
-
-    async def GetProfile(
-        self, request: profile.GetProfileRequest, context: Any
-    ) -> profile.GetProfileResponse:
-        """Answer the calling user."""
-        user = await self._sign_in.profile(caller().user_id, _session_id())
-        return profile.GetProfileResponse(user=to_user(user))
 
 
 class RevocationFace(RevocationServiceServicer):
@@ -163,9 +195,9 @@ def _device(name: str) -> Device:
     return Device(name or described(seen.agent), seen.address, seen.agent, seen.device)
 
 
-def _session_id() -> UUID:
-    """Return the session of the calling user."""
-    session_id = caller().session_id
-    if session_id is None:
+def session_id() -> UUID:
+    """Return the session of the calling user. Failure UNAUTHENTICATED when there is none."""
+    found = caller().session_id
+    if found is None:
         raise Failure(Reason.UNAUTHENTICATED, "This call needs a token of a session.")
-    return UUID(session_id)
+    return UUID(found)

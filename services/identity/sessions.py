@@ -166,6 +166,20 @@ async def belongs(connection: AsyncConnection, session_id: UUID, user_id: UUID) 
     return (await connection.execute(query)).first() is not None
 
 
+async def begun_from(connection: AsyncConnection, user_id: UUID | None, device: Device) -> bool:
+    """Tell whether a user has signed in from this device or address lately; None never has."""
+    same_device = sa.and_(sessions.c.device == device.cookie, sessions.c.device != "")
+    query = (
+        sa.select(sa.literal(1))
+        .where(
+            sessions.c.user_id == user_id,
+            sa.or_(same_device, sessions.c.address == device.address),
+        )
+        .limit(1)
+    )
+    return (await connection.execute(query)).first() is not None
+
+
 async def ended_since(connection: AsyncConnection, since: datetime) -> list[tuple[UUID, datetime]]:
     """Return the sessions that ended after a moment, with when they did."""
     query = (

@@ -1,8 +1,9 @@
 """What a process of identity is told by its environment."""
 
-from typing import Self
+from pathlib import Path
+from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from services.kit.settings import DatabaseSettings, ServiceSettings
 
@@ -16,6 +17,28 @@ class Settings(ServiceSettings, DatabaseSettings):
     stream_url: str = Field(
         default="ws://127.0.0.1:8081/v1/stream", description="where apps open the socket"
     )
+
+    site_url: str = Field(
+        default="http://127.0.0.1:8080",
+        pattern=r"^https?://[^\s/]+(/\S*)?$",
+        description="where links in letters lead",
+    )
+    smtp_url: SecretStr | None = Field(
+        default=None,
+        description="mail server, such as smtp+starttls://user:password@host:587; without one, "
+        "in development, mails stay in a mailbox that staff can read",
+    )
+    mail_from: str = Field(default="Veritick <no-reply@localhost>", min_length=3)
+    keep_mails_days: int = Field(default=30, ge=1, le=365)
+    breached_passwords: Path | None = Field(
+        default=None, description="file of SHA-1 digests in order, as Have I Been Pwned offers it"
+    )
+
+    agreement_version: str = Field(default="2026-11", pattern=r"^\S{1,40}$")
+    real_countries: frozenset[Annotated[str, Field(pattern=r"^[A-Z]{2}$")]] = Field(
+        default=frozenset(), description="ISO 3166 codes; in no other country real accounts open"
+    )
+    age_min: int = Field(default=18, ge=18, le=99)
 
     session_idle_hours: int = Field(default=7 * 24, ge=1, le=90 * 24)
     session_absolute_hours: int = Field(default=30 * 24, ge=1, le=365 * 24)

@@ -6,13 +6,13 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.identity import sessions, users
+from services.identity import sessions, throttle, users
 from services.identity.device import Device
+from services.identity.ground import Ground
 from services.identity.hashing import PasswordHasher
 from services.identity.issuing import Issuer, Ticket
 from services.identity.session import (
     EndReason,
-    Random,
     Rotation,
     Session,
     Tokens,
@@ -24,12 +24,9 @@ from services.identity.session import (
     successor_of,
 )
 from services.identity.signing_out import SigningOut
+from services.identity.throttles import Throttle
 from services.identity.user import User, address_key
-from services.kit.clock import Clock
-from services.kit.database import Database
 from services.kit.errors import Failure
-from services.kit.ids import Ids
-from services.kit.journal import Journal
 from services.kit.reason import Reason
 from services.kit.revocations import ended
 
@@ -41,33 +38,40 @@ class SignIn:
 
     def __init__(
         self,
-        database: Database,
-        journal: Journal,
+        ground: Ground,
         signing_out: SigningOut,
         hasher: PasswordHasher,
+        throttle: Throttle,
         issuer: Issuer,
-        clock: Clock,
-        ids: Ids,
-        random: Random,
     ) -> None:
-        self._database = database
-        self._journal = journal
+        self._database = ground.database
+        self._journal = ground.journal
         self._signing_out = signing_out
         self._hasher = hasher
+        self._throttle = throttle
         self._issuer = issuer
         self._limits = issuer.limits
-        self._clock = clock
-        self._ids = ids
-        self._random = random
+        self._clock = ground.clock
+        self._ids = ground.ids
+        self._random = ground.random
 
     async def log_in(self, email: str, password: str, device: Device) -> Tokens:
-        """Begin a session. Failure INVALID_CREDENTIALS, equally late whatever was wrong."""
+        """Begin a session.
+
+        Failure INVALID_CREDENTIALS, equally late whatever was wrong; RATE_LIMITED.
+        """
+        # Nobody has an address that is none.
+        key = address_key(email) or email
         async with self._database.connection() as connection:
-            # Nobody has the empty address.
-            known = await users.find_credential(connection, address_key(email) or "")
+            known = await users.find_credential(connection, key)
+            user_id = known.user.user_id if known else None
+            before = await sessions.begun_from(connection, user_id, device)
+        buckets = throttle.sign_in(key, device.address, device.cookie, known=before)
+        await self._throttle.admit(buckets)
         verdict = await self._hasher.check(password, known.password_hash if known else None)
         if known is None or not verdict.fits:
             raise _wrong()
+        await self._throttle.give_back(buckets)
         if verdict.new_hash is not None:
             await self._rehash(known, verdict.new_hash)
         return await self._begin(known, device)

@@ -7,23 +7,21 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.identity import sessions
+from services.identity.ground import Ground
 from services.identity.session import EndReason, Session
 from services.identity.wire import session_ended
-from services.kit.clock import Clock
-from services.kit.database import Database
 from services.kit.errors import Failure
-from services.kit.journal import Journal
 from services.kit.reason import Reason
 
 
 class SigningOut:
     """Lists and ends sessions. Every end is journalled, and heard everywhere within a second."""
 
-    def __init__(self, database: Database, journal: Journal, clock: Clock, idle: timedelta) -> None:
+    def __init__(self, ground: Ground, idle: timedelta) -> None:
         """A session that was not refreshed for `idle` is over by itself."""
-        self._database = database
-        self._journal = journal
-        self._clock = clock
+        self._database = ground.database
+        self._journal = ground.journal
+        self._clock = ground.clock
         self._idle = idle
 
     async def sessions_of(self, user_id: UUID) -> list[Session]:

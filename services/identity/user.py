@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from services.identity.permission import Role
@@ -25,6 +25,17 @@ class User:
     registered_at: datetime
     authority: int = 1
     """Counts the changes of what the user may do; tokens that tell an older one do not count."""
+
+    email_confirmed: bool = False
+    country: str = ""
+    """ISO 3166 code, as the user told it; empty until then."""
+
+    birth_date: date | None = None
+    agreement_version: str = ""
+    """The version of the user agreement accepted last."""
+
+    real_accounts: bool = False
+    """Whether the user has once met all that `jurisdiction` asks for."""
 
 
 def address_key(email: str) -> str | None:

@@ -23,6 +23,12 @@ users = sa.Table(
     sa.Column("registered_at", sa.DateTime(timezone=True)),
     sa.Column("authority", sa.BigInteger),
     sa.Column("authority_changed_at", sa.DateTime(timezone=True)),
+    sa.Column("email_confirmed_at", sa.DateTime(timezone=True)),
+    sa.Column("country", sa.Text),
+    sa.Column("birth_date", sa.Date),
+    sa.Column("agreement_version", sa.Text),
+    sa.Column("agreed_at", sa.DateTime(timezone=True)),
+    sa.Column("real_since", sa.DateTime(timezone=True)),
 )
 credentials = sa.Table(
     "credentials",
@@ -57,6 +63,10 @@ async def add(
         "address_key": address_key,
         "roles": [role.value for role in user.roles],
         "registered_at": user.registered_at,
+        "country": user.country or None,
+        "birth_date": user.birth_date,
+        "agreement_version": user.agreement_version,
+        "agreed_at": user.registered_at if user.agreement_version else None,
     }
     unless_taken = (
         insert(users)
@@ -104,6 +114,11 @@ async def find(connection: AsyncConnection, user_id: UUID) -> User:
     """Return a user that is known to exist."""
     query = sa.select(users).where(users.c.user_id == user_id)
     return user_of((await connection.execute(query)).one())
+
+
+async def change(connection: AsyncConnection, user_id: UUID, **columns: object) -> None:
+    """Change columns of a user, whom the caller has locked."""
+    await connection.execute(sa.update(users).where(users.c.user_id == user_id).values(columns))
 
 
 async def set_hash(connection: AsyncConnection, user_id: UUID, new: str, now: datetime) -> None:
@@ -154,4 +169,9 @@ def user_of(row: sa.Row[tuple[object, ...]]) -> User:
         roles=tuple(Role(name) for name in row.roles),
         registered_at=row.registered_at,
         authority=row.authority,
+        email_confirmed=row.email_confirmed_at is not None,
+        country=row.country or "",
+        birth_date=row.birth_date,
+        agreement_version=row.agreement_version,
+        real_accounts=row.real_since is not None,
     )

@@ -1,28 +1,48 @@
 """Identity's values as the messages of the contract."""
 
 from base64 import urlsafe_b64encode
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from services.identity.jurisdiction import Requirement
+from services.identity.letters import Delivered
 from services.identity.revocation import Revoked
 from services.identity.session import Session, Tokens
 from services.identity.user import User
 from services.kit.journal import Entry, NewEvent, new_event
 from services.kit.wire import to_timestamp
 from veritick.event.v1 import event_pb2
-from veritick.identity.v1 import auth_service_pb2, revocation_service_pb2, user_pb2
+from veritick.identity.v1 import (
+    auth_service_pb2,
+    mailbox_service_pb2,
+    revocation_service_pb2,
+    user_pb2,
+)
 
 
-def to_user(user: User) -> user_pb2.User:
-    """Return a user as a message."""
+def to_user(user: User, missing: Sequence[Requirement] = ()) -> user_pb2.User:
+    """Return a user as a message to the user, with what is missing for a real account."""
+    message = to_public_user(user)
+    message.email = user.email
+    message.email_confirmed = user.email_confirmed
+    message.country_code = user.country
+    message.birth_date = user.birth_date.isoformat() if user.birth_date else ""
+    message.agreement_version = user.agreement_version
+    message.missing_requirements.extend(user_pb2.Requirement.Value(name) for name in missing)
+    return message
+
+
+def to_public_user(user: User) -> user_pb2.User:
+    """Return a user as others hear of him: without personal data, for they keep it for ever."""
     return user_pb2.User(
         user_id=str(user.user_id),
-        email=user.email,
         roles=[role.value for role in user.roles],
         create_time=to_timestamp(user.registered_at),
         authority_version=user.authority,
+        real_accounts=user.real_accounts,
     )
 
 
@@ -48,6 +68,17 @@ def to_open_session(session: Session, current: UUID | None) -> auth_service_pb2.
         last_use_time=to_timestamp(session.last_used_at),
         expire_time=to_timestamp(session.expires_at),
         current=session.session_id == current,
+    )
+
+
+def to_delivered_mail(delivered: Delivered) -> mailbox_service_pb2.DeliveredMail:
+    """Return a mail of the mailbox as a message."""
+    return mailbox_service_pb2.DeliveredMail(
+        mail_id=str(delivered.mail_id),
+        recipient=delivered.mail.recipient,
+        subject=delivered.mail.subject,
+        body=delivered.mail.body,
+        time=to_timestamp(delivered.sent_at),
     )
 
 
@@ -89,7 +120,7 @@ def subject_of(user_id: object) -> str:
 
 def user_changed(user: User) -> NewEvent:
     """Return the event that a user is now this."""
-    changed = event_pb2.UserChanged(user=to_user(user))
+    changed = event_pb2.UserChanged(user=to_public_user(user))
     return new_event(subject_of(user.user_id), event_pb2.Event(user_changed=changed))
 
 

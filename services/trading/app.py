@@ -82,9 +82,8 @@ async def build(
             auditors[name] = Auditor(auditing, market.now, record)
         tasks: dict[str, Task] = {"market": MarketFeed(quotes, market).run}
         for name, desk in desks.items():
-            follower = Follower(
-                identity, "identity", desk.book.database, opening_accounts(desk.open_account)
-            )
+            opening = opening_accounts(desk.open_account, real=desk.rules.kind == "REAL")
+            follower = Follower(identity, "identity", desk.book.database, opening)
             tasks[f"{name}: writer"] = desk.writer.run
             tasks[f"{name}: terms"] = desk.keep_terms
             tasks[f"{name}: holds"] = desk.keep_holds

@@ -137,9 +137,11 @@ def _fixing(message: fixing_pb.Fixing) -> Fixing | None:
 
 
 def opening_accounts(
-    open_account: Callable[[UUID], Awaitable[object]],
+    open_account: Callable[[UUID], Awaitable[object]], *, real: bool
 ) -> Callable[[AsyncConnection, JournalEntry], Awaitable[None]]:
     """Return what to do with identity's events: every trader has an account in this book.
+
+    In a `real` one only who may hold an account with real money.
 
     The book's writer opens it, in a transaction of its own; a crash before the position is stored
     only asks for it again, which changes nothing.
@@ -149,7 +151,7 @@ def opening_accounts(
         if entry.event.WhichOneof("data") != "user_changed":
             return
         user = entry.event.user_changed.user
-        if _TRADER in user.roles:
+        if _TRADER in user.roles and (user.real_accounts or not real):
             await open_account(UUID(user.user_id))
 
     return apply_event

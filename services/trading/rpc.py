@@ -84,7 +84,8 @@ class AccountFace(AccountServiceServicer):
         self, request: accounts_pb.OpenAccountsRequest, context: Any
     ) -> accounts_pb.OpenAccountsResponse:
         user_id = UUID(request.user_id)
-        opened = [(desk, await desk.open_account(user_id)) for desk in self._desks.values()]
+        allowed = [d for d in self._desks.values() if request.real or d.rules.kind != "REAL"]
+        opened = [(desk, await desk.open_account(user_id)) for desk in allowed]
         accounts = [desk.wire.account(account) for desk, account in opened]
         return accounts_pb.OpenAccountsResponse(accounts=accounts)
 

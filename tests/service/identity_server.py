@@ -30,6 +30,8 @@ from veritick.identity.v1.auth_service_pb2 import (
     RegisterRequest,
 )
 from veritick.identity.v1.auth_service_pb2_grpc import AuthServiceStub
+from veritick.identity.v1.mailbox_service_pb2 import ListMailsRequest
+from veritick.identity.v1.mailbox_service_pb2_grpc import MailboxServiceStub
 from veritick.identity.v1.profile_service_pb2 import GetProfileRequest
 from veritick.identity.v1.profile_service_pb2_grpc import ProfileServiceStub
 from veritick.identity.v1.user_pb2 import Session, User
@@ -46,6 +48,7 @@ from veritick.trading.v1.account_service_pb2_grpc import (
 
 if TYPE_CHECKING:
     from veritick.identity.v1.auth_service_pb2_grpc import AuthServiceAsyncStub
+    from veritick.identity.v1.mailbox_service_pb2_grpc import MailboxServiceAsyncStub
     from veritick.identity.v1.profile_service_pb2_grpc import ProfileServiceAsyncStub
     from veritick.journal.v1.journal_service_pb2_grpc import JournalServiceAsyncStub
 
@@ -63,6 +66,7 @@ class Identity:
     auth: "AuthServiceAsyncStub"
     profile: "ProfileServiceAsyncStub"
     journal: "JournalServiceAsyncStub"
+    mailbox: "MailboxServiceAsyncStub"
     health: HealthStub
     address: str
     numbers: Iterator[int] = field(default_factory=count)
@@ -108,6 +112,22 @@ class Identity:
             entries += response.entries
         stream.cancel()
         return [entry for entry in entries if not types or entry.type in types]
+
+    async def letter(self, email: str, subject: str, number: int = 1) -> str:
+        """Wait for the `number`th mail with this subject to an address, and return its text."""
+        request = ListMailsRequest(filter=f"recipient={email}", page_size=200)
+        async with asyncio.timeout(20):
+            while True:
+                mails = (await self.mailbox.ListMails(request)).mails
+                found = [mail.body for mail in reversed(mails) if mail.subject == subject]
+                if len(found) >= number:
+                    return found[number - 1]
+                await asyncio.sleep(0.02)
+
+    async def token_in(self, email: str, subject: str, number: int = 1) -> str:
+        """Return the token in the link of such a letter."""
+        body = await self.letter(email, subject, number)
+        return body.partition("#token=")[2].split()[0]
 
     async def until_health(self, status: int) -> None:
         """Wait until identity reports this health."""
@@ -167,6 +187,7 @@ class Trading(AccountServiceServicer):
 
     def __init__(self) -> None:
         self.opened_for: list[str] = []
+        self.real_for: list[str] = []
         self.address = ""
         self.delay_seconds = 0.0
 
@@ -175,6 +196,8 @@ class Trading(AccountServiceServicer):
     ) -> OpenAccountsResponse:
         await asyncio.sleep(self.delay_seconds)
         self.opened_for.append(request.user_id)
+        if request.real:
+            self.real_for.append(request.user_id)
         return OpenAccountsResponse()
 
 
@@ -201,6 +224,8 @@ async def running_identity(
         channels.to("identity", running.address, anonymous=True) as anybody,
         channels.to("identity", running.address) as operator,
     ):
+        assert application.revocations
+        await application.revocations.revocations.until_known(10)
         yield Identity(
             settings,
             clock,
@@ -209,6 +234,7 @@ async def running_identity(
             AuthServiceStub(anybody),
             ProfileServiceStub(anybody),
             JournalServiceStub(operator),
+            MailboxServiceStub(operator),
             HealthStub(anybody),
             running.address,
         )

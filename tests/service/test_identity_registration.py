@@ -23,12 +23,19 @@ async def test_a_new_user_is_a_trader_who_registered_now(identity: Identity) -> 
     assert to_datetime(user.create_time) == identity.clock.now()
 
 
-async def test_a_registration_is_journalled_whole(identity: Identity) -> None:
+async def test_a_registration_is_journalled_without_personal_data(identity: Identity) -> None:
     user = await identity.register()
     (changed,) = await identity.events()
     assert (changed.type, changed.subject) == ("user.changed.v1", f"user:{user.user_id}")
     assert (changed.position, changed.sequence) == (1, 1)
-    assert changed.event.user_changed.user == user
+    told = changed.event.user_changed.user
+    assert (told.user_id, list(told.roles), told.create_time) == (
+        user.user_id,
+        ["trader"],
+        user.create_time,
+    )
+    assert not told.email
+    assert b"example.com" not in changed.SerializeToString()
     assert to_datetime(changed.time) == identity.clock.now()
 
 

@@ -19,7 +19,17 @@ FILE_LINES_MAX = 400
 FUNCTION_LINES_MEDIAN = 10
 
 PURE: Mapping[str, tuple[str, ...]] = {
-    "services/identity": ("device", "password", "permission", "revocation", "session", "user"),
+    "services/identity": (
+        "device",
+        "jurisdiction",
+        "letter",
+        "password",
+        "permission",
+        "revocation",
+        "session",
+        "throttle",
+        "user",
+    ),
     "services/quotes": (
         "candle",
         "fixing",

@@ -181,6 +181,24 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Example:
         {"reason": "SESSION_NOT_FOUND", "domain": "veritick"}
     """
+    LINK_INVALID: _ErrorReason.ValueType  # 109
+    """The link from a letter was used before, has expired, or never was. Ask for a new one.
+
+    Example:
+        {"reason": "LINK_INVALID", "domain": "veritick"}
+    """
+    AGREEMENT_OUTDATED: _ErrorReason.ValueType  # 110
+    """Another version of the user agreement counts now.
+
+    Example:
+        {"reason": "AGREEMENT_OUTDATED", "domain": "veritick", "metadata": {"version": "2026-11"}}
+    """
+    PROFILE_LOCKED: _ErrorReason.ValueType  # 111
+    """The field is known already, and only staff may change it.
+
+    Example:
+        {"reason": "PROFILE_LOCKED", "domain": "veritick", "metadata": {"field": "birth_date"}}
+    """
     INSTRUMENT_NOT_FOUND: _ErrorReason.ValueType  # 201
     """There is no such instrument.
 
@@ -619,6 +637,24 @@ SESSION_NOT_FOUND: ErrorReason.ValueType  # 108
 
 Example:
     {"reason": "SESSION_NOT_FOUND", "domain": "veritick"}
+"""
+LINK_INVALID: ErrorReason.ValueType  # 109
+"""The link from a letter was used before, has expired, or never was. Ask for a new one.
+
+Example:
+    {"reason": "LINK_INVALID", "domain": "veritick"}
+"""
+AGREEMENT_OUTDATED: ErrorReason.ValueType  # 110
+"""Another version of the user agreement counts now.
+
+Example:
+    {"reason": "AGREEMENT_OUTDATED", "domain": "veritick", "metadata": {"version": "2026-11"}}
+"""
+PROFILE_LOCKED: ErrorReason.ValueType  # 111
+"""The field is known already, and only staff may change it.
+
+Example:
+    {"reason": "PROFILE_LOCKED", "domain": "veritick", "metadata": {"field": "birth_date"}}
 """
 INSTRUMENT_NOT_FOUND: ErrorReason.ValueType  # 201
 """There is no such instrument.

@@ -40,6 +40,31 @@ class AuthServiceStub:
                 request_serializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.RegisterRequest.SerializeToString,
                 response_deserializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.RegisterResponse.FromString,
                 _registered_method=True)
+        self.GetSignUpRules = channel.unary_unary(
+                '/veritick.identity.v1.AuthService/GetSignUpRules',
+                request_serializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.GetSignUpRulesRequest.SerializeToString,
+                response_deserializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.GetSignUpRulesResponse.FromString,
+                _registered_method=True)
+        self.VerifyEmail = channel.unary_unary(
+                '/veritick.identity.v1.AuthService/VerifyEmail',
+                request_serializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.VerifyEmailRequest.SerializeToString,
+                response_deserializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.VerifyEmailResponse.FromString,
+                _registered_method=True)
+        self.RequestEmailVerification = channel.unary_unary(
+                '/veritick.identity.v1.AuthService/RequestEmailVerification',
+                request_serializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.RequestEmailVerificationRequest.SerializeToString,
+                response_deserializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.RequestEmailVerificationResponse.FromString,
+                _registered_method=True)
+        self.RequestPasswordReset = channel.unary_unary(
+                '/veritick.identity.v1.AuthService/RequestPasswordReset',
+                request_serializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.RequestPasswordResetRequest.SerializeToString,
+                response_deserializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.RequestPasswordResetResponse.FromString,
+                _registered_method=True)
+        self.ResetPassword = channel.unary_unary(
+                '/veritick.identity.v1.AuthService/ResetPassword',
+                request_serializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.ResetPasswordRequest.SerializeToString,
+                response_deserializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.ResetPasswordResponse.FromString,
+                _registered_method=True)
         self.LogIn = channel.unary_unary(
                 '/veritick.identity.v1.AuthService/LogIn',
                 request_serializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.LogInRequest.SerializeToString,
@@ -96,7 +121,52 @@ class AuthServiceServicer:
 
         Not idempotent: a second call with the same address answers EMAIL_TAKEN. The
         accounts appear in the same moment if trading can be reached, and as soon as
-        it can be otherwise. Errors: EMAIL_TAKEN, PASSWORD_TOO_WEAK.
+        it can be otherwise. Mail and password are enough to trade on demo; a letter asks
+        to confirm the address. Errors: EMAIL_TAKEN, PASSWORD_TOO_WEAK, AGREEMENT_OUTDATED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSignUpRules(self, request, context):
+        """GetSignUpRules tells what signing up asks for.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def VerifyEmail(self, request, context):
+        """VerifyEmail confirms the mail address to which a link was sent.
+
+        The link works once, for three days. Errors: LINK_INVALID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RequestEmailVerification(self, request, context):
+        """RequestEmailVerification sends the caller another link to confirm the mail address.
+
+        Errors: RATE_LIMITED after three in a row.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RequestPasswordReset(self, request, context):
+        """RequestPasswordReset sends a link to choose a new password.
+
+        The answer and its delay are the same whether or not anybody has the address.
+        Errors: RATE_LIMITED after three in a row.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResetPassword(self, request, context):
+        """ResetPassword chooses a new password by a link from a letter, and ends every session.
+
+        The link works once, for an hour. Errors: LINK_INVALID, PASSWORD_TOO_WEAK.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -124,7 +194,9 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def LogOut(self, request, context):
-        """LogOut ends the caller's session; its tokens stop working. Idempotent.
+        """LogOut ends the caller's session; its tokens stop working within a second.
+
+        Idempotent: a second call may be answered with SESSION_ENDED, which says the same.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -157,7 +229,8 @@ class AuthServiceServicer:
     def ChangePassword(self, request, context):
         """ChangePassword replaces the caller's password and ends all other sessions.
 
-        Errors: INVALID_CREDENTIALS for a wrong current password, PASSWORD_TOO_WEAK.
+        Errors: INVALID_CREDENTIALS for a wrong current password, RATE_LIMITED,
+        PASSWORD_TOO_WEAK.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -186,6 +259,31 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     servicer.Register,
                     request_deserializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.RegisterRequest.FromString,
                     response_serializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.RegisterResponse.SerializeToString,
+            ),
+            'GetSignUpRules': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSignUpRules,
+                    request_deserializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.GetSignUpRulesRequest.FromString,
+                    response_serializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.GetSignUpRulesResponse.SerializeToString,
+            ),
+            'VerifyEmail': grpc.unary_unary_rpc_method_handler(
+                    servicer.VerifyEmail,
+                    request_deserializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.VerifyEmailRequest.FromString,
+                    response_serializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.VerifyEmailResponse.SerializeToString,
+            ),
+            'RequestEmailVerification': grpc.unary_unary_rpc_method_handler(
+                    servicer.RequestEmailVerification,
+                    request_deserializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.RequestEmailVerificationRequest.FromString,
+                    response_serializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.RequestEmailVerificationResponse.SerializeToString,
+            ),
+            'RequestPasswordReset': grpc.unary_unary_rpc_method_handler(
+                    servicer.RequestPasswordReset,
+                    request_deserializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.RequestPasswordResetRequest.FromString,
+                    response_serializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.RequestPasswordResetResponse.SerializeToString,
+            ),
+            'ResetPassword': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResetPassword,
+                    request_deserializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.ResetPasswordRequest.FromString,
+                    response_serializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.ResetPasswordResponse.SerializeToString,
             ),
             'LogIn': grpc.unary_unary_rpc_method_handler(
                     servicer.LogIn,
@@ -261,6 +359,141 @@ class AuthService:
             '/veritick.identity.v1.AuthService/Register',
             veritick_dot_identity_dot_v1_dot_auth__service__pb2.RegisterRequest.SerializeToString,
             veritick_dot_identity_dot_v1_dot_auth__service__pb2.RegisterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSignUpRules(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/veritick.identity.v1.AuthService/GetSignUpRules',
+            veritick_dot_identity_dot_v1_dot_auth__service__pb2.GetSignUpRulesRequest.SerializeToString,
+            veritick_dot_identity_dot_v1_dot_auth__service__pb2.GetSignUpRulesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VerifyEmail(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/veritick.identity.v1.AuthService/VerifyEmail',
+            veritick_dot_identity_dot_v1_dot_auth__service__pb2.VerifyEmailRequest.SerializeToString,
+            veritick_dot_identity_dot_v1_dot_auth__service__pb2.VerifyEmailResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RequestEmailVerification(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/veritick.identity.v1.AuthService/RequestEmailVerification',
+            veritick_dot_identity_dot_v1_dot_auth__service__pb2.RequestEmailVerificationRequest.SerializeToString,
+            veritick_dot_identity_dot_v1_dot_auth__service__pb2.RequestEmailVerificationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RequestPasswordReset(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/veritick.identity.v1.AuthService/RequestPasswordReset',
+            veritick_dot_identity_dot_v1_dot_auth__service__pb2.RequestPasswordResetRequest.SerializeToString,
+            veritick_dot_identity_dot_v1_dot_auth__service__pb2.RequestPasswordResetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResetPassword(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/veritick.identity.v1.AuthService/ResetPassword',
+            veritick_dot_identity_dot_v1_dot_auth__service__pb2.ResetPasswordRequest.SerializeToString,
+            veritick_dot_identity_dot_v1_dot_auth__service__pb2.ResetPasswordResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -38,7 +38,31 @@ class AuthServiceStub:
 
     Not idempotent: a second call with the same address answers EMAIL_TAKEN. The
     accounts appear in the same moment if trading can be reached, and as soon as
-    it can be otherwise. Errors: EMAIL_TAKEN, PASSWORD_TOO_WEAK.
+    it can be otherwise. Mail and password are enough to trade on demo; a letter asks
+    to confirm the address. Errors: EMAIL_TAKEN, PASSWORD_TOO_WEAK, AGREEMENT_OUTDATED.
+    """
+    GetSignUpRules: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.GetSignUpRulesRequest, _auth_service_pb2.GetSignUpRulesResponse]
+    """GetSignUpRules tells what signing up asks for."""
+    VerifyEmail: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.VerifyEmailRequest, _auth_service_pb2.VerifyEmailResponse]
+    """VerifyEmail confirms the mail address to which a link was sent.
+
+    The link works once, for three days. Errors: LINK_INVALID.
+    """
+    RequestEmailVerification: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.RequestEmailVerificationRequest, _auth_service_pb2.RequestEmailVerificationResponse]
+    """RequestEmailVerification sends the caller another link to confirm the mail address.
+
+    Errors: RATE_LIMITED after three in a row.
+    """
+    RequestPasswordReset: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.RequestPasswordResetRequest, _auth_service_pb2.RequestPasswordResetResponse]
+    """RequestPasswordReset sends a link to choose a new password.
+
+    The answer and its delay are the same whether or not anybody has the address.
+    Errors: RATE_LIMITED after three in a row.
+    """
+    ResetPassword: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.ResetPasswordRequest, _auth_service_pb2.ResetPasswordResponse]
+    """ResetPassword chooses a new password by a link from a letter, and ends every session.
+
+    The link works once, for an hour. Errors: LINK_INVALID, PASSWORD_TOO_WEAK.
     """
     LogIn: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.LogInRequest, _auth_service_pb2.LogInResponse]
     """LogIn opens a session.
@@ -54,7 +78,10 @@ class AuthServiceStub:
     REFRESH_TOKEN_REUSED, USER_BLOCKED.
     """
     LogOut: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.LogOutRequest, _auth_service_pb2.LogOutResponse]
-    """LogOut ends the caller's session; its tokens stop working. Idempotent."""
+    """LogOut ends the caller's session; its tokens stop working within a second.
+
+    Idempotent: a second call may be answered with SESSION_ENDED, which says the same.
+    """
     ListSessions: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.ListSessionsRequest, _auth_service_pb2.ListSessionsResponse]
     """ListSessions lists the caller's sessions that go on, the one used last first."""
     RevokeSession: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.RevokeSessionRequest, _auth_service_pb2.RevokeSessionResponse]
@@ -68,7 +95,8 @@ class AuthServiceStub:
     ChangePassword: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.ChangePasswordRequest, _auth_service_pb2.ChangePasswordResponse]
     """ChangePassword replaces the caller's password and ends all other sessions.
 
-    Errors: INVALID_CREDENTIALS for a wrong current password, PASSWORD_TOO_WEAK.
+    Errors: INVALID_CREDENTIALS for a wrong current password, RATE_LIMITED,
+    PASSWORD_TOO_WEAK.
     """
     CreateStreamTicket: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.CreateStreamTicketRequest, _auth_service_pb2.CreateStreamTicketResponse]
     """CreateStreamTicket issues a ticket for the first frame of a socket.
@@ -88,7 +116,31 @@ class AuthServiceAsyncStub(AuthServiceStub):
 
     Not idempotent: a second call with the same address answers EMAIL_TAKEN. The
     accounts appear in the same moment if trading can be reached, and as soon as
-    it can be otherwise. Errors: EMAIL_TAKEN, PASSWORD_TOO_WEAK.
+    it can be otherwise. Mail and password are enough to trade on demo; a letter asks
+    to confirm the address. Errors: EMAIL_TAKEN, PASSWORD_TOO_WEAK, AGREEMENT_OUTDATED.
+    """
+    GetSignUpRules: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.GetSignUpRulesRequest, _auth_service_pb2.GetSignUpRulesResponse]  # type: ignore[assignment]
+    """GetSignUpRules tells what signing up asks for."""
+    VerifyEmail: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.VerifyEmailRequest, _auth_service_pb2.VerifyEmailResponse]  # type: ignore[assignment]
+    """VerifyEmail confirms the mail address to which a link was sent.
+
+    The link works once, for three days. Errors: LINK_INVALID.
+    """
+    RequestEmailVerification: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.RequestEmailVerificationRequest, _auth_service_pb2.RequestEmailVerificationResponse]  # type: ignore[assignment]
+    """RequestEmailVerification sends the caller another link to confirm the mail address.
+
+    Errors: RATE_LIMITED after three in a row.
+    """
+    RequestPasswordReset: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.RequestPasswordResetRequest, _auth_service_pb2.RequestPasswordResetResponse]  # type: ignore[assignment]
+    """RequestPasswordReset sends a link to choose a new password.
+
+    The answer and its delay are the same whether or not anybody has the address.
+    Errors: RATE_LIMITED after three in a row.
+    """
+    ResetPassword: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ResetPasswordRequest, _auth_service_pb2.ResetPasswordResponse]  # type: ignore[assignment]
+    """ResetPassword chooses a new password by a link from a letter, and ends every session.
+
+    The link works once, for an hour. Errors: LINK_INVALID, PASSWORD_TOO_WEAK.
     """
     LogIn: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.LogInRequest, _auth_service_pb2.LogInResponse]  # type: ignore[assignment]
     """LogIn opens a session.
@@ -104,7 +156,10 @@ class AuthServiceAsyncStub(AuthServiceStub):
     REFRESH_TOKEN_REUSED, USER_BLOCKED.
     """
     LogOut: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.LogOutRequest, _auth_service_pb2.LogOutResponse]  # type: ignore[assignment]
-    """LogOut ends the caller's session; its tokens stop working. Idempotent."""
+    """LogOut ends the caller's session; its tokens stop working within a second.
+
+    Idempotent: a second call may be answered with SESSION_ENDED, which says the same.
+    """
     ListSessions: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ListSessionsRequest, _auth_service_pb2.ListSessionsResponse]  # type: ignore[assignment]
     """ListSessions lists the caller's sessions that go on, the one used last first."""
     RevokeSession: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.RevokeSessionRequest, _auth_service_pb2.RevokeSessionResponse]  # type: ignore[assignment]
@@ -118,7 +173,8 @@ class AuthServiceAsyncStub(AuthServiceStub):
     ChangePassword: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ChangePasswordRequest, _auth_service_pb2.ChangePasswordResponse]  # type: ignore[assignment]
     """ChangePassword replaces the caller's password and ends all other sessions.
 
-    Errors: INVALID_CREDENTIALS for a wrong current password, PASSWORD_TOO_WEAK.
+    Errors: INVALID_CREDENTIALS for a wrong current password, RATE_LIMITED,
+    PASSWORD_TOO_WEAK.
     """
     CreateStreamTicket: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.CreateStreamTicketRequest, _auth_service_pb2.CreateStreamTicketResponse]  # type: ignore[assignment]
     """CreateStreamTicket issues a ticket for the first frame of a socket.
@@ -141,7 +197,61 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Not idempotent: a second call with the same address answers EMAIL_TAKEN. The
         accounts appear in the same moment if trading can be reached, and as soon as
-        it can be otherwise. Errors: EMAIL_TAKEN, PASSWORD_TOO_WEAK.
+        it can be otherwise. Mail and password are enough to trade on demo; a letter asks
+        to confirm the address. Errors: EMAIL_TAKEN, PASSWORD_TOO_WEAK, AGREEMENT_OUTDATED.
+        """
+
+    @_abc_1.abstractmethod
+    def GetSignUpRules(
+        self,
+        request: _auth_service_pb2.GetSignUpRulesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.GetSignUpRulesResponse, _abc.Awaitable[_auth_service_pb2.GetSignUpRulesResponse]]:
+        """GetSignUpRules tells what signing up asks for."""
+
+    @_abc_1.abstractmethod
+    def VerifyEmail(
+        self,
+        request: _auth_service_pb2.VerifyEmailRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.VerifyEmailResponse, _abc.Awaitable[_auth_service_pb2.VerifyEmailResponse]]:
+        """VerifyEmail confirms the mail address to which a link was sent.
+
+        The link works once, for three days. Errors: LINK_INVALID.
+        """
+
+    @_abc_1.abstractmethod
+    def RequestEmailVerification(
+        self,
+        request: _auth_service_pb2.RequestEmailVerificationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.RequestEmailVerificationResponse, _abc.Awaitable[_auth_service_pb2.RequestEmailVerificationResponse]]:
+        """RequestEmailVerification sends the caller another link to confirm the mail address.
+
+        Errors: RATE_LIMITED after three in a row.
+        """
+
+    @_abc_1.abstractmethod
+    def RequestPasswordReset(
+        self,
+        request: _auth_service_pb2.RequestPasswordResetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.RequestPasswordResetResponse, _abc.Awaitable[_auth_service_pb2.RequestPasswordResetResponse]]:
+        """RequestPasswordReset sends a link to choose a new password.
+
+        The answer and its delay are the same whether or not anybody has the address.
+        Errors: RATE_LIMITED after three in a row.
+        """
+
+    @_abc_1.abstractmethod
+    def ResetPassword(
+        self,
+        request: _auth_service_pb2.ResetPasswordRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.ResetPasswordResponse, _abc.Awaitable[_auth_service_pb2.ResetPasswordResponse]]:
+        """ResetPassword chooses a new password by a link from a letter, and ends every session.
+
+        The link works once, for an hour. Errors: LINK_INVALID, PASSWORD_TOO_WEAK.
         """
 
     @_abc_1.abstractmethod
@@ -175,7 +285,10 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_service_pb2.LogOutRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_auth_service_pb2.LogOutResponse, _abc.Awaitable[_auth_service_pb2.LogOutResponse]]:
-        """LogOut ends the caller's session; its tokens stop working. Idempotent."""
+        """LogOut ends the caller's session; its tokens stop working within a second.
+
+        Idempotent: a second call may be answered with SESSION_ENDED, which says the same.
+        """
 
     @_abc_1.abstractmethod
     def ListSessions(
@@ -213,7 +326,8 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_auth_service_pb2.ChangePasswordResponse, _abc.Awaitable[_auth_service_pb2.ChangePasswordResponse]]:
         """ChangePassword replaces the caller's password and ends all other sessions.
 
-        Errors: INVALID_CREDENTIALS for a wrong current password, PASSWORD_TOO_WEAK.
+        Errors: INVALID_CREDENTIALS for a wrong current password, RATE_LIMITED,
+        PASSWORD_TOO_WEAK.
         """
 
     @_abc_1.abstractmethod

@@ -40,6 +40,16 @@ class ProfileServiceStub:
                 request_serializer=veritick_dot_identity_dot_v1_dot_profile__service__pb2.GetProfileRequest.SerializeToString,
                 response_deserializer=veritick_dot_identity_dot_v1_dot_profile__service__pb2.GetProfileResponse.FromString,
                 _registered_method=True)
+        self.UpdateProfile = channel.unary_unary(
+                '/veritick.identity.v1.ProfileService/UpdateProfile',
+                request_serializer=veritick_dot_identity_dot_v1_dot_profile__service__pb2.UpdateProfileRequest.SerializeToString,
+                response_deserializer=veritick_dot_identity_dot_v1_dot_profile__service__pb2.UpdateProfileResponse.FromString,
+                _registered_method=True)
+        self.AcceptAgreement = channel.unary_unary(
+                '/veritick.identity.v1.ProfileService/AcceptAgreement',
+                request_serializer=veritick_dot_identity_dot_v1_dot_profile__service__pb2.AcceptAgreementRequest.SerializeToString,
+                response_deserializer=veritick_dot_identity_dot_v1_dot_profile__service__pb2.AcceptAgreementResponse.FromString,
+                _registered_method=True)
 
 
 class ProfileServiceServicer:
@@ -53,6 +63,22 @@ class ProfileServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdateProfile(self, request, context):
+        """UpdateProfile tells the caller's country and birth date, each once.
+
+        Repeating what is known changes nothing. Errors: PROFILE_LOCKED, INVALID_REQUEST.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AcceptAgreement(self, request, context):
+        """AcceptAgreement accepts the user agreement that counts now. Errors: AGREEMENT_OUTDATED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ProfileServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -60,6 +86,16 @@ def add_ProfileServiceServicer_to_server(servicer, server):
                     servicer.GetProfile,
                     request_deserializer=veritick_dot_identity_dot_v1_dot_profile__service__pb2.GetProfileRequest.FromString,
                     response_serializer=veritick_dot_identity_dot_v1_dot_profile__service__pb2.GetProfileResponse.SerializeToString,
+            ),
+            'UpdateProfile': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateProfile,
+                    request_deserializer=veritick_dot_identity_dot_v1_dot_profile__service__pb2.UpdateProfileRequest.FromString,
+                    response_serializer=veritick_dot_identity_dot_v1_dot_profile__service__pb2.UpdateProfileResponse.SerializeToString,
+            ),
+            'AcceptAgreement': grpc.unary_unary_rpc_method_handler(
+                    servicer.AcceptAgreement,
+                    request_deserializer=veritick_dot_identity_dot_v1_dot_profile__service__pb2.AcceptAgreementRequest.FromString,
+                    response_serializer=veritick_dot_identity_dot_v1_dot_profile__service__pb2.AcceptAgreementResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -90,6 +126,60 @@ class ProfileService:
             '/veritick.identity.v1.ProfileService/GetProfile',
             veritick_dot_identity_dot_v1_dot_profile__service__pb2.GetProfileRequest.SerializeToString,
             veritick_dot_identity_dot_v1_dot_profile__service__pb2.GetProfileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateProfile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/veritick.identity.v1.ProfileService/UpdateProfile',
+            veritick_dot_identity_dot_v1_dot_profile__service__pb2.UpdateProfileRequest.SerializeToString,
+            veritick_dot_identity_dot_v1_dot_profile__service__pb2.UpdateProfileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AcceptAgreement(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/veritick.identity.v1.ProfileService/AcceptAgreement',
+            veritick_dot_identity_dot_v1_dot_profile__service__pb2.AcceptAgreementRequest.SerializeToString,
+            veritick_dot_identity_dot_v1_dot_profile__service__pb2.AcceptAgreementResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,6 +35,13 @@ class ProfileServiceStub:
     def __new__(cls, channel: _aio.Channel) -> ProfileServiceAsyncStub: ...
     GetProfile: _grpc.UnaryUnaryMultiCallable[_profile_service_pb2.GetProfileRequest, _profile_service_pb2.GetProfileResponse]
     """GetProfile answers the calling user."""
+    UpdateProfile: _grpc.UnaryUnaryMultiCallable[_profile_service_pb2.UpdateProfileRequest, _profile_service_pb2.UpdateProfileResponse]
+    """UpdateProfile tells the caller's country and birth date, each once.
+
+    Repeating what is known changes nothing. Errors: PROFILE_LOCKED, INVALID_REQUEST.
+    """
+    AcceptAgreement: _grpc.UnaryUnaryMultiCallable[_profile_service_pb2.AcceptAgreementRequest, _profile_service_pb2.AcceptAgreementResponse]
+    """AcceptAgreement accepts the user agreement that counts now. Errors: AGREEMENT_OUTDATED."""
 
 @_typing.type_check_only
 class ProfileServiceAsyncStub(ProfileServiceStub):
@@ -43,6 +50,13 @@ class ProfileServiceAsyncStub(ProfileServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetProfile: _aio.UnaryUnaryMultiCallable[_profile_service_pb2.GetProfileRequest, _profile_service_pb2.GetProfileResponse]  # type: ignore[assignment]
     """GetProfile answers the calling user."""
+    UpdateProfile: _aio.UnaryUnaryMultiCallable[_profile_service_pb2.UpdateProfileRequest, _profile_service_pb2.UpdateProfileResponse]  # type: ignore[assignment]
+    """UpdateProfile tells the caller's country and birth date, each once.
+
+    Repeating what is known changes nothing. Errors: PROFILE_LOCKED, INVALID_REQUEST.
+    """
+    AcceptAgreement: _aio.UnaryUnaryMultiCallable[_profile_service_pb2.AcceptAgreementRequest, _profile_service_pb2.AcceptAgreementResponse]  # type: ignore[assignment]
+    """AcceptAgreement accepts the user agreement that counts now. Errors: AGREEMENT_OUTDATED."""
 
 class ProfileServiceServicer(metaclass=_abc_1.ABCMeta):
     """ProfileService shows users what is known about them."""
@@ -54,5 +68,24 @@ class ProfileServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_profile_service_pb2.GetProfileResponse, _abc.Awaitable[_profile_service_pb2.GetProfileResponse]]:
         """GetProfile answers the calling user."""
+
+    @_abc_1.abstractmethod
+    def UpdateProfile(
+        self,
+        request: _profile_service_pb2.UpdateProfileRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_profile_service_pb2.UpdateProfileResponse, _abc.Awaitable[_profile_service_pb2.UpdateProfileResponse]]:
+        """UpdateProfile tells the caller's country and birth date, each once.
+
+        Repeating what is known changes nothing. Errors: PROFILE_LOCKED, INVALID_REQUEST.
+        """
+
+    @_abc_1.abstractmethod
+    def AcceptAgreement(
+        self,
+        request: _profile_service_pb2.AcceptAgreementRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_profile_service_pb2.AcceptAgreementResponse, _abc.Awaitable[_profile_service_pb2.AcceptAgreementResponse]]:
+        """AcceptAgreement accepts the user agreement that counts now. Errors: AGREEMENT_OUTDATED."""
 
 def add_ProfileServiceServicer_to_server(servicer: ProfileServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -19,9 +20,53 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _Requirement:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RequirementEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Requirement.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REQUIREMENT_UNSPECIFIED: _Requirement.ValueType  # 0
+    """Not used."""
+    EMAIL_CONFIRMED: _Requirement.ValueType  # 1
+    """The mail address is not confirmed."""
+    COUNTRY: _Requirement.ValueType  # 2
+    """The country is not known."""
+    COUNTRY_ALLOWED: _Requirement.ValueType  # 3
+    """Real accounts are not offered in the user's country."""
+    BIRTH_DATE: _Requirement.ValueType  # 4
+    """The birth date is not known."""
+    AGE: _Requirement.ValueType  # 5
+    """The user is too young."""
+    AGREEMENT: _Requirement.ValueType  # 6
+    """The present user agreement is not accepted."""
+
+class Requirement(_Requirement, metaclass=_RequirementEnumTypeWrapper):
+    """Requirement is something a user needs before holding an account with real money."""
+
+REQUIREMENT_UNSPECIFIED: Requirement.ValueType  # 0
+"""Not used."""
+EMAIL_CONFIRMED: Requirement.ValueType  # 1
+"""The mail address is not confirmed."""
+COUNTRY: Requirement.ValueType  # 2
+"""The country is not known."""
+COUNTRY_ALLOWED: Requirement.ValueType  # 3
+"""Real accounts are not offered in the user's country."""
+BIRTH_DATE: Requirement.ValueType  # 4
+"""The birth date is not known."""
+AGE: Requirement.ValueType  # 5
+"""The user is too young."""
+AGREEMENT: Requirement.ValueType  # 6
+"""The present user agreement is not accepted."""
+Global___Requirement: _TypeAlias = Requirement  # noqa: Y015
+
 @_typing.final
 class User(_message.Message):
-    """User is a person who can sign in."""
+    """User is a person who can sign in.
+
+    On the journal, which keeps everything for ever, personal data is left out:
+    mail address, country, birth date and agreement.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -30,6 +75,12 @@ class User(_message.Message):
     ROLES_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     AUTHORITY_VERSION_FIELD_NUMBER: _builtins.int
+    EMAIL_CONFIRMED_FIELD_NUMBER: _builtins.int
+    COUNTRY_CODE_FIELD_NUMBER: _builtins.int
+    BIRTH_DATE_FIELD_NUMBER: _builtins.int
+    AGREEMENT_VERSION_FIELD_NUMBER: _builtins.int
+    REAL_ACCOUNTS_FIELD_NUMBER: _builtins.int
+    MISSING_REQUIREMENTS_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     """UUIDv7 text."""
     email: _builtins.str
@@ -38,6 +89,16 @@ class User(_message.Message):
     """Counts the changes of what the user may do, from 1. Access tokens carry it,
     and one that tells an older version no longer counts.
     """
+    email_confirmed: _builtins.bool
+    """Whether the user has shown to read the mails sent to `email`."""
+    country_code: _builtins.str
+    """ISO 3166 code of the country the user told; empty until then."""
+    birth_date: _builtins.str
+    """`YYYY-MM-DD`; empty until the user tells it."""
+    agreement_version: _builtins.str
+    """The version of the user agreement accepted last; empty for none."""
+    real_accounts: _builtins.bool
+    """Whether the user may hold accounts with real money."""
     @_builtins.property
     def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What the user may do, as names of roles."""
@@ -45,6 +106,10 @@ class User(_message.Message):
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When the user registered."""
+
+    @_builtins.property
+    def missing_requirements(self) -> _containers.RepeatedScalarFieldContainer[Global___Requirement.ValueType]:
+        """What is missing for `real_accounts`. Only in answers to the user."""
 
     def __init__(
         self,
@@ -54,10 +119,16 @@ class User(_message.Message):
         roles: _abc.Iterable[_builtins.str] | None = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         authority_version: _builtins.int = ...,
+        email_confirmed: _builtins.bool = ...,
+        country_code: _builtins.str = ...,
+        birth_date: _builtins.str = ...,
+        agreement_version: _builtins.str = ...,
+        real_accounts: _builtins.bool = ...,
+        missing_requirements: _abc.Iterable[Global___Requirement.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authority_version", b"authority_version", "create_time", b"create_time", "email", b"email", "roles", b"roles", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_version", b"agreement_version", "authority_version", b"authority_version", "birth_date", b"birth_date", "country_code", b"country_code", "create_time", b"create_time", "email", b"email", "email_confirmed", b"email_confirmed", "missing_requirements", b"missing_requirements", "real_accounts", b"real_accounts", "roles", b"roles", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -29,7 +29,7 @@ from veritick.option.v1 import field_pb2 as veritick_dot_option_dot_v1_dot_field
 from veritick.trading.v1 import account_pb2 as veritick_dot_trading_dot_v1_dot_account__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)veritick/trading/v1/account_service.proto\x12\x13veritick.trading.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fveritick/option/v1/access.proto\x1a\x1everitick/option/v1/field.proto\x1a!veritick/trading/v1/account.proto\"0\n\x13OpenAccountsRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x01\"F\n\x14OpenAccountsResponse\x12.\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x1c.veritick.trading.v1.Account\"\x15\n\x13ListAccountsRequest\"F\n\x14ListAccountsResponse\x12.\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x1c.veritick.trading.v1.Account\"1\n\x11GetAccountRequest\x12\x1c\n\naccount_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x03\"C\n\x12GetAccountResponse\x12-\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x1c.veritick.trading.v1.Account\"V\n\x18RefillDemoAccountRequest\x12\x1c\n\naccount_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x03\x12\x1c\n\nrequest_id\x18\x02 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x01\"J\n\x19RefillDemoAccountResponse\x12-\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x1c.veritick.trading.v1.Account\"\xda\x01\n\x12ListEntriesRequest\x12\x1c\n\naccount_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x03\x12\x1c\n\tpage_size\x18\x02 \x01(\x05\x42\t\xba\xbb\x18\x05(\x00\x30\xf4\x03\x12\x1b\n\npage_token\x18\x03 \x01(\tB\x07\xba\xbb\x18\x03\x18\xc8\x01\x12\x17\n\x06\x66ilter\x18\x04 \x01(\tB\x07\xba\xbb\x18\x03\x18\xc8\x01\x12)\n\x05start\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"[\n\x13ListEntriesResponse\x12+\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1a.veritick.trading.v1.Entry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\x8c\x06\n\x0e\x41\x63\x63ountService\x12\x84\x01\n\x0cOpenAccounts\x12(.veritick.trading.v1.OpenAccountsRequest\x1a).veritick.trading.v1.OpenAccountsResponse\"\x1f\x90\x02\x02\xaa\xbb\x18\x14\"\x08identity\"\x08operator\xb0\xbb\x18\x02\x12\x86\x01\n\x0cListAccounts\x12(.veritick.trading.v1.ListAccountsRequest\x1a).veritick.trading.v1.ListAccountsResponse\"!\x90\x02\x01\xaa\xbb\x18\x02\x10\x01\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x0e\x12\x0c/v1/accounts\x12\x96\x01\n\nGetAccount\x12&.veritick.trading.v1.GetAccountRequest\x1a\'.veritick.trading.v1.GetAccountResponse\"7\x90\x02\x01\xaa\xbb\x18\x02\x10\x01\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02$\x12\x19/v1/accounts/{account_id}b\x07\x61\x63\x63ount\x12\xb5\x01\n\x11RefillDemoAccount\x12-.veritick.trading.v1.RefillDemoAccountRequest\x1a..veritick.trading.v1.RefillDemoAccountResponse\"A\x90\x02\x02\xaa\xbb\x18\x02\x10\x01\xb0\xbb\x18\x02\x82\xd3\xe4\x93\x02.\" /v1/accounts/{account_id}:refill:\x01*b\x07\x61\x63\x63ount\x12\x98\x01\n\x0bListEntries\x12\'.veritick.trading.v1.ListEntriesRequest\x1a(.veritick.trading.v1.ListEntriesResponse\"6\x90\x02\x01\xaa\xbb\x18\x02\x10\x01\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02#\x12!/v1/accounts/{account_id}/entriesb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)veritick/trading/v1/account_service.proto\x12\x13veritick.trading.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fveritick/option/v1/access.proto\x1a\x1everitick/option/v1/field.proto\x1a!veritick/trading/v1/account.proto\">\n\x13OpenAccountsRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x01\x12\x0c\n\x04real\x18\x02 \x01(\x08\"F\n\x14OpenAccountsResponse\x12.\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x1c.veritick.trading.v1.Account\"\x15\n\x13ListAccountsRequest\"F\n\x14ListAccountsResponse\x12.\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x1c.veritick.trading.v1.Account\"1\n\x11GetAccountRequest\x12\x1c\n\naccount_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x03\"C\n\x12GetAccountResponse\x12-\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x1c.veritick.trading.v1.Account\"V\n\x18RefillDemoAccountRequest\x12\x1c\n\naccount_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x03\x12\x1c\n\nrequest_id\x18\x02 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x01\"J\n\x19RefillDemoAccountResponse\x12-\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x1c.veritick.trading.v1.Account\"\xda\x01\n\x12ListEntriesRequest\x12\x1c\n\naccount_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x03\x12\x1c\n\tpage_size\x18\x02 \x01(\x05\x42\t\xba\xbb\x18\x05(\x00\x30\xf4\x03\x12\x1b\n\npage_token\x18\x03 \x01(\tB\x07\xba\xbb\x18\x03\x18\xc8\x01\x12\x17\n\x06\x66ilter\x18\x04 \x01(\tB\x07\xba\xbb\x18\x03\x18\xc8\x01\x12)\n\x05start\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"[\n\x13ListEntriesResponse\x12+\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1a.veritick.trading.v1.Entry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\x8c\x06\n\x0e\x41\x63\x63ountService\x12\x84\x01\n\x0cOpenAccounts\x12(.veritick.trading.v1.OpenAccountsRequest\x1a).veritick.trading.v1.OpenAccountsResponse\"\x1f\x90\x02\x02\xaa\xbb\x18\x14\"\x08identity\"\x08operator\xb0\xbb\x18\x02\x12\x86\x01\n\x0cListAccounts\x12(.veritick.trading.v1.ListAccountsRequest\x1a).veritick.trading.v1.ListAccountsResponse\"!\x90\x02\x01\xaa\xbb\x18\x02\x10\x01\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x0e\x12\x0c/v1/accounts\x12\x96\x01\n\nGetAccount\x12&.veritick.trading.v1.GetAccountRequest\x1a\'.veritick.trading.v1.GetAccountResponse\"7\x90\x02\x01\xaa\xbb\x18\x02\x10\x01\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02$\x12\x19/v1/accounts/{account_id}b\x07\x61\x63\x63ount\x12\xb5\x01\n\x11RefillDemoAccount\x12-.veritick.trading.v1.RefillDemoAccountRequest\x1a..veritick.trading.v1.RefillDemoAccountResponse\"A\x90\x02\x02\xaa\xbb\x18\x02\x10\x01\xb0\xbb\x18\x02\x82\xd3\xe4\x93\x02.\" /v1/accounts/{account_id}:refill:\x01*b\x07\x61\x63\x63ount\x12\x98\x01\n\x0bListEntries\x12\'.veritick.trading.v1.ListEntriesRequest\x1a(.veritick.trading.v1.ListEntriesResponse\"6\x90\x02\x01\xaa\xbb\x18\x02\x10\x01\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02#\x12!/v1/accounts/{account_id}/entriesb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -63,25 +63,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ACCOUNTSERVICE'].methods_by_name['ListEntries']._loaded_options = None
   _globals['_ACCOUNTSERVICE'].methods_by_name['ListEntries']._serialized_options = b'\220\002\001\252\273\030\002\020\001\260\273\030\001\202\323\344\223\002#\022!/v1/accounts/{account_id}/entries'
   _globals['_OPENACCOUNTSREQUEST']._serialized_start=229
-  _globals['_OPENACCOUNTSREQUEST']._serialized_end=277
-  _globals['_OPENACCOUNTSRESPONSE']._serialized_start=279
-  _globals['_OPENACCOUNTSRESPONSE']._serialized_end=349
-  _globals['_LISTACCOUNTSREQUEST']._serialized_start=351
-  _globals['_LISTACCOUNTSREQUEST']._serialized_end=372
-  _globals['_LISTACCOUNTSRESPONSE']._serialized_start=374
-  _globals['_LISTACCOUNTSRESPONSE']._serialized_end=444
-  _globals['_GETACCOUNTREQUEST']._serialized_start=446
-  _globals['_GETACCOUNTREQUEST']._serialized_end=495
-  _globals['_GETACCOUNTRESPONSE']._serialized_start=497
-  _globals['_GETACCOUNTRESPONSE']._serialized_end=564
-  _globals['_REFILLDEMOACCOUNTREQUEST']._serialized_start=566
-  _globals['_REFILLDEMOACCOUNTREQUEST']._serialized_end=652
-  _globals['_REFILLDEMOACCOUNTRESPONSE']._serialized_start=654
-  _globals['_REFILLDEMOACCOUNTRESPONSE']._serialized_end=728
-  _globals['_LISTENTRIESREQUEST']._serialized_start=731
-  _globals['_LISTENTRIESREQUEST']._serialized_end=949
-  _globals['_LISTENTRIESRESPONSE']._serialized_start=951
-  _globals['_LISTENTRIESRESPONSE']._serialized_end=1042
-  _globals['_ACCOUNTSERVICE']._serialized_start=1045
-  _globals['_ACCOUNTSERVICE']._serialized_end=1825
+  _globals['_OPENACCOUNTSREQUEST']._serialized_end=291
+  _globals['_OPENACCOUNTSRESPONSE']._serialized_start=293
+  _globals['_OPENACCOUNTSRESPONSE']._serialized_end=363
+  _globals['_LISTACCOUNTSREQUEST']._serialized_start=365
+  _globals['_LISTACCOUNTSREQUEST']._serialized_end=386
+  _globals['_LISTACCOUNTSRESPONSE']._serialized_start=388
+  _globals['_LISTACCOUNTSRESPONSE']._serialized_end=458
+  _globals['_GETACCOUNTREQUEST']._serialized_start=460
+  _globals['_GETACCOUNTREQUEST']._serialized_end=509
+  _globals['_GETACCOUNTRESPONSE']._serialized_start=511
+  _globals['_GETACCOUNTRESPONSE']._serialized_end=578
+  _globals['_REFILLDEMOACCOUNTREQUEST']._serialized_start=580
+  _globals['_REFILLDEMOACCOUNTREQUEST']._serialized_end=666
+  _globals['_REFILLDEMOACCOUNTRESPONSE']._serialized_start=668
+  _globals['_REFILLDEMOACCOUNTRESPONSE']._serialized_end=742
+  _globals['_LISTENTRIESREQUEST']._serialized_start=745
+  _globals['_LISTENTRIESREQUEST']._serialized_end=963
+  _globals['_LISTENTRIESRESPONSE']._serialized_start=965
+  _globals['_LISTENTRIESRESPONSE']._serialized_end=1056
+  _globals['_ACCOUNTSERVICE']._serialized_start=1059
+  _globals['_ACCOUNTSERVICE']._serialized_end=1839
 # @@protoc_insertion_point(module_scope)

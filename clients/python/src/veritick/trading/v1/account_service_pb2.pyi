@@ -27,16 +27,20 @@ class OpenAccountsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     USER_ID_FIELD_NUMBER: _builtins.int
+    REAL_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     """For whom."""
+    real: _builtins.bool
+    """Whether the user may hold accounts with real money; otherwise none is opened."""
     def __init__(
         self,
         *,
         user_id: _builtins.str = ...,
+        real: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["real", b"real", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -67,7 +67,7 @@ class AccountServiceServicer:
     """
 
     def OpenAccounts(self, request, context):
-        """OpenAccounts opens the accounts that every new user gets: one in each book served here.
+        """OpenAccounts opens the accounts that a user may hold: one in each book served here.
 
         A demo account starts with its chips, a real one empty. Idempotent by user:
         the accounts that exist are answered.

@@ -34,7 +34,7 @@ class AccountServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> AccountServiceAsyncStub: ...
     OpenAccounts: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.OpenAccountsRequest, _account_service_pb2.OpenAccountsResponse]
-    """OpenAccounts opens the accounts that every new user gets: one in each book served here.
+    """OpenAccounts opens the accounts that a user may hold: one in each book served here.
 
     A demo account starts with its chips, a real one empty. Idempotent by user:
     the accounts that exist are answered.
@@ -61,7 +61,7 @@ class AccountServiceAsyncStub(AccountServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     OpenAccounts: _aio.UnaryUnaryMultiCallable[_account_service_pb2.OpenAccountsRequest, _account_service_pb2.OpenAccountsResponse]  # type: ignore[assignment]
-    """OpenAccounts opens the accounts that every new user gets: one in each book served here.
+    """OpenAccounts opens the accounts that a user may hold: one in each book served here.
 
     A demo account starts with its chips, a real one empty. Idempotent by user:
     the accounts that exist are answered.
@@ -91,7 +91,7 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _account_service_pb2.OpenAccountsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_account_service_pb2.OpenAccountsResponse, _abc.Awaitable[_account_service_pb2.OpenAccountsResponse]]:
-        """OpenAccounts opens the accounts that every new user gets: one in each book served here.
+        """OpenAccounts opens the accounts that a user may hold: one in each book served here.
 
         A demo account starts with its chips, a real one empty. Idempotent by user:
         the accounts that exist are answered.

@@ -1,0 +1,143 @@
+"""The parts of identity, joined: each is made once, of what all of them stand on."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+
+from services.identity.breached import BreachedPasswords
+from services.identity.ground import Ground
+from services.identity.hashing import PasswordHasher
+from services.identity.issuing import Issuer
+from services.identity.jobs import Purge
+from services.identity.jurisdiction import Jurisdiction
+from services.identity.mailers import LocalMailbox, Mailer, SmtpMailer
+from services.identity.neighbours import Accounts
+from services.identity.passwords import Passwords
+from services.identity.post import Post
+from services.identity.registration import Registration
+from services.identity.revoking import RevokedSource
+from services.identity.session import Limits
+from services.identity.settings import Settings
+from services.identity.sign_in import SignIn
+from services.identity.signing_out import SigningOut
+from services.identity.standing import Standing
+from services.identity.strength import Strength
+from services.identity.throttles import Throttle
+from services.kit.tokens import Keyring
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What identity consists of."""
+
+    settings: Settings
+    ground: Ground
+    hasher: PasswordHasher
+    accounts: Accounts | None = None
+
+    @cached_property
+    def post(self) -> Post:
+        """Writes to users."""
+        return Post(
+            self.ground,
+            mailer=self._mailer,
+            site_url=self.settings.site_url,
+        )
+
+    @cached_property
+    def throttle(self) -> Throttle:
+        """Counts tries."""
+        return Throttle(self.ground)
+
+    @cached_property
+    def strength(self) -> Strength:
+        """Judges passwords."""
+        file = self.settings.breached_passwords
+        return Strength(BreachedPasswords(file)) if file else Strength()
+
+    @cached_property
+    def jurisdiction(self) -> Jurisdiction:
+        """Says who may hold real accounts."""
+        settings = self.settings
+        return Jurisdiction(settings.real_countries, settings.age_min, settings.agreement_version)
+
+    @cached_property
+    def standing(self) -> Standing:
+        """Keeps what users tell."""
+        return Standing(
+            self.ground,
+            post=self.post,
+            throttle=self.throttle,
+            jurisdiction=self.jurisdiction,
+            accounts=self.accounts,
+        )
+
+    @cached_property
+    def registration(self) -> Registration:
+        """Takes in new users."""
+        return Registration(
+            self.ground,
+            hasher=self.hasher,
+            strength=self.strength,
+            standing=self.standing,
+            post=self.post,
+        )
+
+    @cached_property
+    def limits(self) -> Limits:
+        """How long sessions last."""
+        return Limits(
+            idle=timedelta(hours=self.settings.session_idle_hours),
+            absolute=timedelta(hours=self.settings.session_absolute_hours),
+            grace=timedelta(seconds=self.settings.refresh_grace_seconds),
+            live_max=self.settings.sessions_max,
+        )
+
+    @cached_property
+    def signing_out(self) -> SigningOut:
+        """Ends sessions."""
+        return SigningOut(self.ground, self.limits.idle)
+
+    @cached_property
+    def passwords(self) -> Passwords:
+        """Replaces passwords."""
+        return Passwords(
+            self.ground,
+            signing_out=self.signing_out,
+            hasher=self.hasher,
+            strength=self.strength,
+            standing=self.standing,
+            post=self.post,
+            throttle=self.throttle,
+        )
+
+    @cached_property
+    def revoked(self) -> RevokedSource:
+        """Tells what was taken back."""
+        return RevokedSource(self.ground, self.limits.access)
+
+    @cached_property
+    def purge(self) -> Purge:
+        """Forgets what is over."""
+        settings = self.settings
+        sessions, mails = settings.keep_sessions_days, settings.keep_mails_days
+        return Purge(
+            self.ground.database, self.ground.clock, timedelta(days=sessions), timedelta(days=mails)
+        )
+
+    def sign_in(self, keyring: Keyring) -> SignIn:
+        """Return what begins sessions, and signs their tokens with this keyring."""
+        return SignIn(
+            self.ground,
+            signing_out=self.signing_out,
+            hasher=self.hasher,
+            throttle=self.throttle,
+            issuer=Issuer(keyring, self.limits, self.ground.clock, self.ground.ids),
+        )
+
+    @property
+    def _mailer(self) -> Mailer:
+        url = self.settings.smtp_url
+        if url is None:
+            return LocalMailbox(self.ground)
+        return SmtpMailer(url.get_secret_value(), self.settings.mail_from)
