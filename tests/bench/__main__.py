@@ -16,16 +16,30 @@ from pathlib import Path
 import uvloop
 
 from tests.bench import picture, results
+from tests.bench.closing import s2
 from tests.bench.ingesting import q1
-from tests.bench.placing import p1, p2
+from tests.bench.placing import p1, p2, p3, p4, p5
 from tests.bench.room import shortages
 from tests.bench.rows import Measured
-from tests.bench.settling import s1
+from tests.bench.settling import s1, s3
 from tests.bench.streaming import w1, w2, w3
 from tests.stores import Postgres, running_postgres
 
 Bench = Callable[[Postgres, Path], Awaitable[Measured | Sequence[Measured]]]
-ROWS: dict[str, Bench] = {"P1": p1, "P2": p2, "S1": s1, "Q1": q1, "W1": w1, "W2": w2, "W3": w3}
+ROWS: dict[str, Bench] = {
+    "P1": p1,
+    "P2": p2,
+    "P3": p3,
+    "P4": p4,
+    "P5": p5,
+    "S1": s1,
+    "S2": s2,
+    "S3": s3,
+    "Q1": q1,
+    "W1": w1,
+    "W2": w2,
+    "W3": w3,
+}
 
 
 async def measure(name: str, postgres: Postgres, folder: Path) -> bool:

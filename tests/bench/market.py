@@ -1,4 +1,4 @@
-"""A market for the bench: one instrument on the real clock."""
+"""A market for the bench: instruments on the real clock."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ _TICK_SECONDS = 0.05
 
 
 class LiveMarket:
-    """Its price is renewed every 50 ms, and the watermark with it."""
+    """Every price is renewed every 50 ms, and the watermark with it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *symbols: str) -> None:
         self.clock = SystemClock()
         self.view = MarketView(self.clock)
-        self.view.set_instrument(instrument())
+        self._symbols = symbols or (SYMBOL,)
+        for symbol in self._symbols:
+            self.view.set_instrument(instrument(symbol))
         self.view.complete = True
         self._number = 0
 
@@ -29,6 +31,7 @@ class LiveMarket:
         while True:
             self._number += 1
             now = self.clock.now()
-            self.view.add_ticks([(SYMBOL, Tick(self._number, 10_000, now, now))])
+            tick = Tick(self._number, 10_000, now, now)
+            self.view.add_ticks([(symbol, tick) for symbol in self._symbols])
             self.view.set_watermark(now, now, now)
             await asyncio.sleep(_TICK_SECONDS)

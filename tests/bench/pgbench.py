@@ -1,4 +1,4 @@
-"""The other side of P1 and P2: one order per commit, written by hand, run by pgbench."""
+"""The other side of P1, P2, P4 and P5: one order per commit, by hand, run by pgbench."""
 
 from __future__ import annotations
 
@@ -48,6 +48,12 @@ SELECT nextval('bench_position'), subject, sequence - 1 + nth,
        decode(repeat('00', (ARRAY[250, 130])[nth + 1]), 'hex'), now()
 FROM counted, generate_series(0, 1) AS nth;
 """
+# What an order does to the one row that all orders of an account meet at, and nothing else.
+HOT_ROW = """
+UPDATE account SET posted = posted - 100, open_orders = open_orders + 1
+WHERE account_id = '00000000-0000-7000-8000-000000000001'
+  AND posted - held >= 100 AND open_orders < 1000000000;
+"""
 _RATE = re.compile(r"tps = ([0-9.]+)")
 
 
@@ -64,9 +70,18 @@ def prepare(url: str, accounts: int) -> None:
 
 
 async def orders_per_second(url: str, folder: Path, accounts: int) -> float:
-    """Run the script with 8 clients and return the rate of commits."""
-    script = folder / "order.sql"
-    script.write_text(ORDER.format(accounts=accounts))
+    """Return how many orders a second 8 clients commit."""
+    return await _commits_per_second(url, folder, ORDER.format(accounts=accounts))
+
+
+async def hot_row_updates_per_second(url: str, folder: Path) -> float:
+    """Return how often a second 8 clients change the balance of one account."""
+    return await _commits_per_second(url, folder, HOT_ROW)
+
+
+async def _commits_per_second(url: str, folder: Path, text: str) -> float:
+    script = folder / "commit.sql"
+    script.write_text(text)
     process = await asyncio.create_subprocess_exec(
         embedded_binaries() / "pgbench",
         *("--no-vacuum", "--protocol=prepared", f"--client={CLIENTS}", "--jobs=2"),

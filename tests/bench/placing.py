@@ -1,10 +1,10 @@
-"""P1 and P2: the rate of durable orders, in process and over gRPC."""
+"""P1 to P5: the rate of durable orders, in process and over gRPC, and of calls with no order."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -24,18 +24,21 @@ from services.trading.desk import BookRules, Desk
 from services.trading.order import Direction, OrderRequest
 from tests.bench import pgbench
 from tests.bench.market import UNLIMITED, LiveMarket
-from tests.bench.rows import Row, side_by_side
+from tests.bench.rows import Measure, Row, side_by_side
 from tests.bench.trading_server import ECHO
 from tests.service.trading_fixtures import SYMBOL, leading
 from tests.stores import Postgres
 from veritick.trading.v1.order_pb2 import UP
-from veritick.trading.v1.order_service_pb2 import PlaceOrderRequest
+from veritick.trading.v1.order_service_pb2 import PlaceOrderRequest, PlaceOrdersRequest
 from veritick.trading.v1.order_service_pb2_grpc import OrderServiceStub
 from veritick.type.v1.money_pb2 import Money as MoneyMessage
 
 ACCOUNTS = 1_000
 CALLERS = 64
 SECONDS = 4
+BULK, BULK_CALLERS = 100, 4
+INSTRUMENTS = 50
+PLACE_ORDER = "/veritick.trading.v1.OrderService/PlaceOrder"
 Accounts = list[tuple[UUID, UUID]]
 """(account, user)."""
 
@@ -45,7 +48,7 @@ async def p1(postgres: Postgres, folder: Path) -> Row:
     with postgres.database("trading_demo") as ours, postgres.database("trading_demo") as theirs:
         accounts = await asyncio.to_thread(_prepared, ours.owner)
         await asyncio.to_thread(_prepared, theirs.owner)
-        async with _desk(ours.service) as desk:
+        async with desk_on(ours.service) as desk:
 
             async def place(number: int, turn: int) -> None:
                 account_id, user_id = accounts[(turn * CALLERS + number) % ACCOUNTS]
@@ -56,7 +59,7 @@ async def p1(postgres: Postgres, folder: Path) -> Row:
                 lambda: pgbench.orders_per_second(theirs.owner, folder, ACCOUNTS),
             )
     title = "group commit, 64 callers, beside one order per commit by pgbench"
-    return Row("P1", title, "orders/s", left, right, goal=1.5)
+    return Row("P1", title, "orders/s", left, right, goal=1.5, stretch=3)
 
 
 async def p2(postgres: Postgres, folder: Path) -> Row:
@@ -76,11 +79,82 @@ async def p2(postgres: Postgres, folder: Path) -> Row:
 
             left, right = await side_by_side(lambda: _rate(place), roofline)
     title = "PlaceOrder over gRPC, 64 in flight, beside 1/(1/echo + 1/pgbench)"
-    return Row("P2", title, "orders/s", left, right, goal=0.7)
+    return Row("P2", title, "orders/s", left, right, goal=0.7, stretch=0.9)
 
 
-async def _rate(call: Callable[[int, int], Awaitable[object]]) -> float:
-    """Call from 64 callers for some seconds and return how many calls a second were answered."""
+async def p3(_: Postgres, folder: Path) -> Row:
+    """Measure a call that is authenticated and validated and does nothing, beside a bare echo."""
+    keys = folder / "keys"
+    ensure_keys(keys)
+    async with _server("answer", str(keys)) as guarded, _server("echo") as bare:
+        token = _token(Keyring.load(keys, "identity"), uuid4())
+        metadata = (("authorization", f"Bearer {token}"),)
+        message = _message(uuid4()).SerializeToString()
+
+        def calling(channel: grpc.aio.Channel, path: str) -> Measure:
+            call: Callable[..., Awaitable[bytes]] = channel.unary_unary(path)
+            return lambda: _rate(lambda _, __: call(message, metadata=metadata))
+
+        left, right = await side_by_side(calling(guarded, PLACE_ORDER), calling(bare, ECHO))
+    title = "an authenticated, validated call that does nothing, beside a bare echo"
+    return Row("P3", title, "calls/s", left, right, goal=0.65, stretch=0.8)
+
+
+async def p4(postgres: Postgres, folder: Path) -> Row:
+    """Measure PlaceOrders, a hundred orders in each call, beside pgbench."""
+    keys = folder / "keys"
+    ensure_keys(keys)
+    with postgres.database("trading_demo") as ours, postgres.database("trading_demo") as theirs:
+        accounts = await asyncio.to_thread(_prepared, ours.owner)
+        await asyncio.to_thread(_prepared, theirs.owner)
+        async with _server("book", ours.service, str(keys)) as book:
+            place = _placing_many(book, Keyring.load(keys, "identity"), accounts)
+
+            async def orders_per_second() -> float:
+                return BULK * await _rate(place, callers=BULK_CALLERS)
+
+            left, right = await side_by_side(
+                orders_per_second,
+                lambda: pgbench.orders_per_second(theirs.owner, folder, ACCOUNTS),
+            )
+    title = f"PlaceOrders, {BULK} in a call, beside one order per commit by pgbench"
+    return Row("P4", title, "orders/s", left, right, goal=1.5, stretch=3)
+
+
+async def p5(postgres: Postgres, folder: Path) -> list[Row]:
+    """Measure what everybody wants at once: one instrument, then one account."""
+    symbols = [f"S{number:02}USD" for number in range(INSTRUMENTS)]
+    with postgres.database("trading_demo") as ours, postgres.database("trading_demo") as theirs:
+        accounts = await asyncio.to_thread(_prepared, ours.owner)
+        await asyncio.to_thread(_prepared, theirs.owner)
+        async with desk_on(ours.service, *symbols) as desk:
+
+            def placing(accounts: Accounts, symbols: Sequence[str]) -> Measure:
+                async def place(number: int, turn: int) -> None:
+                    nth = turn * CALLERS + number
+                    request = _request(*accounts[nth % len(accounts)])
+                    request = request._replace(instrument=symbols[nth % len(symbols)])
+                    await desk.writer.submit(request)
+
+                return lambda: _rate(place)
+
+            one, fifty = await side_by_side(
+                placing(accounts, symbols[:1]), placing(accounts, symbols)
+            )
+            single, row = await side_by_side(
+                placing(accounts[:1], symbols),
+                lambda: pgbench.hot_row_updates_per_second(theirs.owner, folder),
+            )
+    instrument = f"group commit, all on one instrument, beside spread over {INSTRUMENTS}"
+    account = "group commit, all from one account, beside updates of one row by pgbench"
+    return [
+        Row("P5a", instrument, "orders/s", one, fifty, goal=0.9),
+        Row("P5b", account, "orders/s", single, row, goal=2),
+    ]
+
+
+async def _rate(call: Callable[[int, int], Awaitable[object]], callers: int = CALLERS) -> float:
+    """Call from many callers for some seconds and return how many calls a second were answered."""
     ends = perf_counter() + SECONDS
 
     async def caller(number: int) -> int:
@@ -90,7 +164,7 @@ async def _rate(call: Callable[[int, int], Awaitable[object]]) -> float:
             turn += 1
         return turn
 
-    return sum(await asyncio.gather(*(caller(number) for number in range(CALLERS)))) / SECONDS
+    return sum(await asyncio.gather(*(caller(number) for number in range(callers)))) / SECONDS
 
 
 def _request(account_id: UUID, user_id: UUID) -> OrderRequest:
@@ -120,13 +194,7 @@ def _placing(
     channel: grpc.aio.Channel, keyring: Keyring, accounts: Accounts
 ) -> Callable[[int, int], Awaitable[object]]:
     stub = OrderServiceStub(channel)
-    now = SystemClock().now()
-    tokens = {
-        user_id: keyring.sign(
-            {"sub": str(user_id), "aud": "veritick", "perm": []}, timedelta(hours=1), now
-        )
-        for _, user_id in accounts
-    }
+    tokens = {user_id: _token(keyring, user_id) for _, user_id in accounts}
 
     async def place(number: int, turn: int) -> object:
         account_id, user_id = accounts[(turn * CALLERS + number) % ACCOUNTS]
@@ -134,6 +202,28 @@ def _placing(
         return await stub.PlaceOrder(_message(account_id), metadata=metadata)
 
     return place
+
+
+def _placing_many(
+    channel: grpc.aio.Channel, keyring: Keyring, accounts: Accounts
+) -> Callable[[int, int], Awaitable[object]]:
+    stub = OrderServiceStub(channel)
+    tokens = {user_id: _token(keyring, user_id) for _, user_id in accounts}
+
+    async def place(number: int, turn: int) -> None:
+        account_id, user_id = accounts[(turn * BULK_CALLERS + number) % ACCOUNTS]
+        request = PlaceOrdersRequest(orders=[_message(account_id) for _ in range(BULK)])
+        metadata = (("authorization", f"Bearer {tokens[user_id]}"),)
+        response = await stub.PlaceOrders(request, metadata=metadata)
+        if not all(result.HasField("placed") for result in response.results):
+            raise RuntimeError(f"refused: {response.results[0]}")
+
+    return place
+
+
+def _token(keyring: Keyring, user_id: UUID) -> str:
+    claims = {"sub": str(user_id), "aud": "veritick", "perm": []}
+    return keyring.sign(claims, timedelta(hours=1), SystemClock().now())
 
 
 def _echoing(
@@ -150,8 +240,9 @@ def _echoing(
 
 
 @asynccontextmanager
-async def _desk(dsn: str) -> AsyncIterator[Desk]:
-    market = LiveMarket()
+async def desk_on(dsn: str, *symbols: str) -> AsyncIterator[Desk]:
+    """Lend a desk that leads the book in this database, on a live market."""
+    market = LiveMarket(*symbols)
     ticking = asyncio.create_task(market.run())
     async with Database(dsn, name="demo") as database:
         rules = BookRules("DEMO", "USD", 0, UNLIMITED)

@@ -1,15 +1,17 @@
-"""S1: ten thousand orders that expire in the same second, on the whole platform, beside psql."""
+"""S1 and S3: ten thousand orders that expire in the same second, on the whole platform."""
 
 from __future__ import annotations
 
 import asyncio
 import math
+import random
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import grpc
@@ -34,10 +36,16 @@ from veritick.trading.v1.order_service_pb2 import PlaceOrderRequest, PlaceOrderR
 from veritick.trading.v1.order_service_pb2_grpc import OrderServiceStub
 from veritick.type.v1.money_pb2 import Money
 
+if TYPE_CHECKING:
+    from veritick.trading.v1.order_service_pb2_grpc import OrderServiceAsyncStub
+
 ORDERS = 10_000
 USERS = 100
 IN_FLIGHT = 64
 LEAD_SECONDS = 25
+QUIET_SECONDS = 4
+WARM_SECONDS = 1
+LATER_SECONDS = 3_600
 SYMBOLS = ("BTCUSD", "ETHUSD", "SOLUSD")
 UNLIMITED = {
     "VERITICK_BOOKS__DEMO__OPEN_ORDERS_MAX": "1000000",
@@ -121,7 +129,16 @@ async def s1(postgres: Postgres, folder: Path) -> Row:
 
         left, right = await side_by_side(burst.orders_per_second, theirs)
     title = f"{ORDERS:,} orders of one second, expiry → committed and published, beside psql"
-    return Row("S1", title, "orders/s", left, right, goal=0.2)
+    return Row("S1", title, "orders/s", left, right, goal=0.2, stretch=0.4)
+
+
+async def s3(_: Postgres, __: Path) -> Row:
+    """Measure how fast orders are placed while ten thousand settle, beside when nothing does."""
+    with running_platform(environment=UNLIMITED) as platform:
+        burst = await Burst.on(platform)
+        left, right = await side_by_side(burst.placed_per_second_meanwhile, burst.placed_per_second)
+    title = f"orders placed while {ORDERS:,} settle, {IN_FLIGHT} in flight, beside when none do"
+    return Row("S3", title, "orders/s", left, right, goal=0.6)
 
 
 class Burst:
@@ -154,32 +171,76 @@ class Burst:
 
     async def orders_per_second(self) -> float:
         """Place the orders, wait for the second, and see the last one published."""
+        expiry, placed, newest = await self._prepared()
+        published = await self._last_published(newest, placed)
+        return placed / (published - expiry.timestamp())
+
+    async def placed_per_second(self) -> float:
+        """Place orders that expire much later, for some seconds."""
+        with self._placing() as answered:
+            await asyncio.sleep(QUIET_SECONDS)
+        return len(answered) / QUIET_SECONDS
+
+    async def placed_per_second_meanwhile(self) -> float:
+        """Place orders that expire much later, from the second of the burst to its last close."""
+        expiry, placed, newest = await self._prepared()
+        await asyncio.sleep(max(expiry.timestamp() - WARM_SECONDS - time.time(), 0))
+        with self._placing() as answered:
+            published = await self._last_published(newest, placed)
+        meanwhile = [moment for moment in answered if expiry.timestamp() <= moment <= published]
+        return len(meanwhile) / (published - expiry.timestamp())
+
+    @contextmanager
+    def _placing(self) -> Iterator[list[float]]:
+        """Place orders within the block, and note when each was answered."""
+        answered: list[float] = []
+        callers = [asyncio.create_task(self._place_on(answered)) for _ in range(IN_FLIGHT)]
+        try:
+            yield answered
+        finally:
+            for caller in callers:
+                caller.cancel()
+
+    async def _place_on(self, answered: list[float]) -> None:
+        stub, turn = OrderServiceStub(self._channel), random.randrange(USERS)
+        while True:
+            turn += 1
+            await self._place_one(stub, turn, LATER_SECONDS)
+            answered.append(time.time())
+
+    async def _prepared(self) -> tuple[datetime, int, bytes]:
+        """Place the orders; return when they expire, how many, and where the stream ends."""
         expiry = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=LEAD_SECONDS)
         newest = await self._redis.xinfo_stream(stream_key("demo"))
         placing = [self._place(number, expiry) for number in range(IN_FLIGHT)]
         placed = sum(await asyncio.gather(*placing))
         if datetime.now(UTC) >= expiry:
             raise RuntimeError(f"placing {placed} orders took longer than {LEAD_SECONDS} s")
-        published = await self._last_published(newest["last-generated-id"], placed)
-        return placed / (published - expiry.timestamp())
+        return expiry, placed, newest["last-generated-id"]
 
     async def _place(self, number: int, expiry: datetime) -> int:
         """Place this caller's share, and return how many expire in that very second."""
         stub, count = OrderServiceStub(self._channel), 0
         for turn in range(number, ORDERS, IN_FLIGHT):
-            account_id, token = self._accounts[turn % USERS]
-            request = PlaceOrderRequest(
-                account_id=account_id,
-                request_id=str(uuid4()),
-                instrument=SYMBOLS[turn % len(SYMBOLS)],
-                direction=(UP, DOWN)[turn // 3 % 2],
-                stake=Money(currency_code="USD", minor_units=100),
-                duration_seconds=int(expiry.timestamp() - math.ceil(time.time())),
-            )
-            metadata = (("authorization", f"Bearer {token}"),)
-            response = await _repeated(lambda: stub.PlaceOrder(request, metadata=metadata))  # noqa: B023
+            seconds = int(expiry.timestamp() - math.ceil(time.time()))
+            response = await self._place_one(stub, turn, seconds)
             count += response.order.expire_time.seconds == expiry.timestamp()
         return count
+
+    async def _place_one(
+        self, stub: OrderServiceAsyncStub, turn: int, seconds: int
+    ) -> PlaceOrderResponse:
+        account_id, token = self._accounts[turn % USERS]
+        request = PlaceOrderRequest(
+            account_id=account_id,
+            request_id=str(uuid4()),
+            instrument=SYMBOLS[turn % len(SYMBOLS)],
+            direction=(UP, DOWN)[turn // 3 % 2],
+            stake=Money(currency_code="USD", minor_units=100),
+            duration_seconds=seconds,
+        )
+        metadata = (("authorization", f"Bearer {token}"),)
+        return await _repeated(lambda: stub.PlaceOrder(request, metadata=metadata))
 
     async def _last_published(self, position: bytes, orders: int) -> float:
         """Read the journal's stream until so many orders have settled; return when."""

@@ -1,6 +1,7 @@
-"""A process that serves one book over gRPC, or the bare echo beside it; for P2.
+"""A process that serves one book over gRPC, or what is measured beside it; for P2, P3 and P4.
 
-`python -m tests.bench.trading_server book DSN KEYS` or `… echo`; prints the address it serves on.
+`python -m tests.bench.trading_server book DSN KEYS`, `… answer KEYS` or `… echo`; prints the
+address it serves on.
 """
 
 from __future__ import annotations
@@ -20,12 +21,18 @@ from services.kit.settings import ServiceSettings
 from services.kit.tokens import Keyring
 from services.trading.app import faces
 from services.trading.desk import BookRules, Desk
+from services.trading.rpc import OrderFace
 from tests.bench.market import UNLIMITED, LiveMarket
 from tests.service.trading_fixtures import leading
+from veritick.trading.v1.order_service_pb2 import PlaceOrderRequest, PlaceOrderResponse
+from veritick.trading.v1.order_service_pb2_grpc import add_OrderServiceServicer_to_server
 
 ECHO = "/bench.Echo/Call"
 ANSWER_BYTES = 420
 """The size of a PlaceOrderResponse."""
+
+_ANSWER = PlaceOrderResponse()
+_ANSWER.order.order_id = "x" * (ANSWER_BYTES - 8)
 
 
 async def book(dsn: str, keys: str) -> None:
@@ -41,6 +48,25 @@ async def book(dsn: str, keys: str) -> None:
         async with leading(desk), serving("trading", settings, application) as running:
             print(running.address, flush=True)
             await ticking
+
+
+class Answer(OrderFace):
+    """Answers every order without looking at it."""
+
+    async def PlaceOrder(  # noqa: N802  the contract's name
+        self, request: PlaceOrderRequest, context: Any
+    ) -> PlaceOrderResponse:
+        return _ANSWER
+
+
+async def answer(keys: str) -> None:
+    """Serve PlaceOrder as a service does, with nothing behind it, until killed."""
+    face = (add_OrderServiceServicer_to_server, Answer({}))
+    application = Application(keyring=Keyring.load(Path(keys), "trading"), faces=[face])
+    settings = ServiceSettings(mode="development")
+    async with serving("trading", settings, application) as running:
+        print(running.address, flush=True)
+        await asyncio.Event().wait()
 
 
 async def echo() -> None:
@@ -62,4 +88,10 @@ async def echo() -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(book(*sys.argv[2:]) if sys.argv[1] == "book" else echo())
+    match sys.argv[1:]:
+        case ["book", dsn, keys]:
+            uvloop.run(book(dsn, keys))
+        case ["answer", keys]:
+            uvloop.run(answer(keys))
+        case ["echo"]:
+            uvloop.run(echo())
