@@ -57,9 +57,9 @@ Its parameters are those of `append_parameters`. No step joins: a batch of n eve
 """
 
 _APPEND_SQL: LiteralString = f"WITH {APPEND} SELECT max(position) FROM journal_added"
-_READ = text(
+_READ: LiteralString = (
     "SELECT position, subject, sequence, type, payload, time FROM journal "
-    "WHERE position > :after ORDER BY position LIMIT :limit"
+    "WHERE position > %(after)s ORDER BY position LIMIT %(limit)s"
 )
 _READ_SUBJECT = text(
     "SELECT position, subject, sequence, type, payload, time FROM journal "
@@ -176,9 +176,11 @@ class Journal:
 
     async def read(self, after_position: int, limit: int) -> list[Entry]:
         """Return entries after a position, in order."""
-        async with self._database.connection() as connection:
-            rows = await connection.execute(_READ, {"after": after_position, "limit": limit})
-            return [Entry(*row) for row in rows]
+        async with self._database.raw() as connection:
+            await connection.set_autocommit(True)
+            cursor = connection.cursor(binary=True)
+            await cursor.execute(_READ, {"after": after_position, "limit": limit})
+            return [Entry(*row) for row in await cursor.fetchall()]
 
     async def read_subject(self, subject: str, after_sequence: int, limit: int) -> list[Entry]:
         """Return one subject's entries after a sequence, in order."""

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, LiteralString, NamedTuple
 
+from services.kit.arrays import integers, smallints, texts, timestamps, uuids
 from services.kit.database import Database, RawConnection, committing
 from services.kit.leader import Term
 from services.settlement.fixing import Fixing, Point, VoidReason
@@ -90,9 +91,9 @@ class Decisions:
         outstanding afterwards. Errors: LeadershipLost, DatabaseUnavailable.
         """
         parameters = _columns(self._book, decisions) | {
-            "outcomes": [int(decision.outcome) for decision in decisions],
-            "void_reasons": [_number(decision.void_reason) for decision in decisions],
-            "versions": [decision.rule_version for decision in decisions],
+            "outcomes": smallints([decision.outcome for decision in decisions]),
+            "void_reasons": smallints([decision.void_reason for decision in decisions]),
+            "versions": integers([decision.rule_version for decision in decisions]),
             "now": now,
         }
         async with self._database.raw() as connection:
@@ -145,9 +146,9 @@ async def _store_fixings(connection: RawConnection, fixings: Collection[Fixing])
 def _columns(book: str, decisions: Sequence[Decision]) -> dict[str, object]:
     return {
         "book": book,
-        "orders": [decision.order_id for decision in decisions],
-        "instruments": [decision.point.instrument for decision in decisions],
-        "times": [decision.point.time for decision in decisions],
+        "orders": uuids([decision.order_id for decision in decisions]),
+        "instruments": texts([decision.point.instrument for decision in decisions]),
+        "times": timestamps([decision.point.time for decision in decisions]),
     }
 
 
@@ -160,7 +161,3 @@ def _decision(row: tuple[Any, ...]) -> Decision:
         void_reason=None if void_reason is None else VoidReason(void_reason),
         rule_version=rule_version,
     )
-
-
-def _number(reason: VoidReason | None) -> int | None:
-    return None if reason is None else int(reason)

@@ -16,19 +16,13 @@ from services.kit.channels import failure_of
 from services.kit.errors import Failure
 from services.kit.reason import Reason
 from services.kit.wire import to_datetime, to_timestamp
+from services.settlement.book_wire import decision_columns, to_closed_orders, to_due_orders
 from services.settlement.decisions import Outstanding
 from services.settlement.fixing import Fixing, Point
 from services.settlement.market_time import SILENCE_SECONDS_MAX, MarketTime
 from services.settlement.outcome import DueOrder
 from services.settlement.receipt import Closed
-from services.settlement.wire import (
-    close_tick_message,
-    decision_message,
-    to_closed,
-    to_due_order,
-    to_fixing,
-    to_point,
-)
+from services.settlement.wire import to_fixing, to_point
 from veritick.quotes.v1.fixing_service_pb2 import BatchGetFixingsRequest
 from veritick.quotes.v1.fixing_service_pb2_grpc import FixingServiceStub
 from veritick.quotes.v1.market_data_service_pb2 import WatchMarketRequest, WatchMarketResponse
@@ -36,8 +30,6 @@ from veritick.quotes.v1.market_data_service_pb2_grpc import MarketDataServiceStu
 from veritick.trading.v1.book_service_pb2 import (
     ListBooksRequest,
     ListDueOrdersRequest,
-    SettledOrder,
-    SettleOrdersRequest,
 )
 from veritick.trading.v1.book_service_pb2_grpc import BookServiceStub
 
@@ -157,26 +149,23 @@ class Trading:
             )
             with _failing():
                 response = await self._stub.ListDueOrders(request)
-            if response.orders:
-                yield [to_due_order(order) for order in response.orders]
+            if response.order_ids:
+                yield to_due_orders(response)
             token = response.next_page_token
             if not token:
                 return
 
     async def settle(self, book: str, decisions: Sequence[Outstanding]) -> list[Reply]:
         """Close orders as decided; one reply for each. Failure: whatever the call met."""
-        fixings = {item.fixing.point: item.fixing for item in decisions}
-        ticks = {point: close_tick_message(fixing) for point, fixing in fixings.items()}
-        messages = [decision_message(book, item, ticks[item.point]) for item, _ in decisions]
-        request = SettleOrdersRequest(book=book, decisions=messages)
+        request = decision_columns(book, decisions)
         with _failing():
             response = await self._stub.SettleOrders(request, timeout=_SETTLE_SECONDS)
-        return [_reply(result) for result in response.results]
+        closed = zip(response.statuses, to_closed_orders(decisions, response), strict=True)
+        return [_reply(Status(status), order) for status, order in closed]
 
 
-def _reply(message: SettledOrder) -> Reply:
-    closed = to_closed(message) if message.HasField("order") else None
-    return Reply(Status(message.status), closed)
+def _reply(status: Status, order: Closed) -> Reply:
+    return Reply(status, None if status is Status.NOT_FOUND else order)
 
 
 @contextmanager

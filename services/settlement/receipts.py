@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, LiteralString, NamedTuple
 from uuid import UUID
 
+from services.kit.arrays import Array, bigints, integers, smallints, texts, timestamps, uuids
 from services.kit.database import Database, RawConnection, committing
 from services.kit.leader import Term
 from services.settlement.decisions import Decisions, Outstanding
@@ -23,7 +24,35 @@ _HEAD: LiteralString = """
 """
 _ISSUED: LiteralString = "SELECT order_id FROM receipt WHERE order_id = ANY (%(orders)s::uuid[])"
 _LAST: LiteralString = "SELECT max(sequence) FROM receipt WHERE book = %(book)s"
-_COPY = f"COPY receipt (book, {_COLUMNS}) FROM STDIN"
+_ENCODERS: Mapping[str, tuple[str, Callable[[Sequence[Any]], Array]]] = {
+    "order_id": ("uuid", uuids),
+    "instrument": ("text", texts),
+    "direction": ("smallint", smallints),
+    "stake": ("bigint", bigints),
+    "currency": ("text", texts),
+    "payout_bp": ("integer", integers),
+    "terms_version": ("bigint", bigints),
+    "opened_at": ("timestamptz", timestamps),
+    "expires_at": ("timestamptz", timestamps),
+    "entry_number": ("bigint", bigints),
+    "entry_price": ("bigint", bigints),
+    "price_scale": ("smallint", smallints),
+    "entry_time": ("timestamptz", timestamps),
+    "entry_source_time": ("timestamptz", timestamps),
+    "outcome": ("smallint", smallints),
+    "returned": ("bigint", bigints),
+    "closed_at": ("timestamptz", timestamps),
+    "stake_transfer_id": ("uuid", uuids),
+    "close_transfer_id": ("uuid", uuids),
+    "rule_version": ("integer", integers),
+    "sequence": ("bigint", bigints),
+    "previous_hash": ("text", texts),
+    "hash": ("text", texts),
+}
+"""The columns of a receipt after its book, each with its type, and how it is packed."""
+
+_ARRAYS = ", ".join(f"%({name})s::{kind}[]" for name, (kind, _) in _ENCODERS.items())
+_INSERT = f"INSERT INTO receipt (book, {_COLUMNS}) SELECT %(book)s, * FROM unnest({_ARRAYS})"
 _EVIDENCE = """
     SELECT evidence FROM fixing
     WHERE fixing.instrument = receipt.instrument AND fixing.time = receipt.expires_at
@@ -95,7 +124,7 @@ class Receipts:
 
 
 async def _without_receipt(connection: RawConnection, carried: Sequence[Carried]) -> list[Carried]:
-    orders = [item.closed.order_id for item in carried]
+    orders = uuids([item.closed.order_id for item in carried])
     rows = await (await connection.execute(_ISSUED, {"orders": orders})).fetchall()
     issued = {row[0] for row in rows}
     return [item for item in carried if item.closed.order_id not in issued]
@@ -111,9 +140,12 @@ def _content(item: Carried) -> tuple[Closed, Fixing, int]:
 
 
 async def _store(connection: RawConnection, book: str, receipts: Sequence[Receipt]) -> None:
-    async with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
-        for closed, *place in receipts:
-            await copy.write_row((book, *closed, *place))
+    if not receipts:
+        return
+    values = zip(*[(*closed, *place) for closed, *place in receipts], strict=True)
+    columns = zip(_ENCODERS.items(), values, strict=True)
+    arrays = {name: encode(column) for (name, (_, encode)), column in columns}
+    await connection.execute(_INSERT, arrays | {"book": book})
 
 
 def _proof(row: tuple[Any, ...]) -> Proof:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from services.kit.ids import scoped
 from services.kit.wire import to_datetime, to_timestamp
 from services.settlement.checkpoint import Checkpoint
 from services.settlement.fixing import Fixing, Point, Tick, VoidReason
-from services.settlement.outcome import Decision, Direction, DueOrder, Outcome
-from services.settlement.receipt import Closed, Receipt
+from services.settlement.receipt import Receipt
 from veritick.quotes.v1 import fixing_service_pb2 as fixing_pb
 from veritick.quotes.v1 import instrument_pb2
 from veritick.settlement.v1 import receipt_service_pb2 as receipt_pb
-from veritick.trading.v1 import book_service_pb2 as book_pb
 from veritick.trading.v1 import order_pb2
 from veritick.type.v1.money_pb2 import Money
 from veritick.type.v1.price_pb2 import Price
@@ -23,22 +20,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from google.protobuf.timestamp_pb2 import Timestamp
-
-
-def to_id(text: str) -> UUID:
-    """Return the id within its book; the texts are the book's own."""
-    return UUID(text.rpartition("_")[2])
-
-
-def to_due_order(message: book_pb.DueOrder) -> DueOrder:
-    """Return a due order."""
-    return DueOrder(
-        order_id=to_id(message.order_id),
-        instrument=message.instrument,
-        direction=Direction(message.direction),
-        entry_price=message.entry_price_mantissa,
-        expires_at=to_datetime(message.expire_time),
-    )
 
 
 def to_point(point: Point) -> fixing_pb.FixingPoint:
@@ -82,57 +63,13 @@ def fixing_message(fixing: Fixing) -> fixing_pb.Fixing:
         instrument=symbol,
         time=to_timestamp(fixing.point.time),
         state=fixing_pb.Fixing.FINAL if fixing.tick else fixing_pb.Fixing.VOID,
-        tick=_tick_message(symbol, fixing.tick) if fixing.tick else None,
+        tick=tick_message(symbol, fixing.tick) if fixing.tick else None,
         void_reason=_void_reason(fixing.void_reason),
-        ticks_before=[_tick_message(symbol, tick) for tick in fixing.ticks_before],
-        ticks_after=[_tick_message(symbol, tick) for tick in fixing.ticks_after],
+        ticks_before=[tick_message(symbol, tick) for tick in fixing.ticks_before],
+        ticks_after=[tick_message(symbol, tick) for tick in fixing.ticks_after],
         watermark=to_timestamp(fixing.watermark),
         feed_time=_timestamp(fixing.feed_time),
         rule_version=fixing.rule_version,
-    )
-
-
-def decision_message(
-    book: str, decision: Decision, close: instrument_pb2.Tick | None
-) -> book_pb.Decision:
-    """Return what a book is told to do; `close` is the tick of the fixing, unless void."""
-    return book_pb.Decision(
-        order_id=scoped(book, decision.order_id),
-        outcome=order_pb2.Order.Outcome.ValueType(decision.outcome),
-        void_reason=fixing_pb.VoidReason.ValueType(decision.void_reason or 0),
-        close_tick=close,
-    )
-
-
-def close_tick_message(fixing: Fixing) -> instrument_pb2.Tick | None:
-    """Return the tick of a fixing as a message; None when it is void."""
-    return _tick_message(fixing.point.instrument, fixing.tick) if fixing.tick else None
-
-
-def to_closed(message: book_pb.SettledOrder) -> Closed:
-    """Return the closed order in a book's answer."""
-    order, entry = message.order, message.order.entry_tick
-    stake_transfer, close_transfer = message.transfer_ids
-    return Closed(
-        order_id=to_id(order.order_id),
-        instrument=order.instrument,
-        direction=Direction(order.direction),
-        stake=order.stake.minor_units,
-        currency=order.stake.currency_code,
-        payout_bp=order.payout_bp,
-        terms_version=order.terms_version,
-        opened_at=to_datetime(order.open_time),
-        expires_at=to_datetime(order.expire_time),
-        entry_number=entry.number,
-        entry_price=entry.price.mantissa,
-        price_scale=entry.price.scale,
-        entry_time=to_datetime(entry.time),
-        entry_source_time=to_datetime(entry.source_time) if entry.HasField("source_time") else None,
-        outcome=Outcome(order.outcome),
-        returned=order.returned.minor_units,
-        closed_at=to_datetime(order.close_time),
-        stake_transfer_id=to_id(stake_transfer),
-        close_transfer_id=to_id(close_transfer),
     )
 
 
@@ -149,7 +86,7 @@ def receipt_message(book: str, receipt: Receipt, fixing: Fixing) -> receipt_pb.R
         terms_version=closed.terms_version,
         open_time=to_timestamp(closed.opened_at),
         expire_time=to_timestamp(closed.expires_at),
-        entry_tick=_tick_message(closed.instrument, closed.entry_tick),
+        entry_tick=tick_message(closed.instrument, closed.entry_tick),
         fixing=fixing_message(fixing),
         outcome=order_pb2.Order.Outcome.ValueType(closed.outcome),
         returned=Money(currency_code=closed.currency, minor_units=closed.returned),
@@ -175,7 +112,8 @@ def checkpoint_message(checkpoint: Checkpoint) -> receipt_pb.Checkpoint:
     )
 
 
-def _tick_message(symbol: str, tick: Tick) -> instrument_pb2.Tick:
+def tick_message(symbol: str, tick: Tick) -> instrument_pb2.Tick:
+    """Return a tick as a message."""
     return instrument_pb2.Tick(
         instrument=symbol,
         number=tick.number,

@@ -17,10 +17,10 @@ from services.kit.values import Money as MoneyValue
 from services.kit.values import Price as PriceValue
 from services.kit.wire import to_datetime, to_timestamp
 from services.trading import market, order, terms
-from services.trading.book import Account, BookedOrder, DueOrder
+from services.trading.book import Account, BookedOrder
 from services.trading.filters import Range
 from services.trading.ledger import StatementLine
-from services.trading.order import Close, Direction, Order, OrderRequest, Outcome, VoidReason
+from services.trading.order import Close, Direction, Order, OrderRequest
 from veritick.error.v1.error_reason_pb2 import ErrorReason
 from veritick.event.v1.event_pb2 import (
     Event,
@@ -29,7 +29,6 @@ from veritick.event.v1.event_pb2 import (
 from veritick.quotes.v1 import instrument_pb2
 from veritick.trading.v1 import (
     account_pb2,
-    book_service_pb2,
     order_pb2,
     order_service_pb2,
     terms_pb2,
@@ -279,16 +278,6 @@ class BookWire:
         """Return an order with how it closed, if it has."""
         return self.order(item.order, item.close)
 
-    def due(self, item: DueOrder) -> book_service_pb2.DueOrder:
-        """Return what settlement needs of an order."""
-        return book_service_pb2.DueOrder(
-            order_id=self.id(item.order_id),
-            instrument=item.instrument,
-            direction=order_pb2.Direction.ValueType(item.direction),
-            entry_price_mantissa=item.entry_price,
-            expire_time=to_timestamp(item.expires_at),
-        )
-
     def entry(self, line: StatementLine) -> account_pb2.Entry:
         """Return a statement's line as a message."""
         return account_pb2.Entry(
@@ -367,16 +356,6 @@ def to_book_id(text: str) -> tuple[str, UUID]:
     if parsed is None:
         raise missing("id", "is malformed")
     return parsed
-
-
-def to_outcome(number: int) -> Outcome:
-    """Return an outcome by its number in the contract."""
-    return Outcome(number)
-
-
-def to_void_reason(number: int) -> VoidReason:
-    """Return a reason by its number in the contract."""
-    return VoidReason(number)
 
 
 def told_order(payload: bytes) -> UUID:

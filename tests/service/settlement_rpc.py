@@ -13,6 +13,8 @@ from services.kit.errors import Failure
 from services.kit.reason import Reason
 from services.kit.wire import to_datetime, to_timestamp
 from services.settlement.fixing import VoidReason
+from services.trading.book import DueOrder
+from services.trading.closing_wire import due_columns
 from services.trading.service_rpc import BookFace
 from tests.service.trading_fixtures import Bench
 from veritick.quotes.v1 import fixing_service_pb2 as fixing_pb
@@ -123,7 +125,7 @@ class WatchedBook(BookFace):
         self.away = False
         self.page_max = 1_000
         self.lose_replies = 0
-        self.never_heard_of = list[book_pb.DueOrder]()
+        self.never_heard_of = list[DueOrder]()
 
     async def ListDueOrders(
         self, request: book_pb.ListDueOrdersRequest, context: Any
@@ -132,8 +134,10 @@ class WatchedBook(BookFace):
         self._refuse_when_away()
         request.page_size = min(request.page_size, self.page_max)
         response = await super().ListDueOrders(request, context)
-        if not response.next_page_token:
-            response.orders.extend(self.never_heard_of)
+        if not response.next_page_token and self.never_heard_of:
+            more, known = due_columns(self.never_heard_of, ""), response.order_ids
+            response.MergeFrom(more)
+            response.order_ids = known + more.order_ids
         return response
 
     async def SettleOrders(

@@ -14,19 +14,17 @@ from services.kit.database import Database
 from services.kit.errors import Failure
 from services.kit.leader import LeadershipLost, Term
 from services.kit.reason import Reason
-from services.kit.wire import to_timestamp
 from services.settlement.decisions import Decisions
 from services.settlement.fixing import VoidReason
 from services.settlement.outcome import Decision, Outcome
 from services.settlement.wire import to_fixing
 from services.trading import order as trading
+from services.trading.book import DueOrder
 from services.trading.order import Direction
 from tests.service.settlement_world import ENTRY, World
 from tests.service.trading_fixtures import SYMBOL
 from tests.settlement_receipt import hash_of
 from tests.stores import Postgres
-from veritick.trading.v1 import order_pb2
-from veritick.trading.v1.book_service_pb2 import DueOrder
 
 pytest_plugins = ["tests.service.settlement_fixtures"]
 
@@ -218,13 +216,7 @@ async def test_an_order_that_its_book_does_not_know_raises_an_alarm_and_holds_up
     order = await world.order()
     expiry = world.expiry()
     world.fix(ENTRY + 1, expiry)
-    lost = DueOrder(
-        order_id=f"demo_{uuid4()}",
-        instrument=SYMBOL,
-        direction=order_pb2.DOWN,
-        entry_price_mantissa=ENTRY,
-        expire_time=to_timestamp(expiry),
-    )
+    lost = DueOrder(uuid4(), SYMBOL, trading.Direction.DOWN, ENTRY, expiry)
     world.book.never_heard_of.append(lost)
     with alarms("NOT_FOUND") as counted:
         async with world.settlement():

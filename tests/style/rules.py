@@ -48,7 +48,7 @@ KIT_VALUES = ("clock", "errors", "ids", "reason", "values")
 """What of the kit a pure module may stand on."""
 
 GENERATED_ALLOWED = ("app", "neighbours", "rpc", "wire")
-"""Where a service may know generated types; also modules called `…_rpc`."""
+"""Where a service may know generated types; also modules called `…_rpc` or `…_wire`."""
 
 KIT_GENERATED_ALLOWED = (
     "access",
@@ -140,7 +140,7 @@ def generated_types_stop_at_the_faces(modules: Iterable[Module]) -> Iterator[Fin
             continue
         kit = module.package == "services/kit"
         allowed = KIT_GENERATED_ALLOWED if kit else GENERATED_ALLOWED
-        if module.stem in allowed or module.stem.endswith("_rpc"):
+        if module.stem in allowed or module.stem.endswith(("_rpc", "_wire")):
             continue
         for line, name in module.imports:
             if name.startswith("veritick."):

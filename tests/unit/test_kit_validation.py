@@ -12,10 +12,16 @@ from services.kit.reason import Reason
 from services.kit.validation import validate, violations_of
 from veritick.identity.v1.auth_service_pb2 import RegisterRequest
 from veritick.journal.v1.journal_service_pb2 import ListEventsRequest
-from veritick.quotes.v1.fixing_service_pb2 import BatchGetFixingsRequest, FixingPoint
+from veritick.quotes.v1.fixing_service_pb2 import BatchGetFixingsRequest, FixingPoint, VoidReason
 from veritick.settlement.v1.receipt_service_pb2 import GetReceiptRequest
 from veritick.trading.v1 import order_pb2
-from veritick.trading.v1.book_service_pb2 import Decision, ListDueOrdersRequest, SettleOrdersRequest
+from veritick.trading.v1.book_service_pb2 import (
+    ClosingPrice,
+    ListDueOrdersRequest,
+    SettleOrdersRequest,
+)
+from veritick.trading.v1.order_service_pb2 import PlaceOrderRequest, PlaceOrdersRequest
+from veritick.type.v1.money_pb2 import Money
 
 SOMEBODY = UUID(int=7, version=4)
 ORDER = f"demo_{SOMEBODY}"
@@ -32,8 +38,26 @@ def due(**changes: Any) -> ListDueOrdersRequest:
 
 
 def settle(**changes: Any) -> SettleOrdersRequest:
-    fields: dict[str, Any] = {"order_id": ORDER, "outcome": order_pb2.Order.WIN}
-    return SettleOrdersRequest(book="demo", decisions=[Decision(**(fields | changes))])
+    fields: dict[str, Any] = {
+        "book": "demo",
+        "order_ids": SOMEBODY.bytes,
+        "outcomes": [order_pb2.Order.WIN],
+        "fixing_indexes": [0],
+        "fixings": [ClosingPrice(void_reason=VoidReason.NO_TICK)],
+    }
+    return SettleOrdersRequest(**(fields | changes))
+
+
+def place(**changes: Any) -> PlaceOrdersRequest:
+    fields: dict[str, Any] = {
+        "account_id": ORDER,
+        "request_id": str(SOMEBODY),
+        "instrument": "EURUSD",
+        "direction": order_pb2.UP,
+        "stake": Money(currency_code="USD", minor_units=100),
+        "duration_seconds": 10,
+    }
+    return PlaceOrdersRequest(orders=[PlaceOrderRequest(**(fields | changes))])
 
 
 def fixings(*points: FixingPoint) -> BatchGetFixingsRequest:
@@ -51,6 +75,7 @@ POINT = FixingPoint(instrument="EURUSD", time=NOON)
         due(page_size=10_000),
         due(book="b" * 40, page_token="x" * 200),
         settle(),
+        place(),
         fixings(POINT),
         fixings(*[POINT] * 1000),
         GetReceiptRequest(order_id=ORDER),
@@ -74,14 +99,24 @@ def test_what_keeps_the_rules_passes(message: Message) -> None:
         (due(page_size=-1), "page_size"),
         (due(page_size=10_001), "page_size"),
         (due(page_token="x" * 201), "page_token"),
-        (SettleOrdersRequest(book="demo"), "decisions"),
-        (settle(order_id=""), "decisions[0].order_id"),
-        (settle(order_id=str(SOMEBODY)), "decisions[0].order_id"),
-        (settle(order_id=ORDER.upper()), "decisions[0].order_id"),
-        (settle(order_id=f"{ORDER}\n"), "decisions[0].order_id"),
-        (settle(outcome=0), "decisions[0].outcome"),
-        (settle(outcome=99), "decisions[0].outcome"),
-        (settle(void_reason=99), "decisions[0].void_reason"),
+        (settle(order_ids=b""), "order_ids"),
+        (settle(order_ids=bytes(160_001)), "order_ids"),
+        (settle(outcomes=[]), "outcomes"),
+        (settle(outcomes=[1, 99]), "outcomes[1]"),
+        (settle(fixing_indexes=[-1]), "fixing_indexes[0]"),
+        (settle(fixing_indexes=[0] * 10_001), "fixing_indexes"),
+        (
+            settle(fixings=[ClosingPrice(void_reason=VoidReason.ValueType(99))]),
+            "fixings[0].void_reason",
+        ),
+        (PlaceOrdersRequest(), "orders"),
+        (place(account_id=""), "orders[0].account_id"),
+        (place(account_id=str(SOMEBODY)), "orders[0].account_id"),
+        (place(account_id=ORDER.upper()), "orders[0].account_id"),
+        (place(account_id=f"{ORDER}\n"), "orders[0].account_id"),
+        (place(direction=0), "orders[0].direction"),
+        (place(direction=99), "orders[0].direction"),
+        (place(stake=Money(currency_code="usd")), "orders[0].stake.currency_code"),
         (fixings(*[POINT] * 1001), "points"),
         (fixings(POINT, FixingPoint(instrument="EURUSD")), "points[1].time"),
         (fixings(POINT, FixingPoint(instrument="eur", time=NOON)), "points[1].instrument"),

@@ -102,71 +102,63 @@ Global___ListDueOrdersRequest: _TypeAlias = ListDueOrdersRequest  # noqa: Y015
 
 @_typing.final
 class ListDueOrdersResponse(_message.Message):
-    """ListDueOrdersResponse is the response of BookService.ListDueOrders."""
+    """ListDueOrdersResponse is the response of BookService.ListDueOrders.
+
+    Orders travel by the thousand, so they travel as columns: the nth value of each column is about
+    the nth order.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    ORDERS_FIELD_NUMBER: _builtins.int
+    ORDER_IDS_FIELD_NUMBER: _builtins.int
+    INSTRUMENTS_FIELD_NUMBER: _builtins.int
+    INSTRUMENT_INDEXES_FIELD_NUMBER: _builtins.int
+    DIRECTIONS_FIELD_NUMBER: _builtins.int
+    ENTRY_PRICE_MANTISSAS_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIMES_US_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    order_ids: _builtins.bytes
+    """The ids within the book, 16 bytes each."""
     next_page_token: _builtins.str
     """Empty on the last page."""
     @_builtins.property
-    def orders(self) -> _containers.RepeatedCompositeFieldContainer[Global___DueOrder]:
-        """The page."""
+    def instruments(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The instruments that occur, by symbol."""
+
+    @_builtins.property
+    def instrument_indexes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Which of the instruments, counted from 0."""
+
+    @_builtins.property
+    def directions(self) -> _containers.RepeatedScalarFieldContainer[_order_pb2.Direction.ValueType]:
+        """What each bets on."""
+
+    @_builtins.property
+    def entry_price_mantissas(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The entry prices, at the instruments' scales."""
+
+    @_builtins.property
+    def expire_times_us(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The moments whose prices decide, in microseconds since 1970."""
 
     def __init__(
         self,
         *,
-        orders: _abc.Iterable[Global___DueOrder] | None = ...,
+        order_ids: _builtins.bytes = ...,
+        instruments: _abc.Iterable[_builtins.str] | None = ...,
+        instrument_indexes: _abc.Iterable[_builtins.int] | None = ...,
+        directions: _abc.Iterable[_order_pb2.Direction.ValueType] | None = ...,
+        entry_price_mantissas: _abc.Iterable[_builtins.int] | None = ...,
+        expire_times_us: _abc.Iterable[_builtins.int] | None = ...,
         next_page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "orders", b"orders"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["directions", b"directions", "entry_price_mantissas", b"entry_price_mantissas", "expire_times_us", b"expire_times_us", "instrument_indexes", b"instrument_indexes", "instruments", b"instruments", "next_page_token", b"next_page_token", "order_ids", b"order_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListDueOrdersResponse: _TypeAlias = ListDueOrdersResponse  # noqa: Y015
-
-@_typing.final
-class DueOrder(_message.Message):
-    """DueOrder is what settlement needs to decide an order."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    ORDER_ID_FIELD_NUMBER: _builtins.int
-    INSTRUMENT_FIELD_NUMBER: _builtins.int
-    DIRECTION_FIELD_NUMBER: _builtins.int
-    ENTRY_PRICE_MANTISSA_FIELD_NUMBER: _builtins.int
-    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
-    order_id: _builtins.str
-    """The order."""
-    instrument: _builtins.str
-    """The instrument's symbol."""
-    direction: _order_pb2.Direction.ValueType
-    """What it bets on."""
-    entry_price_mantissa: _builtins.int
-    """The entry price, at the instrument's scale."""
-    @_builtins.property
-    def expire_time(self) -> _timestamp_pb2.Timestamp:
-        """The moment whose price decides."""
-
-    def __init__(
-        self,
-        *,
-        order_id: _builtins.str = ...,
-        instrument: _builtins.str = ...,
-        direction: _order_pb2.Direction.ValueType = ...,
-        entry_price_mantissa: _builtins.int = ...,
-        expire_time: _timestamp_pb2.Timestamp | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["direction", b"direction", "entry_price_mantissa", b"entry_price_mantissa", "expire_time", b"expire_time", "instrument", b"instrument", "order_id", b"order_id"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___DueOrder: _TypeAlias = DueOrder  # noqa: Y015
 
 @_typing.final
 class SettleOrdersRequest(_message.Message):
@@ -175,90 +167,78 @@ class SettleOrdersRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     BOOK_FIELD_NUMBER: _builtins.int
-    DECISIONS_FIELD_NUMBER: _builtins.int
+    ORDER_IDS_FIELD_NUMBER: _builtins.int
+    OUTCOMES_FIELD_NUMBER: _builtins.int
+    FIXING_INDEXES_FIELD_NUMBER: _builtins.int
+    FIXINGS_FIELD_NUMBER: _builtins.int
     book: _builtins.str
     """The book's name."""
+    order_ids: _builtins.bytes
+    """The orders' ids within the book, 16 bytes each. This and the columns after it are of one length."""
     @_builtins.property
-    def decisions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Decision]:
-        """What was decided."""
+    def outcomes(self) -> _containers.RepeatedScalarFieldContainer[_order_pb2.Order.Outcome.ValueType]:
+        """How each closes."""
+
+    @_builtins.property
+    def fixing_indexes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """By which of the fixings, counted from 0."""
+
+    @_builtins.property
+    def fixings(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClosingPrice]:
+        """The prices by which they close: one for each instrument and moment."""
 
     def __init__(
         self,
         *,
         book: _builtins.str = ...,
-        decisions: _abc.Iterable[Global___Decision] | None = ...,
+        order_ids: _builtins.bytes = ...,
+        outcomes: _abc.Iterable[_order_pb2.Order.Outcome.ValueType] | None = ...,
+        fixing_indexes: _abc.Iterable[_builtins.int] | None = ...,
+        fixings: _abc.Iterable[Global___ClosingPrice] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["book", b"book", "decisions", b"decisions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["book", b"book", "fixing_indexes", b"fixing_indexes", "fixings", b"fixings", "order_ids", b"order_ids", "outcomes", b"outcomes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SettleOrdersRequest: _TypeAlias = SettleOrdersRequest  # noqa: Y015
 
 @_typing.final
-class Decision(_message.Message):
-    """Decision is how one order closes."""
+class ClosingPrice(_message.Message):
+    """ClosingPrice is what orders close by. Exactly one of its fields is set."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    ORDER_ID_FIELD_NUMBER: _builtins.int
-    OUTCOME_FIELD_NUMBER: _builtins.int
     VOID_REASON_FIELD_NUMBER: _builtins.int
     CLOSE_TICK_FIELD_NUMBER: _builtins.int
-    order_id: _builtins.str
-    """The order."""
-    outcome: _order_pb2.Order.Outcome.ValueType
-    """How."""
     void_reason: _fixing_service_pb2.VoidReason.ValueType
-    """Why it is void, if it is."""
+    """Why there is none, for orders that are void."""
     @_builtins.property
     def close_tick(self) -> _instrument_pb2.Tick:
-        """The tick that closed it, unless void."""
+        """The tick that closes them."""
 
     def __init__(
         self,
         *,
-        order_id: _builtins.str = ...,
-        outcome: _order_pb2.Order.Outcome.ValueType = ...,
         void_reason: _fixing_service_pb2.VoidReason.ValueType = ...,
         close_tick: _instrument_pb2.Tick | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["close_tick", b"close_tick"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["close_tick", b"close_tick", "order_id", b"order_id", "outcome", b"outcome", "void_reason", b"void_reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["close_tick", b"close_tick", "void_reason", b"void_reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Decision: _TypeAlias = Decision  # noqa: Y015
+Global___ClosingPrice: _TypeAlias = ClosingPrice  # noqa: Y015
 
 @_typing.final
 class SettleOrdersResponse(_message.Message):
-    """SettleOrdersResponse is the response of BookService.SettleOrders."""
+    """SettleOrdersResponse is the response of BookService.SettleOrders.
 
-    DESCRIPTOR: _descriptor.Descriptor
-
-    RESULTS_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___SettledOrder]:
-        """One for each decision, in the same order."""
-
-    def __init__(
-        self,
-        *,
-        results: _abc.Iterable[Global___SettledOrder] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___SettleOrdersResponse: _TypeAlias = SettleOrdersResponse  # noqa: Y015
-
-@_typing.final
-class SettledOrder(_message.Message):
-    """SettledOrder is an order after SettleOrders."""
+    The nth value of each column is about the nth order of the request. Of an order that is NOT_FOUND
+    only the status means anything. The transfer that paid an order's stake has the order's id.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -266,53 +246,149 @@ class SettledOrder(_message.Message):
         ValueType = _typing.NewType("ValueType", _builtins.int)
         V: _TypeAlias = ValueType  # noqa: Y015
 
-    class _StatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[SettledOrder._Status.ValueType], _builtins.type):
+    class _StatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[SettleOrdersResponse._Status.ValueType], _builtins.type):
         DESCRIPTOR: _descriptor.EnumDescriptor
-        STATUS_UNSPECIFIED: SettledOrder._Status.ValueType  # 0
+        STATUS_UNSPECIFIED: SettleOrdersResponse._Status.ValueType  # 0
         """Never sent."""
-        SETTLED: SettledOrder._Status.ValueType  # 1
+        SETTLED: SettleOrdersResponse._Status.ValueType  # 1
         """Closed as decided, now or by an earlier identical call."""
-        ALREADY_CLOSED: SettledOrder._Status.ValueType  # 2
+        ALREADY_CLOSED: SettleOrdersResponse._Status.ValueType  # 2
         """Closed before with another outcome, which stands."""
-        NOT_FOUND: SettledOrder._Status.ValueType  # 3
+        NOT_FOUND: SettleOrdersResponse._Status.ValueType  # 3
         """There is no such order."""
 
     class Status(_Status, metaclass=_StatusEnumTypeWrapper):
         """Status is what SettleOrders did with an order."""
 
-    STATUS_UNSPECIFIED: SettledOrder.Status.ValueType  # 0
+    STATUS_UNSPECIFIED: SettleOrdersResponse.Status.ValueType  # 0
     """Never sent."""
-    SETTLED: SettledOrder.Status.ValueType  # 1
+    SETTLED: SettleOrdersResponse.Status.ValueType  # 1
     """Closed as decided, now or by an earlier identical call."""
-    ALREADY_CLOSED: SettledOrder.Status.ValueType  # 2
+    ALREADY_CLOSED: SettleOrdersResponse.Status.ValueType  # 2
     """Closed before with another outcome, which stands."""
-    NOT_FOUND: SettledOrder.Status.ValueType  # 3
+    NOT_FOUND: SettleOrdersResponse.Status.ValueType  # 3
     """There is no such order."""
 
-    STATUS_FIELD_NUMBER: _builtins.int
-    ORDER_FIELD_NUMBER: _builtins.int
-    TRANSFER_IDS_FIELD_NUMBER: _builtins.int
-    status: Global___SettledOrder.Status.ValueType
-    """What happened."""
+    STATUSES_FIELD_NUMBER: _builtins.int
+    OUTCOMES_FIELD_NUMBER: _builtins.int
+    CLOSE_TRANSFER_IDS_FIELD_NUMBER: _builtins.int
+    NAMES_FIELD_NUMBER: _builtins.int
+    INSTRUMENT_INDEXES_FIELD_NUMBER: _builtins.int
+    CURRENCY_INDEXES_FIELD_NUMBER: _builtins.int
+    DIRECTIONS_FIELD_NUMBER: _builtins.int
+    STAKES_FIELD_NUMBER: _builtins.int
+    RETURNED_FIELD_NUMBER: _builtins.int
+    PAYOUTS_BP_FIELD_NUMBER: _builtins.int
+    TERMS_VERSIONS_FIELD_NUMBER: _builtins.int
+    OPEN_TIMES_US_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIMES_US_FIELD_NUMBER: _builtins.int
+    CLOSE_TIMES_US_FIELD_NUMBER: _builtins.int
+    ENTRY_NUMBERS_FIELD_NUMBER: _builtins.int
+    ENTRY_PRICE_MANTISSAS_FIELD_NUMBER: _builtins.int
+    PRICE_SCALES_FIELD_NUMBER: _builtins.int
+    ENTRY_TIMES_US_FIELD_NUMBER: _builtins.int
+    ENTRY_SOURCE_TIMES_US_FIELD_NUMBER: _builtins.int
+    close_transfer_ids: _builtins.bytes
+    """The transfers that closed them, 16 bytes of id each."""
     @_builtins.property
-    def order(self) -> _order_pb2.Order:
-        """The closed order; absent when NOT_FOUND."""
+    def statuses(self) -> _containers.RepeatedScalarFieldContainer[Global___SettleOrdersResponse.Status.ValueType]:
+        """What happened."""
 
     @_builtins.property
-    def transfer_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The ledger's transfers: the stake's, then the close's."""
+    def outcomes(self) -> _containers.RepeatedScalarFieldContainer[_order_pb2.Order.Outcome.ValueType]:
+        """How each order closed."""
+
+    @_builtins.property
+    def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The symbols and currencies that occur."""
+
+    @_builtins.property
+    def instrument_indexes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Which of the names is the instrument, counted from 0."""
+
+    @_builtins.property
+    def currency_indexes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Which of the names is the currency of stake and return."""
+
+    @_builtins.property
+    def directions(self) -> _containers.RepeatedScalarFieldContainer[_order_pb2.Direction.ValueType]:
+        """What each bet on."""
+
+    @_builtins.property
+    def stakes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The stakes, in minor units."""
+
+    @_builtins.property
+    def returned(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """What came back, in minor units."""
+
+    @_builtins.property
+    def payouts_bp(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The accepted payouts, in basis points of the stake."""
+
+    @_builtins.property
+    def terms_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The versions of the terms that they were accepted under."""
+
+    @_builtins.property
+    def open_times_us(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """When each was accepted, in microseconds since 1970, as all times here."""
+
+    @_builtins.property
+    def expire_times_us(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """When each expired."""
+
+    @_builtins.property
+    def close_times_us(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """When each was closed."""
+
+    @_builtins.property
+    def entry_numbers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The numbers of the ticks that gave the entry prices."""
+
+    @_builtins.property
+    def entry_price_mantissas(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The entry prices, at `price_scales`."""
+
+    @_builtins.property
+    def price_scales(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Decimal digits of the prices."""
+
+    @_builtins.property
+    def entry_times_us(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The times of the entry ticks."""
+
+    @_builtins.property
+    def entry_source_times_us(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """What their sources called the times of the entry ticks; 0: nothing."""
 
     def __init__(
         self,
         *,
-        status: Global___SettledOrder.Status.ValueType = ...,
-        order: _order_pb2.Order | None = ...,
-        transfer_ids: _abc.Iterable[_builtins.str] | None = ...,
+        statuses: _abc.Iterable[Global___SettleOrdersResponse.Status.ValueType] | None = ...,
+        outcomes: _abc.Iterable[_order_pb2.Order.Outcome.ValueType] | None = ...,
+        close_transfer_ids: _builtins.bytes = ...,
+        names: _abc.Iterable[_builtins.str] | None = ...,
+        instrument_indexes: _abc.Iterable[_builtins.int] | None = ...,
+        currency_indexes: _abc.Iterable[_builtins.int] | None = ...,
+        directions: _abc.Iterable[_order_pb2.Direction.ValueType] | None = ...,
+        stakes: _abc.Iterable[_builtins.int] | None = ...,
+        returned: _abc.Iterable[_builtins.int] | None = ...,
+        payouts_bp: _abc.Iterable[_builtins.int] | None = ...,
+        terms_versions: _abc.Iterable[_builtins.int] | None = ...,
+        open_times_us: _abc.Iterable[_builtins.int] | None = ...,
+        expire_times_us: _abc.Iterable[_builtins.int] | None = ...,
+        close_times_us: _abc.Iterable[_builtins.int] | None = ...,
+        entry_numbers: _abc.Iterable[_builtins.int] | None = ...,
+        entry_price_mantissas: _abc.Iterable[_builtins.int] | None = ...,
+        price_scales: _abc.Iterable[_builtins.int] | None = ...,
+        entry_times_us: _abc.Iterable[_builtins.int] | None = ...,
+        entry_source_times_us: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["order", b"order", "status", b"status", "transfer_ids", b"transfer_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["close_times_us", b"close_times_us", "close_transfer_ids", b"close_transfer_ids", "currency_indexes", b"currency_indexes", "directions", b"directions", "entry_numbers", b"entry_numbers", "entry_price_mantissas", b"entry_price_mantissas", "entry_source_times_us", b"entry_source_times_us", "entry_times_us", b"entry_times_us", "expire_times_us", b"expire_times_us", "instrument_indexes", b"instrument_indexes", "names", b"names", "open_times_us", b"open_times_us", "outcomes", b"outcomes", "payouts_bp", b"payouts_bp", "price_scales", b"price_scales", "returned", b"returned", "stakes", b"stakes", "statuses", b"statuses", "terms_versions", b"terms_versions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___SettledOrder: _TypeAlias = SettledOrder  # noqa: Y015
+Global___SettleOrdersResponse: _TypeAlias = SettleOrdersResponse  # noqa: Y015
