@@ -63,13 +63,15 @@ class Visitor:
         )
         return [url for url in self.requests if not url.startswith(own)]
 
-    def sign_up(self) -> None:
-        """Register, and land on the trade page."""
+    def sign_up(self, *, tour: bool = False) -> None:
+        """Register, and land on the trade page; with or without being shown around."""
         self.page.goto(self.platform.url)
         self.page.get_by_label("Email").fill(self.email)
         self.page.get_by_label("Password").fill(PASSWORD)
         self.page.get_by_role("button", name="Create account").click()
         self.await_trade_page()
+        if not tour:
+            self.button("Skip the tour").click()
 
     def open_trade_page(self) -> None:
         """Come back with a session."""

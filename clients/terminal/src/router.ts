@@ -19,6 +19,7 @@ export function createAppRouter(): Router {
             name: "statement",
             component: () => import("./pages/StatementPage.vue"),
           },
+          { path: "profit", name: "profit", component: () => import("./pages/ProfitPage.vue") },
           { path: "history", name: "history", component: () => import("./pages/HistoryPage.vue") },
         ],
       },

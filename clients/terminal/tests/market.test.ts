@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { byClass, firstChoice, freshness, matching, move } from "@/domain/market";
+import { favouritesFirst, firstChoice, freshness, matching, move } from "@/domain/market";
 import { instrument, terms, tickAt } from "./examples";
 
 describe("how far the price on the screen can be trusted", () => {
@@ -49,8 +49,11 @@ describe("finding an instrument", () => {
     expect(matching(listed, typed).map(({ symbol }) => symbol)).toEqual(symbols);
   });
 
-  test("classes stand in the order of their first instrument", () => {
-    expect(byClass(listed).map(([name]) => name)).toEqual(["CRYPTO", "FX", "METAL"]);
+  test("favourites stand first, then classes in the order of their first instrument", () => {
+    const names = (favourites: string[]): string[] =>
+      favouritesFirst(listed, favourites).map(([name]) => name);
+    expect(names([])).toEqual(["CRYPTO", "FX", "METAL"]);
+    expect(names(["XAUUSD"])).toEqual(["FAVOURITES", "CRYPTO", "FX"]);
   });
 });
 

@@ -1,11 +1,12 @@
 import { call } from "./call.ts";
-import type { Http } from "./http.ts";
+import type { Download, Http } from "./http.ts";
 import type { Caller } from "./session.ts";
 import type {
   Account,
   Instrument,
   ListAccountsResponse,
   ListCandlesResponse,
+  ListDailyProfitsResponse,
   ListEntriesResponse,
   ListInstrumentsResponse,
   ListOrdersResponse,
@@ -23,6 +24,12 @@ export interface Page {
   readonly pageSize?: number | undefined;
   readonly pageToken?: string | undefined;
   readonly filter?: string | undefined;
+}
+
+/** From `start` to before `end`, RFC 3339; without one of them there is no end on that side. */
+export interface Range {
+  readonly start?: string | undefined;
+  readonly end?: string | undefined;
 }
 
 /** Which candles; without `end` the newest, oldest first. */
@@ -119,16 +126,37 @@ export class Client {
   }
 
   /** An account's orders, newest first. */
-  listOrders(accountId: string, page: Page = {}): Promise<ListOrdersResponse> {
+  listOrders(accountId: string, page: Page & Range = {}): Promise<ListOrdersResponse> {
     return this.session.send(
       call("get", "/v1/accounts/{accountId}/orders", { path: { accountId }, query: page }),
     );
   }
 
   /** An account's statement, newest first. */
-  listEntries(accountId: string, page: Page = {}): Promise<ListEntriesResponse> {
+  listEntries(accountId: string, page: Page & Range = {}): Promise<ListEntriesResponse> {
     return this.session.send(
       call("get", "/v1/accounts/{accountId}/entries", { path: { accountId }, query: page }),
+    );
+  }
+
+  /** What an account won and lost by day (UTC) and instrument, newest day first. */
+  listDailyProfits(accountId: string, page: Page & Range = {}): Promise<ListDailyProfitsResponse> {
+    return this.session.send(
+      call("get", "/v1/accounts/{accountId}/dailyProfits", { path: { accountId }, query: page }),
+    );
+  }
+
+  /** As CSV, all orders that `listOrders` lists. */
+  exportOrders(accountId: string, query: Pick<Page, "filter"> & Range = {}): Promise<Download> {
+    return this.session.download(
+      call("get", "/v1/accounts/{accountId}/orders:export", { path: { accountId }, query }),
+    );
+  }
+
+  /** As CSV, all entries that `listEntries` lists. */
+  exportEntries(accountId: string, query: Pick<Page, "filter"> & Range = {}): Promise<Download> {
+    return this.session.download(
+      call("get", "/v1/accounts/{accountId}/entries:export", { path: { accountId }, query }),
     );
   }
 

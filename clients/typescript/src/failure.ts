@@ -9,11 +9,17 @@ export type Violation = NonNullable<Problem["violations"]>[number];
  */
 export type FailureReason = Reason | "CONNECTION_LOST" | "UNREADABLE_ANSWER";
 
-/** After these it is not known whether the call happened, or it did not and soon may. */
-const WORTH_REPEATING: ReadonlySet<FailureReason> = new Set<FailureReason>([
+/** After these it is not known whether the call happened. */
+const LEAVES_UNKNOWN: ReadonlySet<FailureReason> = new Set<FailureReason>([
   "CONNECTION_LOST",
   "DEADLINE_EXCEEDED",
   "OUTCOME_UNKNOWN",
+  "UNREADABLE_ANSWER",
+]);
+
+/** After these as well the same call may have another answer: it did not happen, but soon may. */
+const WORTH_REPEATING: ReadonlySet<FailureReason> = new Set<FailureReason>([
+  ...LEAVES_UNKNOWN,
   "UNAVAILABLE",
   "MARKET_VIEW_STALE",
   "CLOCK_SKEWED",
@@ -38,6 +44,11 @@ export class Failure extends Error {
     this.reason = problem.reason;
     this.metadata = problem.metadata ?? {};
     this.violations = problem.violations ?? [];
+  }
+
+  /** Whether the call may have happened all the same. */
+  get leavesUnknown(): boolean {
+    return LEAVES_UNKNOWN.has(this.reason);
   }
 
   /** Whether the identical request, with its request id, should be sent again to learn more. */

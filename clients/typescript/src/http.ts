@@ -4,7 +4,14 @@ import { Failure, failureOf } from "./failure.ts";
 /** How one HTTP request is made; replaced in tests. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
+/** A file of the platform, whole. */
+export interface Download {
+  readonly name: string;
+  readonly content: Blob;
+}
+
 const TIMEOUT_SECONDS = 10;
+const DOWNLOAD_TIMEOUT_SECONDS = 120;
 
 /** Another site cannot add this header: it proves that our own page asks, by its cookie. */
 const OWN_PAGE: Readonly<Record<string, string>> = { "Veritick-Session": "cookie" };
@@ -30,15 +37,39 @@ export class Http {
     timeoutSeconds = TIMEOUT_SECONDS,
     headers = OWN_PAGE,
   ): Promise<Answer> {
+    const response = await this.answer(call, timeoutSeconds, headers);
+    return (await response.json()) as Answer;
+  }
+
+  /** Asks for a file; one that breaks off is CONNECTION_LOST, never a part of it. */
+  async download(call: Call, headers = OWN_PAGE): Promise<Download> {
+    const response = await this.answer(call, DOWNLOAD_TIMEOUT_SECONDS, headers);
+    const name = /filename="([^"]+)"/.exec(response.headers.get("content-disposition") ?? "");
+    try {
+      return { name: name?.[1] ?? "download", content: await response.blob() };
+    } catch (error) {
+      throw lost(error);
+    }
+  }
+
+  private async answer(
+    call: Call,
+    timeoutSeconds: number,
+    headers: Readonly<Record<string, string>>,
+  ): Promise<Response> {
     let response: Response;
     try {
       response = await this.fetch(this.base + call.path, init(call, timeoutSeconds, headers));
     } catch (error) {
-      throw new Failure({ reason: "CONNECTION_LOST", detail: String(error) });
+      throw lost(error);
     }
     if (!response.ok) throw await failureOf(response);
-    return (await response.json()) as Answer;
+    return response;
   }
+}
+
+function lost(error: unknown): Failure {
+  return new Failure({ reason: "CONNECTION_LOST", detail: String(error) });
 }
 
 function init(

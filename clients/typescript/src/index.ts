@@ -9,7 +9,7 @@ export * from "./clock.ts";
 export * from "./connect.ts";
 export * from "./decimal.ts";
 export * from "./failure.ts";
-export { Http, type Fetch } from "./http.ts";
+export { Http, type Download, type Fetch } from "./http.ts";
 export * from "./receiptCheck.ts";
 export * from "./receiptText.ts";
 export * from "./requestId.ts";

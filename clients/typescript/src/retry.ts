@@ -8,7 +8,7 @@ export interface Patience {
 }
 
 const PATIENCE: Patience = {
-  attempts: 5,
+  attempts: 8,
   pauseMilliseconds: 400,
   wait: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
 };

@@ -1,11 +1,13 @@
 import { call, type Call } from "./call.ts";
 import { Failure, isTokenRefusal, type FailureReason } from "./failure.ts";
-import type { Http } from "./http.ts";
+import type { Download, Http } from "./http.ts";
 
 /** Who makes calls on behalf of somebody. */
 export interface Caller {
   /** Throws `Failure`. */
   send<Answer>(request: Call, timeoutSeconds?: number): Promise<Answer>;
+  /** Asks for a file. */
+  download(request: Call): Promise<Download>;
 }
 
 /** What the session needs of the browser; replaced in tests. */
@@ -49,14 +51,23 @@ export class CookieSession implements Caller {
     this.onEnd = onEnd;
   }
 
-  async send<Answer>(request: Call, timeoutSeconds?: number): Promise<Answer> {
+  send<Answer>(request: Call, timeoutSeconds?: number): Promise<Answer> {
+    return this.signedIn(() => this.http.send<Answer>(request, timeoutSeconds));
+  }
+
+  /** Asks for a file. */
+  download(request: Call): Promise<Download> {
+    return this.signedIn(() => this.http.download(request));
+  }
+
+  private async signedIn<Answer>(attempt: () => Promise<Answer>): Promise<Answer> {
     const asked = this.surroundings.now();
     try {
-      return await this.http.send<Answer>(request, timeoutSeconds);
+      return await attempt();
     } catch (error) {
       if (!isTokenRefusal(error)) throw error;
       await this.refresh(asked);
-      return await this.http.send<Answer>(request, timeoutSeconds);
+      return await attempt();
     }
   }
 

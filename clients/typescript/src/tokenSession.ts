@@ -1,6 +1,6 @@
 import { call, type Call } from "./call.ts";
 import { isTokenRefusal } from "./failure.ts";
-import { NOBODY, type Http } from "./http.ts";
+import { NOBODY, type Download, type Http } from "./http.ts";
 import type { IdentitySession as Session } from "./schema.ts";
 import type { Caller } from "./session.ts";
 
@@ -26,14 +26,25 @@ export class TokenSession implements Caller {
     return new TokenSession(http, await http.send<Session>(request, undefined, NOBODY));
   }
 
-  async send<Answer>(request: Call, timeoutSeconds?: number): Promise<Answer> {
+  send<Answer>(request: Call, timeoutSeconds?: number): Promise<Answer> {
+    return this.signedIn((headers) => this.http.send<Answer>(request, timeoutSeconds, headers));
+  }
+
+  /** Asks for a file. */
+  download(request: Call): Promise<Download> {
+    return this.signedIn((headers) => this.http.download(request, headers));
+  }
+
+  private async signedIn<Answer>(
+    attempt: (headers: Readonly<Record<string, string>>) => Promise<Answer>,
+  ): Promise<Answer> {
     const { accessToken } = this.tokens;
     try {
-      return await this.http.send<Answer>(request, timeoutSeconds, bearer(accessToken));
+      return await attempt(bearer(accessToken));
     } catch (error) {
       if (!isTokenRefusal(error)) throw error;
       await this.renew(accessToken);
-      return await this.http.send<Answer>(request, timeoutSeconds, bearer(this.tokens.accessToken));
+      return await attempt(bearer(this.tokens.accessToken));
     }
   }
 

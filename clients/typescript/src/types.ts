@@ -68,6 +68,14 @@ export type ListCandlesResponse = With<
   contract.ListCandlesResponse,
   { candles: readonly Candle[] }
 >;
+export type DailyProfit = With<
+  contract.DailyProfit,
+  { stakes: Money; returned: Money; profit: Money }
+>;
+export type ListDailyProfitsResponse = With<
+  contract.ListDailyProfitsResponse,
+  { dailyProfits: readonly DailyProfit[] }
+>;
 export type ListEntriesResponse = With<contract.ListEntriesResponse, { entries: readonly Entry[] }>;
 export type ListInstrumentsResponse = contract.ListInstrumentsResponse;
 export type ListOrdersResponse = With<contract.ListOrdersResponse, { orders: readonly Order[] }>;

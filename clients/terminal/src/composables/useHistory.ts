@@ -1,45 +1,70 @@
-import type { Order } from "@veritick/client";
-import { onScopeDispose, type Ref } from "vue";
+import type { Download, Order } from "@veritick/client";
+import { computed, onScopeDispose, ref, type ComputedRef, type Ref } from "vue";
 import { usePlatform } from "@/platform";
-import { useAccounts } from "@/stores/accounts";
 import { useOrders } from "@/stores/orders";
 import { usePages, type Pages } from "./usePages";
+import { useRecordScope, type RecordScope } from "./useRecordScope";
 
 const PAGE = 50;
 
 export type OutcomeFilter = "" | "WIN" | "LOSS" | "DRAW" | "VOID";
 
-/** Which orders; an empty text is any. */
-export interface HistoryFilter {
-  readonly outcome: Readonly<Ref<OutcomeFilter>>;
-  readonly instrument: Readonly<Ref<string>>;
+export interface History {
+  readonly scope: RecordScope;
+  /** Empty for any. */
+  readonly outcome: Ref<OutcomeFilter>;
+  readonly instrument: Ref<string>;
+  readonly narrowed: ComputedRef<boolean>;
+  readonly pages: Pages<Order>;
+  /** All that is listed, as a file. */
+  readonly download: () => Promise<Download>;
 }
 
-/** The closed orders of the current account, newest first, page by page; new ones come on top. */
-export function useHistory({ outcome, instrument }: HistoryFilter): Pages<Order> {
+/** The closed orders of an account, newest first, page by page; new ones come on top. */
+export function useHistory(): History {
   const { client } = usePlatform();
-  const accounts = useAccounts();
   const live = useOrders();
-  const accountId = (): string | undefined => accounts.account?.accountId;
+  const scope = useRecordScope();
+  const { accountId, moments } = scope;
+  const outcome = ref<OutcomeFilter>("");
+  const instrument = ref("");
+  const filter = computed(() => filterText(outcome.value, instrument.value));
 
-  const pages = usePages<Order>([outcome, instrument, accountId], async (pageToken) => {
-    const account = accountId();
-    if (account === undefined) return { items: [], nextPageToken: "" };
-    const filter = filterText(outcome.value, instrument.value);
-    const page = await client.listOrders(account, { filter, pageSize: PAGE, pageToken });
+  const pages = usePages<Order>([filter, moments, accountId], async (pageToken) => {
+    if (accountId.value === "") return { items: [], nextPageToken: "" };
+    const asked = { filter: filter.value, ...moments.value, pageSize: PAGE, pageToken };
+    const page = await client.listOrders(accountId.value, asked);
     return { items: page.orders, nextPageToken: page.nextPageToken };
   });
+
+  function isWanted(order: Order): boolean {
+    const { start = "", end = "9" } = moments.value;
+    return (
+      order.accountId === accountId.value &&
+      (outcome.value === "" || outcome.value === order.outcome) &&
+      (instrument.value === "" || instrument.value === order.instrument) &&
+      start <= order.openTime &&
+      order.openTime < end
+    );
+  }
 
   onScopeDispose(
     live.onClose((order) => {
       const shown = pages.items.value.some(({ orderId }) => orderId === order.orderId);
-      const wanted =
-        (outcome.value === "" || outcome.value === order.outcome) &&
-        (instrument.value === "" || instrument.value === order.instrument);
-      if (wanted && !shown) pages.items.value = [order, ...pages.items.value];
+      if (isWanted(order) && !shown) pages.items.value = [order, ...pages.items.value];
     }),
   );
-  return pages;
+  return {
+    scope,
+    outcome,
+    instrument,
+    narrowed: computed(
+      () => outcome.value !== "" || instrument.value !== "" || scope.narrowed.value,
+    ),
+    pages,
+    download: () =>
+      client.exportOrders(accountId.value, { filter: filter.value, ...moments.value }),
+  };
 }
 
 function filterText(outcome: OutcomeFilter, instrument: string): string {

@@ -40,6 +40,7 @@ export function useObstacleText(
       case "feedStale":
       case "halted":
       case "loading":
+      case "noClockExpiry":
       case "stakeMissing":
         return t(`obstacle.${obstacle.kind}`);
     }

@@ -1,55 +1,43 @@
 import {
   currencyDigits,
-  Failure,
   minorUnits,
   money,
   parseDecimal,
   profitOnWin,
   type Direction,
+  type Failure,
   type Money,
-  type Order,
   type Price,
   type Scaled,
 } from "@veritick/client";
 import { computed, type ComputedRef, type Ref } from "vue";
 import { amountText } from "@/domain/number";
-import {
-  breakEvenBp,
-  durationPresets,
-  obstacle,
-  steppedDuration,
-  steppedStake,
-  type Obstacle,
-} from "@/domain/orderForm";
+import { breakEvenBp, obstacle, steppedStake, type Obstacle } from "@/domain/orderForm";
 import { returnOnWin } from "@/domain/position";
 import { useAccounts } from "@/stores/accounts";
 import { useConnection } from "@/stores/connection";
+import { useExpiry } from "@/stores/expiry";
 import { useMarket } from "@/stores/market";
 import { usePreferences, type PriceProtection } from "@/stores/preferences";
-import { usePurchase } from "./usePurchase";
+import { usePurchase, type Purchase, type Purchased } from "./usePurchase";
 
 const QUICK_AMOUNTS = [1n, 5n, 10n, 25n, 50n, 100n, 250n];
 
 export interface OrderForm {
   readonly stakeText: Ref<string>;
-  readonly durationSeconds: Ref<number>;
   readonly currencyCode: ComputedRef<string>;
   readonly payoutBp: ComputedRef<number | undefined>;
   /** The share of wins, in basis points, from which on trading so pays. */
   readonly breakEvenBp: ComputedRef<number | undefined>;
   readonly profit: ComputedRef<Money | undefined>;
   readonly returned: ComputedRef<Money | undefined>;
-  readonly expireTime: ComputedRef<number>;
   readonly quickAmounts: ComputedRef<string[]>;
-  readonly presets: ComputedRef<number[]>;
   readonly obstacle: ComputedRef<Obstacle | undefined>;
-  /** The direction that is being sent. */
-  readonly sending: Readonly<Ref<Direction | undefined>>;
+  readonly purchase: Purchase;
   stepStake(way: 1 | -1): void;
   stakeAll(): void;
-  stepDuration(way: 1 | -1): void;
-  /** Buys; `undefined` when another purchase is on its way. Throws `Failure`. */
-  buy(direction: Direction): Promise<Order | undefined>;
+  /** Buys; `undefined` when another purchase is on its way, or nothing can be bought. */
+  buy(direction: Direction): Promise<Purchased | undefined>;
 }
 
 /** The order being prepared: what it would cost and return, and whether it can be sent. */
@@ -58,6 +46,7 @@ export function useOrderForm(): OrderForm {
   const market = useMarket();
   const purchase = usePurchase();
   const connection = useConnection();
+  const expiry = useExpiry();
   const preferences = usePreferences();
 
   const currencyCode = computed(() => accounts.account?.currencyCode ?? "USD");
@@ -73,7 +62,7 @@ export function useOrderForm(): OrderForm {
       instrument: market.instrument,
       terms: terms.value,
       stake: stake.value,
-      durationSeconds: preferences.durationSeconds,
+      expiry: expiry.expiry,
       tickAge: market.tickAge,
       now: connection.now,
     }),
@@ -104,19 +93,26 @@ export function useOrderForm(): OrderForm {
     setStake(available < max ? available : max);
   }
 
-  async function buy(direction: Direction): Promise<Order | undefined> {
-    const [account, price] = [accounts.account, payoutBp.value];
-    if (account === undefined || stake.value === undefined || price === undefined) {
-      throw new Failure({ reason: "INVALID_REQUEST" });
-    }
-    return await purchase.send(account.accountId, {
+  async function buy(direction: Direction): Promise<Purchased | undefined> {
+    const [account, price, end] = [accounts.account, payoutBp.value, expiry.expiry];
+    if (!account || stake.value === undefined || price === undefined || !end) return undefined;
+    const purchased = await purchase.send(account.accountId, {
       instrument: preferences.symbol,
       direction,
       stake: money(stake.value, account.currencyCode),
-      durationSeconds: preferences.durationSeconds,
+      expiry: end,
       payoutBp: price,
       ...protection(preferences.priceProtection, market.quote?.tick.price),
     });
+    if (purchased?.kind === "refused") takePayout(preferences.symbol, purchased.failure);
+    return purchased;
+  }
+
+  /** A refusal for the payout tells the new one, which may be ahead of the event about it. */
+  function takePayout(symbol: string, { reason, metadata }: Failure): void {
+    const known = market.terms.get(symbol);
+    if (reason !== "PAYOUT_BELOW_LIMIT" || known === undefined) return;
+    market.terms.set(symbol, { ...known, payoutBp: Number(metadata["payout_bp"]) });
   }
 
   return {
@@ -124,27 +120,16 @@ export function useOrderForm(): OrderForm {
       get: () => preferences.stakeText,
       set: (text) => (preferences.stakeText = text),
     }),
-    durationSeconds: computed({
-      get: () => preferences.durationSeconds,
-      set: (seconds) => (preferences.durationSeconds = seconds),
-    }),
     currencyCode,
     payoutBp,
     breakEvenBp: computed(() => payoutBp.value && breakEvenBp(payoutBp.value)),
     profit: computed(() => ifPriced(profitOnWin)),
     returned: computed(() => ifPriced(returnOnWin)),
-    expireTime: computed(
-      () => Math.ceil(connection.now / 1000 + preferences.durationSeconds) * 1000,
-    ),
     quickAmounts: computed(() => QUICK_AMOUNTS.map(String)),
-    presets: computed(() => durationPresets(terms.value)),
     obstacle: stands,
-    sending: purchase.sending,
+    purchase,
     stepStake,
     stakeAll,
-    stepDuration: (way) => {
-      preferences.durationSeconds = steppedDuration(preferences.durationSeconds, way, terms.value);
-    },
     buy,
   };
 }

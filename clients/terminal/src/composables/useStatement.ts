@@ -1,22 +1,42 @@
-import type { Entry, EntryKind } from "@veritick/client";
-import type { Ref } from "vue";
+import type { Download, Entry, EntryKind } from "@veritick/client";
+import { computed, ref, type ComputedRef, type Ref } from "vue";
 import { usePlatform } from "@/platform";
-import { useAccounts } from "@/stores/accounts";
 import { usePages, type Pages } from "./usePages";
+import { useRecordScope, type RecordScope } from "./useRecordScope";
 
 const PAGE = 50;
 
-/** Every movement of the current account, newest first, page by page; all kinds or one. */
-export function useStatement(kind: Readonly<Ref<EntryKind | "">>): Pages<Entry> {
-  const { client } = usePlatform();
-  const accounts = useAccounts();
-  const accountId = (): string | undefined => accounts.account?.accountId;
+export interface Statement {
+  readonly scope: RecordScope;
+  /** Empty for any. */
+  readonly kind: Ref<EntryKind | "">;
+  readonly narrowed: ComputedRef<boolean>;
+  readonly pages: Pages<Entry>;
+  /** All that is listed, as a file. */
+  readonly download: () => Promise<Download>;
+}
 
-  return usePages<Entry>([kind, accountId], async (pageToken) => {
-    const account = accountId();
-    if (account === undefined) return { items: [], nextPageToken: "" };
-    const filter = kind.value === "" ? undefined : `kind=${kind.value}`;
-    const page = await client.listEntries(account, { filter, pageSize: PAGE, pageToken });
+/** Every movement of an account, newest first, page by page. */
+export function useStatement(): Statement {
+  const { client } = usePlatform();
+  const scope = useRecordScope();
+  const { accountId, moments } = scope;
+  const kind = ref<EntryKind | "">("");
+  const filter = computed(() => (kind.value === "" ? undefined : `kind=${kind.value}`));
+
+  const pages = usePages<Entry>([filter, moments, accountId], async (pageToken) => {
+    if (accountId.value === "") return { items: [], nextPageToken: "" };
+    const asked = { filter: filter.value, ...moments.value, pageSize: PAGE, pageToken };
+    const page = await client.listEntries(accountId.value, asked);
     return { items: page.entries, nextPageToken: page.nextPageToken };
   });
+
+  return {
+    scope,
+    kind,
+    narrowed: computed(() => kind.value !== "" || scope.narrowed.value),
+    pages,
+    download: () =>
+      client.exportEntries(accountId.value, { filter: filter.value, ...moments.value }),
+  };
 }

@@ -16,6 +16,9 @@ export function freshness(
   return tickAge > SLOW_AFTER_MS ? "slow" : "live";
 }
 
+/** The group of the instruments that one likes best. */
+export const FAVOURITES = "FAVOURITES";
+
 /** Which way the price went with the last tick: -1, 0 or 1. */
 export function move(before: Tick | undefined, after: Tick): -1 | 0 | 1 {
   if (before === undefined) return 0;
@@ -33,9 +36,17 @@ export function matching(instruments: readonly Instrument[], typed: string): Ins
   );
 }
 
-/** Groups by asset class, in the order in which the classes first appear. */
-export function byClass(instruments: readonly Instrument[]): [string, Instrument[]][] {
-  return [...Map.groupBy(instruments, ({ assetClass }) => assetClass)];
+/** Favourites first, then by asset class, in the order in which the classes first appear. */
+export function favouritesFirst(
+  instruments: readonly Instrument[],
+  favourites: readonly string[],
+): [string, Instrument[]][] {
+  const groups = Map.groupBy(instruments, ({ symbol, assetClass }) =>
+    favourites.includes(symbol) ? FAVOURITES : assetClass,
+  );
+  return [...groups].sort(
+    ([left], [right]) => Number(right === FAVOURITES) - Number(left === FAVOURITES),
+  );
 }
 
 /** The instrument to begin with: the first that can be traded now, else the first. */

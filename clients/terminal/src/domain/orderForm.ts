@@ -5,6 +5,7 @@ import {
   type Scaled,
   type Terms,
 } from "@veritick/client";
+import { expireTimeOf, type Expiry } from "./expiry";
 
 /** Everything that decides whether an order can be sent from here; the server decides again. */
 export interface OrderSituation {
@@ -14,7 +15,8 @@ export interface OrderSituation {
   readonly terms: Terms | undefined;
   /** Minor units; `undefined` when what was typed is no amount. */
   readonly stake: Scaled | undefined;
-  readonly durationSeconds: number;
+  /** `undefined` when the clock offers no moment any more. */
+  readonly expiry: Expiry | undefined;
   /** Milliseconds since the last tick; `undefined` before the first. */
   readonly tickAge: number | undefined;
   /** The server's clock, milliseconds since the epoch. */
@@ -25,7 +27,7 @@ export interface OrderSituation {
 export type Obstacle =
   | { readonly kind: "loading" | "disconnected" | "accountFrozen" | "closeOnly" | "halted" }
   | { readonly kind: "marketClosed"; readonly nextOpenTime: string | undefined }
-  | { readonly kind: "feedStale" | "stakeMissing" }
+  | { readonly kind: "feedStale" | "stakeMissing" | "noClockExpiry" }
   | { readonly kind: "stakeTooSmall" | "stakeTooLarge" | "funds"; readonly limit: Scaled }
   | { readonly kind: "durationOutOfRange"; readonly min: number; readonly max: number }
   | { readonly kind: "expiresAfterClose"; readonly closeTime: string };
@@ -52,7 +54,7 @@ function accountObstacle(account: Account): Obstacle | undefined {
 
 function marketObstacle(
   instrument: Instrument,
-  { now, durationSeconds }: OrderSituation,
+  { now, expiry }: OrderSituation,
 ): Obstacle | undefined {
   if (instrument.status === "HALTED" || instrument.marketStatus === "HALTED") {
     return { kind: "halted" };
@@ -62,12 +64,9 @@ function marketObstacle(
     return { kind: "marketClosed", nextOpenTime: instrument.nextOpenTime };
   }
   const closeTime = currentClose(instrument, now);
-  // Whole seconds, rounded up from acceptance (rules.md, Acceptance).
-  const expiry = Math.ceil(now / 1000 + durationSeconds) * 1000;
-  if (closeTime !== undefined && expiry > Date.parse(closeTime)) {
-    return { kind: "expiresAfterClose", closeTime };
-  }
-  return undefined;
+  if (closeTime === undefined || expiry === undefined) return undefined;
+  const late = expireTimeOf(expiry, now) > Date.parse(closeTime);
+  return late ? { kind: "expiresAfterClose", closeTime } : undefined;
 }
 
 function currentClose(instrument: Instrument, now: number): string | undefined {
@@ -76,14 +75,18 @@ function currentClose(instrument: Instrument, now: number): string | undefined {
   return begun ? session.closeTime : undefined;
 }
 
-function termsObstacle(
-  terms: Terms,
-  { stake, durationSeconds }: OrderSituation,
-): Obstacle | undefined {
+function termsObstacle(terms: Terms, { stake, expiry }: OrderSituation): Obstacle | undefined {
   if (stake === undefined) return { kind: "stakeMissing" };
   const [min, max] = [minorUnits(terms.stakeMin), minorUnits(terms.stakeMax)];
   if (stake < min) return { kind: "stakeTooSmall", limit: min };
   if (stake > max) return { kind: "stakeTooLarge", limit: max };
+  return expiryObstacle(terms, expiry);
+}
+
+function expiryObstacle(terms: Terms, expiry: Expiry | undefined): Obstacle | undefined {
+  if (expiry === undefined) return { kind: "noClockExpiry" };
+  if ("clockTime" in expiry) return undefined;
+  const { durationSeconds } = expiry;
   const { durationSecondsMin, durationSecondsMax } = terms;
   if (durationSeconds < durationSecondsMin || durationSeconds > durationSecondsMax) {
     return { kind: "durationOutOfRange", min: durationSecondsMin, max: durationSecondsMax };

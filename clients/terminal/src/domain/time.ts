@@ -49,9 +49,22 @@ function format(locale: string, options: Intl.DateTimeFormatOptions): Intl.DateT
   return found;
 }
 
+/** A day, such as `2026-11-26`, by its name: `Nov 26`; it is a day, and not a moment in a zone. */
+export function dateText(day: string, locale: string): string {
+  const options: Intl.DateTimeFormatOptions = { month: "short", day: "numeric", timeZone: "UTC" };
+  return format(locale, options).format(new Date(`${day}T00:00:00Z`));
+}
+
 /** The time of day in the user's zone: `18:30:05`. */
 export function clockText(time: string | number, locale: string): string {
   return format(locale, { timeStyle: "medium", hourCycle: "h23" }).format(new Date(time));
+}
+
+/** The time of day to the minute: `18:30`. */
+export function minuteText(time: string | number, locale: string): string {
+  return format(locale, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(
+    new Date(time),
+  );
 }
 
 /** The time of day to the millisecond, cut and not rounded. */

@@ -1,4 +1,5 @@
 import {
+  Failure,
   newRequestId,
   untilAnswered,
   type Direction,
@@ -10,6 +11,7 @@ import {
 } from "@veritick/client";
 import { defineStore } from "pinia";
 import { computed, shallowReactive } from "vue";
+import type { Expiry } from "@/domain/expiry";
 import { byCloseTime, byExpiry } from "@/domain/position";
 import { persist } from "@/persist";
 import { usePlatform } from "@/platform";
@@ -20,7 +22,7 @@ export interface Choice {
   readonly instrument: string;
   readonly direction: Direction;
   readonly stake: Money;
-  readonly durationSeconds: number;
+  readonly expiry: Expiry;
   readonly payoutBp: number;
   /** The worst entry price to take; absent for any. */
   readonly entryPriceLimit?: Price;
@@ -123,22 +125,38 @@ export const useOrders = defineStore("orders", () => {
 
   /**
    * Buys what was chosen, at most once: every attempt carries the same id and the same deadline,
-   * so that an answer lost on its way is asked for again and not bought again. Throws `Failure`.
+   * so that an answer lost on its way is asked for again and not bought again. `unanswered` hears
+   * of every attempt after which it is not known what happened. Throws `Failure`.
    */
-  async function place(accountId: string, choice: Choice): Promise<Order> {
+  async function place(accountId: string, choice: Choice, unanswered: () => void): Promise<Order> {
     const request: PlaceOrderRequest = {
       requestId: newRequestId(),
       instrument: choice.instrument,
       direction: choice.direction,
       stake: choice.stake,
-      durationSeconds: choice.durationSeconds,
+      ...("clockTime" in choice.expiry
+        ? { expireTime: new Date(choice.expiry.clockTime).toISOString() }
+        : choice.expiry),
       validUntil: new Date(clock.now() + VALID_FOR_MS).toISOString(),
       minPayoutBp: choice.payoutBp,
       ...(choice.entryPriceLimit && { entryPriceLimit: choice.entryPriceLimit }),
     };
-    const order = await untilAnswered(() => client.placeOrder(accountId, request));
+    const order = await untilAnswered(() => attempt(accountId, request, unanswered));
     take(order);
     return order;
+  }
+
+  async function attempt(
+    accountId: string,
+    request: PlaceOrderRequest,
+    unanswered: () => void,
+  ): Promise<Order> {
+    try {
+      return await client.placeOrder(accountId, request);
+    } catch (error) {
+      if (error instanceof Failure && error.leavesUnknown) unanswered();
+      throw error;
+    }
   }
 
   return { open, closed, follow, close, onClose, place };

@@ -1,5 +1,6 @@
 import { defineStore } from "pinia";
 import type { ChartStyle } from "@/domain/chartStyle";
+import type { ExpiryMode } from "@/domain/expiry";
 import { readStudies, type Study } from "@/domain/study";
 import type { Language } from "@/messages";
 import { remembered } from "./remembered";
@@ -14,17 +15,32 @@ export type PurchaseMode = "oneClick" | "confirm";
 export type PriceProtection = "off" | "strict";
 
 /** What this browser remembers of its user's choices. */
-export const usePreferences = defineStore("preferences", () => ({
-  symbol: remembered("symbol", ""),
-  accountId: remembered("account", ""),
-  intervalSeconds: remembered("interval", 5),
-  stakeText: remembered("stake", "10"),
-  durationSeconds: remembered("duration", 30),
-  purchaseMode: remembered<PurchaseMode>("purchase", "oneClick"),
-  priceProtection: remembered<PriceProtection>("protection", "off"),
-  theme: remembered<Theme>("theme", "system"),
-  language: remembered<Language | "">("language", ""),
-  chartStyle: remembered<ChartStyle>("chart", "candles"),
-  studies: remembered<readonly Study[]>("studies", [], readStudies),
-  tabs: remembered<readonly string[]>("tabs", []),
-}));
+export const usePreferences = defineStore("preferences", () => {
+  const favourites = remembered<readonly string[]>("favourites", []);
+
+  /** Makes an instrument a favourite, or not one any more. */
+  function favour(symbol: string): void {
+    const others = favourites.value.filter((each) => each !== symbol);
+    favourites.value =
+      others.length < favourites.value.length ? others : [...favourites.value, symbol];
+  }
+
+  return {
+    favourites,
+    favour,
+    tourDue: remembered("tourDue", false),
+    symbol: remembered("symbol", ""),
+    accountId: remembered("account", ""),
+    intervalSeconds: remembered("interval", 5),
+    stakeText: remembered("stake", "10"),
+    durationSeconds: remembered("duration", 30),
+    expiryMode: remembered<ExpiryMode>("expiry", "duration"),
+    purchaseMode: remembered<PurchaseMode>("purchase", "oneClick"),
+    priceProtection: remembered<PriceProtection>("protection", "off"),
+    theme: remembered<Theme>("theme", "system"),
+    language: remembered<Language | "">("language", ""),
+    chartStyle: remembered<ChartStyle>("chart", "candles"),
+    studies: remembered<readonly Study[]>("studies", [], readStudies),
+    tabs: remembered<readonly string[]>("tabs", []),
+  };
+});

@@ -3,6 +3,7 @@ import { defineStore } from "pinia";
 import { ref, shallowRef } from "vue";
 import { persist } from "@/persist";
 import { usePlatform } from "@/platform";
+import { usePreferences } from "./preferences";
 
 /** That this browser holds a session's cookies, which no script can see. */
 const MARK = "veritick.signedIn";
@@ -55,6 +56,7 @@ export const useSession = defineStore("session", () => {
 
   async function signUp(email: string, password: string): Promise<void> {
     await client.register(email, password);
+    usePreferences().tourDue = true;
     await signIn(email, password);
   }
 

@@ -1,6 +1,8 @@
 /** Instruments and their chart. */
 export const chart = {
   instruments: {
+    FAVOURITES: "Favourites",
+    favour: "Favourite: {instrument}",
     title: "Instruments",
     search: "Search instruments",
     choose: "Choose an instrument",

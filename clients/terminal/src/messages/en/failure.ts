@@ -45,7 +45,7 @@ export const failure = {
     FEED_SILENT: "The price feed is silent. Nothing was bought.",
     TICK_TOO_OLD: "The last price is too old to buy on. Nothing was bought.",
     PAYOUT_BELOW_LIMIT:
-      "The payout fell before the order arrived. Look at the new one and try again.",
+      "The payout fell to {payout} before the order arrived. Nothing was bought: look at the new one and try again.",
     ENTRY_PRICE_BEYOND_LIMIT: "The price moved beyond your limit before the order arrived.",
     VALID_UNTIL_PASSED: "The order arrived too late and was not bought.",
     LAST_SEEN_TICK_AHEAD: "The book has not seen this price yet. Try again.",

@@ -1,6 +1,8 @@
 import type { Translated } from "../translated";
 import { account } from "./account";
 import { chart } from "./chart";
+import { guide } from "./guide";
+import { notifications } from "./notifications";
 import { failure } from "./failure";
 import { order } from "./order";
 import { positions } from "./positions";
@@ -18,6 +20,8 @@ export const en = {
   ...positions,
   ...receipt,
   ...failure,
+  ...notifications,
+  ...guide,
 };
 
 /** What every language must say: exactly the keys of English, so that none can be missing. */

@@ -24,6 +24,7 @@ export const receipt = {
     expiry: "Expiry {time}",
     entry: "Entry",
     close: "Close",
+    entries: "Ledger entries",
     amounts: "Amounts",
     stake: "Stake",
     payout: "Payout",

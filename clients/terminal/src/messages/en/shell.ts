@@ -10,6 +10,7 @@ export const shell = {
   nav: {
     trade: "Trade",
     history: "History",
+    profit: "Profit",
     statement: "Statement",
     account: "Account",
     settings: "Settings",

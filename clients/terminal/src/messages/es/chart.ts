@@ -3,6 +3,8 @@ import type { Translated } from "../translated";
 
 export const chart: Translated<typeof english> = {
   instruments: {
+    FAVOURITES: "Favoritos",
+    favour: "Favorito: {instrument}",
     title: "Instrumentos",
     search: "Buscar instrumentos",
     choose: "Elija un instrumento",

@@ -45,7 +45,7 @@ export const failure: Translated<typeof english> = {
     FEED_SILENT: "La fuente de precios calla. No se compró nada.",
     TICK_TOO_OLD: "El último precio es demasiado antiguo para comprar. No se compró nada.",
     PAYOUT_BELOW_LIMIT:
-      "La rentabilidad bajó antes de llegar la orden. Mire la nueva e inténtelo otra vez.",
+      "La rentabilidad bajó a {payout} antes de que llegara la orden. No se compró nada: mire la nueva e inténtelo otra vez.",
     ENTRY_PRICE_BEYOND_LIMIT: "El precio superó su límite antes de llegar la orden.",
     VALID_UNTIL_PASSED: "La orden llegó demasiado tarde y no se compró.",
     LAST_SEEN_TICK_AHEAD: "Este precio aún no ha llegado al libro. Inténtelo de nuevo.",

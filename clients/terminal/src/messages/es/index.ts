@@ -1,6 +1,8 @@
 import type { Messages } from "../en";
 import { account } from "./account";
 import { chart } from "./chart";
+import { guide } from "./guide";
+import { notifications } from "./notifications";
 import { failure } from "./failure";
 import { order } from "./order";
 import { positions } from "./positions";
@@ -18,4 +20,6 @@ export const es: Messages = {
   ...positions,
   ...receipt,
   ...failure,
+  ...notifications,
+  ...guide,
 };

@@ -12,6 +12,11 @@ export const order: Translated<typeof english> = {
     durationLess: "Más corta",
     durationMore: "Más larga",
     expires: "Vence a las",
+    expiry: "Vencimiento",
+    clock: "Por reloj",
+    clockLess: "Antes",
+    clockMore: "Después",
+    buyUntil: "Comprar hasta",
     payout: "Rentabilidad",
     profit: "Beneficio",
     returned: "Cobra si acierta",
@@ -28,6 +33,12 @@ export const order: Translated<typeof english> = {
     sending: "Enviando",
     placed: "Comprado {direction} en {instrument}: {stake} a {price}",
     refused: "No comprado",
+    late: "Comprado después de todo",
+    unanswered:
+      "Aún sin respuesta. Preguntamos otra vez por la misma orden: solo se puede comprar una vez.",
+    unknown: "Aún no se sabe si se compró",
+    unknownText:
+      "La plataforma no responde. Si se compró, aparecerá entre sus posiciones en cuanto se recupere la conexión.",
     even: "Si el precio es igual al vencer, su importe vuelve.",
   },
   obstacle: {
@@ -39,6 +50,7 @@ export const order: Translated<typeof english> = {
     marketClosed: "Mercado cerrado hasta {time}",
     marketClosedUnknown: "Mercado cerrado",
     feedStale: "Esperando un precio reciente",
+    noClockExpiry: "Ahora no hay vencimientos por reloj",
     stakeMissing: "Introduzca un importe",
     stakeTooSmall: "El importe mínimo es {limit}",
     stakeTooLarge: "El importe máximo es {limit}",

@@ -26,6 +26,7 @@ export const receipt: Translated<typeof english> = {
     expiry: "Vencimiento {time}",
     entry: "Entrada",
     close: "Cierre",
+    entries: "Asientos de la cuenta",
     amounts: "Importes",
     stake: "Importe",
     payout: "Rentabilidad",

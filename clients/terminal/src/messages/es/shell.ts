@@ -12,6 +12,7 @@ export const shell: Translated<typeof english> = {
   nav: {
     trade: "Operar",
     history: "Historial",
+    profit: "Beneficio",
     statement: "Extracto",
     account: "Perfil",
     settings: "Ajustes",

@@ -3,6 +3,8 @@ import type { Translated } from "../translated";
 
 export const chart: Translated<typeof english> = {
   instruments: {
+    FAVOURITES: "Избранное",
+    favour: "В избранном: {instrument}",
     title: "Инструменты",
     search: "Поиск инструмента",
     choose: "Выберите инструмент",

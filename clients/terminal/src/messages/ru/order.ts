@@ -12,6 +12,11 @@ export const order: Translated<typeof english> = {
     durationLess: "Короче",
     durationMore: "Длиннее",
     expires: "Истекает в",
+    expiry: "Экспирация",
+    clock: "По часам",
+    clockLess: "Раньше",
+    clockMore: "Позже",
+    buyUntil: "Купить до",
     payout: "Доходность",
     profit: "Прибыль",
     returned: "При выигрыше",
@@ -28,6 +33,12 @@ export const order: Translated<typeof english> = {
     sending: "Отправляем",
     placed: "Куплено «{direction}» на {instrument}: {stake} по {price}",
     refused: "Не куплено",
+    late: "Всё-таки куплено",
+    unanswered:
+      "Ответа пока нет. Спрашиваем ещё раз о той же сделке: купить её можно только один раз.",
+    unknown: "Пока неизвестно, состоялась ли покупка",
+    unknownText:
+      "Платформа не отвечает. Если сделка куплена, она появится среди позиций, как только связь восстановится.",
     even: "При равной цене в момент экспирации ставка возвращается.",
   },
   obstacle: {
@@ -39,6 +50,7 @@ export const order: Translated<typeof english> = {
     marketClosed: "Рынок закрыт до {time}",
     marketClosedUnknown: "Рынок закрыт",
     feedStale: "Ждём свежую цену",
+    noClockExpiry: "Сейчас нет экспирации по часам",
     stakeMissing: "Введите ставку",
     stakeTooSmall: "Наименьшая ставка — {limit}",
     stakeTooLarge: "Наибольшая ставка — {limit}",

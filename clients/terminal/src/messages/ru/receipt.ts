@@ -26,6 +26,7 @@ export const receipt: Translated<typeof english> = {
     expiry: "Экспирация {time}",
     entry: "Вход",
     close: "Закрытие",
+    entries: "Проводки по счёту",
     amounts: "Суммы",
     stake: "Ставка",
     payout: "Доходность",

@@ -12,6 +12,7 @@ export const shell: Translated<typeof english> = {
   nav: {
     trade: "Торговля",
     history: "История",
+    profit: "Прибыль",
     statement: "Выписка",
     account: "Профиль",
     settings: "Настройки",

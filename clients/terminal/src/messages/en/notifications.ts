@@ -1,0 +1,14 @@
+/** What happened lately. */
+export const notifications = {
+  notifications: {
+    title: "Notifications",
+    description: "Orders that closed, payouts and openings of your favourites",
+    unread: "Notifications, {count} unread",
+    empty: "Nothing yet. What closes, and what changes on your favourites, is kept here.",
+    new: "New",
+    opened: "{instrument} is open",
+    openedText: "Trading has begun.",
+    payout: "{instrument}: payout changed",
+    payoutText: "From {before} to {after}",
+  },
+};

@@ -1,0 +1,16 @@
+import type { notifications as english } from "../en/notifications";
+import type { Translated } from "../translated";
+
+export const notifications: Translated<typeof english> = {
+  notifications: {
+    title: "Notificaciones",
+    description: "Órdenes cerradas, rentabilidad y apertura de sus favoritos",
+    unread: "Notificaciones, {count} sin leer",
+    empty: "Nada todavía. Aquí queda lo que se cierra y lo que cambia en sus favoritos.",
+    new: "Nuevo",
+    opened: "{instrument} está abierto",
+    openedText: "La negociación ha comenzado.",
+    payout: "{instrument}: cambió la rentabilidad",
+    payoutText: "De {before} a {after}",
+  },
+};

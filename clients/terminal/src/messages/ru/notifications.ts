@@ -1,0 +1,16 @@
+import type { notifications as english } from "../en/notifications";
+import type { Translated } from "../translated";
+
+export const notifications: Translated<typeof english> = {
+  notifications: {
+    title: "Уведомления",
+    description: "Закрытые сделки, доходность и открытие избранного",
+    unread: "Уведомления, непрочитанных: {count}",
+    empty: "Пока ничего. Здесь появится то, что закрылось, и перемены в избранном.",
+    new: "Новое",
+    opened: "{instrument}: рынок открыт",
+    openedText: "Торги начались.",
+    payout: "{instrument}: доходность изменилась",
+    payoutText: "С {before} на {after}",
+  },
+};

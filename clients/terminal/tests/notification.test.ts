@@ -1,0 +1,42 @@
+import { expect, test } from "vitest";
+import { identify, openings, payoutChanges, withNotification } from "@/domain/notification";
+import { instrument, order, terms } from "./examples";
+
+const opened = (symbol: string, time: number): ReturnType<typeof identify> =>
+  identify({ kind: "opened", symbol }, time);
+
+test("the close of an order is told once, whenever it is heard of", () => {
+  const first = identify({ kind: "closed", order: order() }, 1);
+  const again = identify({ kind: "closed", order: order() }, 2);
+  expect(withNotification([first], again, 5)).toEqual([first]);
+});
+
+test("the newest are kept, newest first", () => {
+  const kept = [opened("A", 30), opened("B", 10)];
+  const times = (most: number): number[] =>
+    withNotification(kept, opened("C", 20), most).map(({ time }) => time);
+  expect(times(5)).toEqual([30, 20, 10]);
+  expect(times(2)).toEqual([30, 20]);
+});
+
+test.each([
+  [8_500, 8_000, ["EURUSD"], 1],
+  [8_500, 8_500, ["EURUSD"], 0],
+  [undefined, 8_000, ["EURUSD"], 0],
+  [8_500, 8_000, ["BTCUSD"], 0],
+])("a payout of %s that is %i now, for who favours %j, is told %i times", (was, is, mine, told) => {
+  const before = new Map(was === undefined ? [] : [["EURUSD", was]]);
+  const now = new Map([["EURUSD", terms({ payoutBp: is })]]);
+  expect(payoutChanges(before, now, mine)).toHaveLength(told);
+});
+
+test.each([
+  ["CLOSED", "OPEN", ["EURUSD"], 1],
+  ["STALE", "OPEN", ["EURUSD"], 0],
+  ["CLOSED", "CLOSED", ["EURUSD"], 0],
+  ["CLOSED", "OPEN", [], 0],
+] as const)("a market that was %s and is %s, for who favours %j, is told %i times", (...row) => {
+  const [was, marketStatus, mine, told] = row;
+  const before = new Map([["EURUSD", was]]);
+  expect(openings(before, [instrument({ marketStatus })], mine)).toHaveLength(told);
+});
