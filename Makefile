@@ -13,15 +13,20 @@ VENV := $(CURDIR)/.venv
 STAMPS := $(VENV)/stamps
 NODE_MODULES := clients/node_modules/.installed
 GROUPS := bootstrap runtime embedded dev browser
+WORKERS ?= 2
 export PATH := $(VENV)/bin:$(PATH)
 export PYTHONUNBUFFERED := 1
 # The machine's own certificate authorities count, as they do for pip.
 export UV_SYSTEM_CERTS := 1
 export NODE_USE_SYSTEM_CA := 1
+# npm is told where a shell is, and to keep the news of its own releases to itself.
+export npm_config_script_shell := $(SHELL)
+export npm_config_update_notifier := false
 
 # ---- what people type ---------------------------------------------------------------------------
 
-.PHONY: help up reset admin terminal test faults bench contract lint format lock
+.PHONY: help up reset admin terminal test faults bench contract lint format lock \
+	test-terminal lint-types lint-python lint-terminal
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,8 +40,12 @@ reset: $(STAMPS)/machine ## forget everything the platform keeps on this machine
 admin: $(STAMPS)/machine ## make an administrator while the platform runs (EMAIL=you@example.org)
 	@python -m services --create-admin '$(EMAIL)'
 
-test: lint $(STAMPS)/all terminal ## everything that must hold: lint, types, imports, contract, tests, front end
-	@python -m pytest
+# First what is known within a minute, then the long rest in as many processes as WORKERS says.
+test: $(STAMPS)/all terminal ## everything that must hold: lint, types, imports, contract, tests, front end
+	@$(MAKE) --no-print-directory --jobs=2 lint test-terminal
+	@python -m pytest --numprocesses=$(WORKERS)
+
+test-terminal: $(NODE_MODULES)
 	@cd clients && npm test --silent
 
 faults: $(STAMPS)/all terminal ## hurt a running platform in every way; writes build/faults.json
@@ -50,12 +59,18 @@ contract: $(STAMPS)/all $(NODE_MODULES) ## regenerate everything that proto/ say
 	@python proto/generate.py
 	@$(types_of_the_edge)
 
-lint: $(STAMPS)/all $(NODE_MODULES) ## style, types, import directions
+lint: lint-types lint-python lint-terminal ## style, types, import directions
+
+lint-types: $(STAMPS)/all
+	@mypy
+
+lint-python: $(STAMPS)/all
 	@ruff check --quiet
 	@ruff format --check --quiet
-	@mypy
 	@lint-imports --no-logo
 	@python proto/generate.py --check
+
+lint-terminal: $(STAMPS)/all $(NODE_MODULES)
 	@$(types_of_the_edge) -- --check
 	@cd clients && npm run --silent lint
 

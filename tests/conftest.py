@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+# What fails in a helper is explained like what fails in a test; so before any is imported.
+HELPERS = [path.stem for path in Path(__file__).parent.iterdir() if path.stem != "conftest"]
+pytest.register_assert_rewrite(*(f"tests.{name}" for name in HELPERS))
+
 from tests import failures, workers
 from tests.faults.report import Report
 from tests.platform import Platform, running_platform

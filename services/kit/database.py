@@ -140,13 +140,14 @@ class Database:
 
         Errors: DatabaseUnavailable, and CommitUnknown when the connection broke during COMMIT.
         """
-        with translating_outages(), keeping_cancellation():
+        with translating_outages(), keeping_cancellation() as heed_cancellation:
             async with self.engine.connect() as connection:
                 await _characterise(connection, isolation, read_only=read_only)
                 # SQLAlchemy commits nothing that was only done on the driver's own connection
                 # below it, unless it knows that a transaction has begun.
                 await connection.begin()
                 yield connection
+                heed_cancellation()
                 await _refuse_aborted(connection)
                 with committing():
                     await connection.commit()
@@ -249,17 +250,22 @@ def translating_outages() -> Iterator[None]:
 
 
 @contextmanager
-def keeping_cancellation() -> Iterator[None]:
+def keeping_cancellation() -> Iterator[Callable[[], None]]:
     """Raise CancelledError at the end of a block in which the task was told to stop and went on.
 
     Before Python 3.12 `asyncio.wait_for`, through which psycopg waits, loses a cancellation that
-    arrives together with its result: a loop over the database would then never end.
+    arrives together with its result: a loop over the database would then never end. What is yielded
+    raises it earlier, for a block that must not do its last step any more.
     """
     task = asyncio.current_task()
     before = task.cancelling() if task else 0
-    yield
-    if task and task.cancelling() > before:
-        raise asyncio.CancelledError
+
+    def heed() -> None:
+        if task and task.cancelling() > before:
+            raise asyncio.CancelledError
+
+    yield heed
+    heed()
 
 
 @contextmanager

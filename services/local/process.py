@@ -80,7 +80,7 @@ def _namespaces_work() -> bool:
 
 
 def _tool(name: str) -> str:
-    path = shutil.which(name)
+    path = shutil.which(name) or shutil.which(name, path=os.defpath)
     if path is None:
         raise Refusal(f"{name} is missing: install util-linux")
     return path

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.traders import SETTLE_SECONDS, Trader
+from tests.end_to_end.traders import Trader
 from tests.platform import Platform
+from tests.waiting import PATIENCE_SECONDS
 from veritick import VeritickError
 from veritick.settlement.v1.receipt_service_pb2 import (
     Checkpoint,
@@ -35,7 +36,7 @@ def command(*arguments: str) -> "subprocess.CompletedProcess[str]":
 async def covering(trader: Trader, sequence: int) -> Checkpoint:
     """Wait for the signed head that covers a receipt."""
     request = GetCheckpointRequest(book="demo", sequence=sequence)
-    async with asyncio.timeout(SETTLE_SECONDS):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             try:
                 return (await trader.veritick.call(request, GetCheckpointResponse)).checkpoint

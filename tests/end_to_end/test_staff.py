@@ -17,6 +17,7 @@ from services.kit.clock import SystemClock
 from services.kit.tokens import Keyring
 from tests.end_to_end.traders import Trader
 from tests.platform import Platform
+from tests.waiting import PATIENCE_SECONDS
 from veritick import VeritickError
 from veritick.quotes.v1.instrument_pb2 import Instrument
 from veritick.quotes.v1.instrument_service_pb2 import (
@@ -41,7 +42,7 @@ async def staff(platform: Platform) -> AsyncIterator[Any]:
 
 async def refused_soon(trader: Trader, instrument: str, seconds: int = 60) -> VeritickError:
     """Try to buy until a change has arrived; return the refusal that tells of it."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             request = await trader.order_request(instrument=instrument, seconds=seconds)
             try:

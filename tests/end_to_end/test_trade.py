@@ -19,6 +19,7 @@ from tests.end_to_end.traders import (
     trading,
 )
 from tests.platform import Platform
+from tests.waiting import PATIENCE_SECONDS
 from veritick.quotes.v1.fixing_service_pb2 import Fixing
 from veritick.trading.v1.account_pb2 import Entry
 from veritick.trading.v1.order_pb2 import UP, Order
@@ -111,7 +112,7 @@ async def test_what_happened_is_told_in_order_and_once(trader: Trader) -> None:
     types, sequences = [], []
 
     async with (
-        asyncio.timeout(60),
+        asyncio.timeout(PATIENCE_SECONDS),
         aclosing(trader.veritick.events(trader.account.account_id, after=begin)) as events,
     ):
         async for entry in events:
@@ -130,7 +131,7 @@ async def test_prices_come_as_they_are_made(trader: Trader) -> None:
     numbers, times = [], []
 
     async with (
-        asyncio.timeout(30),
+        asyncio.timeout(PATIENCE_SECONDS),
         aclosing(trader.veritick.ticks(trader.instrument)) as ticks,
     ):
         async for tick in ticks:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 from tests.platform import Platform
+from tests.waiting import PATIENCE_SECONDS
 from veritick import Veritick
 from veritick.identity.v1.user_pb2 import Session
 from veritick.orders import order_request
@@ -26,8 +27,6 @@ from veritick.trading.v1.order_service_pb2 import PlaceOrderRequest
 PASSWORD = "analytical engine"
 OPENING_MINOR_UNITS = 1_000_000
 STAKE = 1_000
-SETTLE_SECONDS = 60
-"""Far longer than settling takes, for a machine that is busy."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ class Trader:
 
     async def settled(self, order: Order) -> Order:
         """Wait for an order to be settled, but not for ever."""
-        async with asyncio.timeout(SETTLE_SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             return await self.veritick.settled(order)
 
     async def balance(self) -> Account:

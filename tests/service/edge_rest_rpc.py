@@ -188,6 +188,7 @@ class Trading(AccountServiceServicer, OrderServiceServicer, ReportServiceService
     orders: dict[str, PlaceOrderRequest] = field(default_factory=dict)
     proposals: list[GetProposalRequest] = field(default_factory=list)
     slow_seconds: float = 30
+    slow_calls: int = 0
     exports_open: int = 0
 
     async def ExportOrders(
@@ -223,6 +224,7 @@ class Trading(AccountServiceServicer, OrderServiceServicer, ReportServiceService
 
     async def PlaceOrder(self, request: PlaceOrderRequest, context: Context) -> PlaceOrderResponse:
         if request.instrument == SLOW:
+            self.slow_calls += 1
             await asyncio.sleep(self.slow_seconds)
         if request.instrument == BROKEN:
             raise ValueError("the secret inside")

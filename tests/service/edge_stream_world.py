@@ -29,6 +29,7 @@ from services.kit.tokens import Keyring
 from services.kit.wire import to_timestamp
 from services.local.valkey import Valkey, embedded_server
 from tests.revoked import Revoked
+from tests.waiting import PATIENCE_SECONDS, eventually
 from veritick.event.v1.event_pb2 import BalanceChanged, Event
 from veritick.identity.v1.revocation_service_pb2_grpc import (
     add_RevocationServiceServicer_to_server,
@@ -59,7 +60,6 @@ from veritick.quotes.v1.market_data_service_pb2_grpc import (
 from veritick.type.v1.price_pb2 import Price
 
 Frame = dict[str, Any]
-FRAME_SECONDS = 10.0
 
 
 def balance(available: int) -> Event:
@@ -149,14 +149,13 @@ class Store:
         """Start it, empty, and wait until it answers."""
         self._launch()
         async with Redis.from_url(self.valkey.url) as client:
-            for _ in range(200):
-                try:
-                    await client.ping()
-                except (RedisError, OSError):
-                    await asyncio.sleep(0.02)
-                else:
-                    return
-        raise AssertionError("Valkey did not start")
+
+            async def answers() -> bool:
+                with suppress(RedisError, OSError):
+                    return bool(await client.ping())
+                return False
+
+            await eventually(answers)
 
     def _launch(self) -> None:
         self.process = subprocess.Popen(self.valkey.command(), stdout=subprocess.DEVNULL)
@@ -188,7 +187,7 @@ class Client:
 
     async def next(self, *types: str, channel: str | None = None) -> Frame:
         """Return the next frame of these types, or of any but heartbeats."""
-        async with asyncio.timeout(FRAME_SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 frame: Frame = json.loads(await self.connection.recv())
                 self.seen.append(frame)
@@ -202,7 +201,7 @@ class Client:
 
     async def closed(self) -> int | None:
         """Wait until the server closes, and return its code."""
-        async with asyncio.timeout(FRAME_SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             with suppress(ConnectionClosedError):
                 async for text in self.connection:
                     self.seen.append(json.loads(text))

@@ -24,6 +24,7 @@ from services.kit.process import serving
 from services.kit.reason import Reason
 from services.kit.tokens import Keyring
 from services.local.databases import Access
+from tests.waiting import PATIENCE_SECONDS
 from veritick.identity.v1.auth_service_pb2 import (
     LogInRequest,
     RefreshSessionRequest,
@@ -116,7 +117,7 @@ class Identity:
     async def letter(self, email: str, subject: str, number: int = 1) -> str:
         """Wait for the `number`th mail with this subject to an address, and return its text."""
         request = ListMailsRequest(filter=f"recipient={email}", page_size=200)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
                 mails = (await self.mailbox.ListMails(request)).mails
                 found = [mail.body for mail in reversed(mails) if mail.subject == subject]
@@ -131,7 +132,7 @@ class Identity:
 
     async def until_health(self, status: int) -> None:
         """Wait until identity reports this health."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             check: Any = self.health
             while (await check.Check(HealthCheckRequest())).status != status:
                 await asyncio.sleep(0.05)

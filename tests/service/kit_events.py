@@ -1,6 +1,7 @@
 """Events for the tests of the journal."""
 
 import asyncio
+from typing import Any
 
 from services.kit.clock import utc
 from services.kit.database import Database
@@ -29,7 +30,7 @@ async def append_many(journal: Journal, database: Database, count: int) -> None:
     await append(journal, database, *(event(name=str(number)) for number in range(count)))
 
 
-async def cancelled(*tasks: asyncio.Task[None]) -> None:
+async def cancelled(*tasks: asyncio.Task[Any]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

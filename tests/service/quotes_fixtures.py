@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -28,6 +28,7 @@ from services.local.keys import ensure_keys
 from services.quotes.app import build
 from services.quotes.settings import Settings
 from tests.stores import Postgres, ValkeyServer
+from tests.waiting import PATIENCE_SECONDS, eventually
 from veritick.journal.v1.journal_service_pb2_grpc import JournalServiceStub
 from veritick.quotes.v1 import fixing_service_pb2 as fixing
 from veritick.quotes.v1 import instrument_pb2
@@ -38,7 +39,6 @@ from veritick.quotes.v1.instrument_service_pb2_grpc import InstrumentServiceStub
 from veritick.quotes.v1.market_data_service_pb2_grpc import MarketDataServiceStub
 
 REPOSITORY = Path(__file__).parents[2]
-PATIENCE_SECONDS = 15.0
 
 
 @dataclass
@@ -122,6 +122,7 @@ class Quotes:
     clock: Clock = field(default_factory=SystemClock)
 
     def __post_init__(self) -> None:
+        self.since = self.clock.now() - timedelta(seconds=60)
         self.instruments = InstrumentServiceStub(self.channel)
         self.data = MarketDataServiceStub(self.channel)
         self.fixings = FixingServiceStub(self.channel)
@@ -164,6 +165,16 @@ class Quotes:
             token = page.next_page_token
             if not token:
                 return found
+
+    async def until_ticks(self, symbol: str, number: int) -> None:
+        """Wait until the record holds so many ticks more than it does now."""
+        before = len(await self.ticks(symbol, self.since, self.clock.now()))
+
+        async def came() -> bool:
+            stored = await self.ticks(symbol, self.since, self.clock.now())
+            return len(stored) >= before + number
+
+        await eventually(came)
 
     async def fix(self, symbol: str, time: datetime) -> fixing.Fixing:
         """The fixing of a moment as it is known now."""
@@ -214,7 +225,7 @@ class World:
             build(settings) as application,
             serving("quotes", settings, application) as served,
         ):
-            await eventually(_ready(application.ready))
+            await eventually(application.ready)
             channels = Channels(Keyring.load(self.keys, caller), clock)
             async with channels.to("quotes", served.address) as channel, self.database() as own:
                 yield Quotes(channel, own, clock)
@@ -224,22 +235,6 @@ class World:
         """The database, as the service's own role sees it."""
         async with Database(self.access.service, name="test") as database:
             yield database
-
-
-def _ready(ready: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
-    async def asked() -> bool:
-        return ready()
-
-    return asked
-
-
-async def eventually(
-    holds: Callable[[], Awaitable[bool]], patience_seconds: float = PATIENCE_SECONDS
-) -> None:
-    """Wait until something holds."""
-    async with asyncio.timeout(patience_seconds):
-        while not await holds():
-            await asyncio.sleep(0.05)
 
 
 def seconds(number: float) -> timedelta:

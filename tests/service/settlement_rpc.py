@@ -17,6 +17,7 @@ from services.trading.book import DueOrder
 from services.trading.closing_wire import due_columns
 from services.trading.service_rpc import BookFace
 from tests.service.trading_fixtures import Bench
+from tests.waiting import PATIENCE_SECONDS
 from veritick.quotes.v1 import fixing_service_pb2 as fixing_pb
 from veritick.quotes.v1.fixing_service_pb2_grpc import FixingServiceServicer
 from veritick.quotes.v1.instrument_pb2 import Tick
@@ -28,8 +29,6 @@ from veritick.quotes.v1.market_data_service_pb2 import (
 from veritick.quotes.v1.market_data_service_pb2_grpc import MarketDataServiceServicer
 from veritick.trading.v1 import book_service_pb2 as book_pb
 from veritick.type.v1.price_pb2 import Price
-
-PATIENCE_SECONDS = 20
 
 
 @dataclass

@@ -27,13 +27,13 @@ from services.trading.app import faces
 from services.trading.order import Direction, Outcome
 from services.trading.service_rpc import BookFace
 from tests.service.settlement_rpc import (
-    PATIENCE_SECONDS,
     Script,
     ScriptedFixings,
     ScriptedMarket,
     WatchedBook,
 )
 from tests.service.trading_fixtures import SYMBOL, Bench
+from tests.waiting import PATIENCE_SECONDS
 from veritick.quotes.v1.fixing_service_pb2_grpc import (
     add_FixingServiceServicer_to_server,
 )

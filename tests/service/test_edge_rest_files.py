@@ -7,6 +7,7 @@ import pytest
 
 from tests.service.edge_rest_rpc import BROKEN, SHUT, SLOW
 from tests.service.edge_rest_world import ACCOUNT, World
+from tests.waiting import PATIENCE_SECONDS
 
 pytest_plugins = ["tests.service.edge_rest_fixtures"]
 
@@ -50,6 +51,6 @@ async def test_a_reader_who_leaves_ends_the_call(
     async with rest.stream("GET", EXPORT, params=query, headers=rest_world.bearer()) as file:
         assert await anext(file.aiter_bytes()) == b"order_id\r\n"
         assert rest_world.trading.exports_open == 1
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while rest_world.trading.exports_open:
             await asyncio.sleep(0.01)

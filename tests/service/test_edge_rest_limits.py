@@ -21,6 +21,7 @@ from services.local.valkey import Valkey, embedded_server
 from tests.service.edge_rest_world import World, running_edge
 from tests.service.test_edge_rest_calls import reason_of
 from tests.stores import ValkeyServer
+from tests.waiting import PATIENCE_SECONDS
 
 pytest_plugins = ["tests.service.edge_rest_fixtures"]
 
@@ -32,7 +33,7 @@ CREDENTIALS = {"email": "ana@example.com", "password": "wrong horse battery"}
 async def redis(valkey: ValkeyServer) -> AsyncIterator[Redis]:
     """A client of an empty Valkey."""
     valkey.flush()
-    async with Redis.from_url(valkey.url, socket_timeout=1) as client:
+    async with Redis.from_url(valkey.url, socket_timeout=PATIENCE_SECONDS) as client:
         yield client
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from tests.service.edge_rest_rpc import SLOW
 from tests.service.edge_rest_world import ACCOUNT, World, order, running_edge
+from tests.waiting import PATIENCE_SECONDS, eventually
 
 pytest_plugins = ["tests.service.edge_rest_fixtures"]
 
@@ -32,16 +33,16 @@ async def test_a_head_that_never_ends_is_given_up(rest_world: World, sent: bytes
             reader, writer = await connected(rest)
             if first:
                 writer.write(first)
-                assert b"alive" in await asyncio.wait_for(reader.readuntil(b"}"), 5)
+                assert b"alive" in await asyncio.wait_for(reader.readuntil(b"}"), PATIENCE_SECONDS)
             writer.write(sent)
-            assert await asyncio.wait_for(reader.read(), 5) == b""
+            assert await asyncio.wait_for(reader.read(), PATIENCE_SECONDS) == b""
             writer.close()
 
 
 async def test_a_silent_connection_is_given_up(rest_world: World) -> None:
     async with running_edge(rest_world.settings(head_seconds_max=0.2)) as rest:
         reader, writer = await connected(rest)
-        assert await asyncio.wait_for(reader.read(), 5) == b""
+        assert await asyncio.wait_for(reader.read(), PATIENCE_SECONDS) == b""
         writer.close()
 
 
@@ -50,7 +51,7 @@ async def test_a_connection_in_use_is_not_given_up(rest_world: World) -> None:
         reader, writer = await connected(rest)
         for _ in range(3):
             writer.write(HEAD + b"\r\n")
-            assert b"alive" in await asyncio.wait_for(reader.readuntil(b"}"), 5)
+            assert b"alive" in await asyncio.wait_for(reader.readuntil(b"}"), PATIENCE_SECONDS)
             await asyncio.sleep(0.3)
         writer.close()
 
@@ -60,7 +61,7 @@ async def test_a_body_that_never_ends_is_given_up(rest_world: World) -> None:
         reader, writer = await connected(rest)
         head = b"POST /v1/users HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
         writer.write(head + b"Content-Length: 10\r\n\r\n{")
-        answer = await asyncio.wait_for(reader.read(), 5)
+        answer = await asyncio.wait_for(reader.read(), PATIENCE_SECONDS)
         writer.close()
     assert answer.startswith(b"HTTP/1.1 408")
     assert b"DEADLINE_EXCEEDED" in answer
@@ -80,7 +81,7 @@ async def test_what_is_not_http_is_refused_and_the_server_goes_on(
 ) -> None:
     reader, writer = await connected(rest)
     writer.write(sent)
-    answer = await asyncio.wait_for(reader.read(4096), 5)
+    answer = await asyncio.wait_for(reader.read(4096), PATIENCE_SECONDS)
     writer.close()
     assert answer.startswith(b"HTTP/1.1 400")
     assert (await rest.get("/healthz")).status_code == 200
@@ -96,7 +97,7 @@ async def test_a_reader_who_never_reads_is_given_up(rest_world: World, tmp_path:
             client.sendall(b"GET /large.bin HTTP/1.1\r\nHost: h\r\n\r\n")
             await asyncio.sleep(1)
             client.setblocking(False)
-            received = await asyncio.wait_for(_until_closed(client), 10)
+            received = await asyncio.wait_for(_until_closed(client), PATIENCE_SECONDS)
     assert 0 < received < 50_000_000
 
 
@@ -136,11 +137,11 @@ async def started(world: World) -> tuple[Process, str]:
 async def test_the_process_serves_and_lets_requests_in_flight_end(rest_world: World) -> None:
     process, url = await started(rest_world)
     rest_world.trading.slow_seconds = 1.0
-    async with httpx.AsyncClient(base_url=url, timeout=10) as rest:
+    async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS) as rest:
         path, headers = f"/v1/accounts/{ACCOUNT}/orders", rest_world.bearer()
         slow = rest.post(path, json=order(instrument=SLOW), headers=headers)
         in_flight = asyncio.create_task(slow)
-        await asyncio.sleep(0.4)
+        await eventually(lambda: rest_world.trading.slow_calls == 1)
         process.send_signal(signal.SIGTERM)
         assert (await in_flight).status_code == 200
     assert await process.wait() == 0

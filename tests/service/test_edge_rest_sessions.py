@@ -12,6 +12,7 @@ from services.kit.tokens import Keyring
 from tests.service.edge_rest_rpc import PASSWORD
 from tests.service.edge_rest_world import ACCOUNT, COOKIES, USER, World, order, running_edge
 from tests.service.test_edge_rest_calls import ORDERS, reason_of
+from tests.waiting import PATIENCE_SECONDS
 
 pytest_plugins = ["tests.service.edge_rest_fixtures"]
 
@@ -233,7 +234,7 @@ async def test_a_cookie_of_an_ended_session_counts_nowhere_and_is_no_obstacle(
 ) -> None:
     session = (await signed_in(rest)).json()
     rest_world.revoked.end(session["sessionId"])
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while (answer := await rest.get("/v1/users/me")).status_code == 200:
             await asyncio.sleep(0.02)
     assert reason_of(answer) == (401, "SESSION_ENDED")

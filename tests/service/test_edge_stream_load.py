@@ -11,9 +11,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import httpx
+from prometheus_client import Gauge
 
 from edge.stream.app import running
+from edge.stream.metrics import SUBSCRIPTIONS
 from tests.service.edge_stream_world import Client, World, balance, client, signed_in
+from tests.waiting import PATIENCE_SECONDS, eventually
 
 # ---- slow ones -----------------------------------------------------------------------------------
 
@@ -42,11 +45,16 @@ def masked(request: dict[str, object]) -> bytes:
     return bytes([0x81, 0x80 | 126]) + len(text).to_bytes(2, "big") + bytes(4) + text
 
 
+def gauge(metric: Gauge) -> float:
+    [family] = metric.collect()
+    return family.samples[0].value
+
+
 def read_all(raw: socket.socket) -> bytes:
     """Read what has been sent, until the server's farewell or its cutting the connection."""
     heard = bytearray()
     with raw, suppress(ConnectionResetError):
-        raw.settimeout(10)
+        raw.settimeout(PATIENCE_SECONDS)
         while FAREWELL not in heard[-200:] and (chunk := raw.recv(1 << 16)):
             heard += chunk
     return bytes(heard)
@@ -73,7 +81,7 @@ async def test_who_does_not_read_private_events_is_closed_while_others_go_on(wor
         raw.sendall(masked({"op": "authenticate", "ticket": world.ticket(user_id)}))
         raw.sendall(masked({"op": "subscribe", "channel": channel}))
         await reader.subscribe(channel)
-        await asyncio.sleep(0.2)
+        await eventually(lambda: gauge(SUBSCRIPTIONS) == 2)
         _, seen = await asyncio.gather(trade(), reader.events(total))
         assert seen == list(range(1, total + 1))
         heard = await asyncio.to_thread(read_all, raw)
@@ -106,9 +114,9 @@ async def test_who_takes_nothing_for_long_is_gone(world: World) -> None:
     async with running(world.settings(slow_reader_seconds=0.3)) as process:
         raw = await asyncio.to_thread(never_reads, process.address)
         raw.sendall(masked({"op": "subscribe", "channel": "ticks:EURUSD"}))
-        await asyncio.sleep(0.2)
+        await eventually(lambda: gauge(SUBSCRIPTIONS) == 1)
         await publish_much(world)
-        await asyncio.sleep(1)
+        await eventually(lambda: gauge(SUBSCRIPTIONS) == 0)
         assert FAREWELL in (await asyncio.to_thread(read_all, raw))[-200:]
 
 
@@ -168,7 +176,7 @@ async def started(**variables: str) -> tuple[asyncio.subprocess.Process, str]:
         cwd=Path(__file__).parents[2],
     )  # fmt: skip
     assert process.stdout
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         async for line in process.stdout:
             said = json.loads(line)
             if said["event"] == "serving":

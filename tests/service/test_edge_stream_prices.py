@@ -88,13 +88,16 @@ async def test_candles_come_at_most_five_times_a_second_and_end_complete(
     async with client(edge) as reader:
         await reader.subscribe("candles:EURUSD:1s")
         await reader.next("snapshot")
+        began = asyncio.get_running_loop().time()
         for number in range(100):
             tick = world.tick("EURUSD", 200 + number, seconds=1 + number / 40)
             await world.publish_ticks("EURUSD", tick)
         frames: list[Frame] = []
         while not frames or frames[-1]["sequence"] != "101":
             frames.append(await reader.next("candles.v1"))
-        assert len(frames) <= 10
+        # One after another, and the one that a pause of the machine has held up.
+        elapsed = asyncio.get_running_loop().time() - began
+        assert len(frames) <= 5 * elapsed + 6
         found = {item["startTime"]: item for frame in frames for item in frame["data"]["candles"]}
         assert [candle["ticks"] for candle in found.values()] == [40, 40, 20]
         assert [candle["close"] for candle in found.values()] == ["239", "279", "299"]

@@ -12,6 +12,7 @@ from services.kit.database import Database
 from services.kit.reason import Reason
 from tests.service.identity_server import Identity, StartIdentity, bearer, refused
 from tests.stores import ValkeyServer
+from tests.waiting import PATIENCE_SECONDS
 from veritick.event.v1.event_pb2 import Event
 from veritick.identity.v1.auth_service_pb2 import LogOutRequest
 from veritick.journal.v1.journal_service_pb2 import ListEventsRequest
@@ -74,7 +75,7 @@ async def test_the_journal_reaches_redis_in_order(
         Redis.from_url(valkey.url) as redis,
     ):
         users = [await identity.register() for _ in range(3)]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while await redis.xlen("journal:identity") < 3:
                 await asyncio.sleep(0.01)
         stream: Any = await redis.xrange("journal:identity")

@@ -19,6 +19,7 @@ from tests.service.identity_server import (
     bearer,
     refused,
 )
+from tests.waiting import PATIENCE_SECONDS
 from veritick.identity.v1.auth_service_pb2 import (
     RegisterRequest,
     RequestEmailVerificationRequest,
@@ -380,6 +381,6 @@ async def test_letters_go_to_the_mail_server_and_come_when_it_takes_them(
 
 
 async def _until(condition: object) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not condition():  # type: ignore[operator]
             await asyncio.sleep(0.02)

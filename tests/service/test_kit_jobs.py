@@ -12,6 +12,7 @@ from services.kit.database import Database, DatabaseUnavailable
 from services.kit.jobs import Job, JobOutcome, JobRun, JobRunner
 from services.kit.settings import DatabaseSettings
 from tests.service.kit_databases import Databases
+from tests.waiting import eventually
 
 pytest_plugins = ["tests.service.kit_fixtures"]
 
@@ -35,10 +36,8 @@ class Work:
         self.done += 1
 
     async def until_begun(self, runs: int) -> None:
-        """Wait until it was begun so often, however slow the machine is."""
-        async with asyncio.timeout(60):
-            while self.begun < runs:
-                await asyncio.sleep(0.01)
+        """Wait until it was begun so often."""
+        await eventually(lambda: self.begun >= runs)
 
 
 def runner(
@@ -213,9 +212,7 @@ async def until_waiting(superuser: psycopg.Connection, name: str) -> None:
     waiting = (
         "SELECT 1 FROM pg_stat_activity WHERE application_name = %s AND wait_event_type = 'Lock'"
     )
-    async with asyncio.timeout(60):
-        while not superuser.execute(waiting, [name]).fetchone():
-            await asyncio.sleep(0.01)
+    await eventually(lambda: superuser.execute(waiting, [name]).fetchone() is not None)
 
 
 async def test_a_run_that_could_not_be_recorded_is_made_again_at_once(

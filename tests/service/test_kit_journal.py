@@ -28,6 +28,7 @@ from services.local.keys import ensure_keys
 from tests.service.kit_databases import Databases
 from tests.service.kit_events import NOON, append, append_many, cancelled, event
 from tests.service.kit_rpc import refusal
+from tests.waiting import eventually
 from veritick.event.v1.event_pb2 import Event
 from veritick.journal.v1.journal_service_pb2 import (
     JournalEntry,
@@ -237,9 +238,10 @@ async def notes(database: Database) -> list[int]:
 
 
 async def until_noted(database: Database, count: int) -> None:
-    async with asyncio.timeout(20):
-        while len(await notes(database)) < count:
-            await asyncio.sleep(0.02)
+    async def noted() -> bool:
+        return len(await notes(database)) >= count
+
+    await eventually(noted)
 
 
 async def test_a_follower_killed_at_any_moment_applies_each_event_once(
@@ -266,10 +268,13 @@ async def test_a_follower_killed_at_any_moment_applies_each_event_once(
 
             effects.before = stop
             task = asyncio.create_task(Follower(channel, "identity", own, effects.apply).run())
-            waiting = asyncio.create_task(reached.wait())
-            await asyncio.wait({waiting}, timeout=1)
-            await cancelled(task)
-            waiting.cancel()
+            # Reached, unless the lives before have already taken in everything.
+            waiting: set[asyncio.Task[Any]] = {
+                asyncio.create_task(reached.wait()),
+                asyncio.create_task(until_noted(own, 90)),
+            }
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            await cancelled(task, *waiting)
         effects.before = None
         task = asyncio.create_task(Follower(channel, "identity", own, effects.apply).run())
         await until_noted(own, 90)

@@ -15,6 +15,7 @@ from services.kit.journal import Journal
 from services.kit.relay import Relay, stream_key
 from tests.service.kit_events import append_many, cancelled
 from tests.stores import ValkeyServer, running_valkey
+from tests.waiting import PATIENCE_SECONDS
 
 pytest_plugins = ["tests.service.kit_fixtures"]
 
@@ -32,7 +33,7 @@ async def relayed(redis: Redis, journal: str = "identity") -> list[tuple[int, by
 
 async def until_relayed(redis: Redis, last: int) -> list[int]:
     """Wait for the last position in the stream, and return all that are there."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             with suppress(ConnectionError):
                 positions = [position for position, _ in await relayed(redis)]

@@ -29,6 +29,7 @@ from services.kit.settings import ServiceSettings
 from services.kit.tokens import Keyring
 from services.local.keys import ensure_keys
 from tests.service.kit_rpc import USER, Server, bearer, nothing, refusal, running_server
+from tests.waiting import PATIENCE_SECONDS
 from veritick.trading.v1.account_service_pb2 import ListAccountsRequest, OpenAccountsRequest
 from veritick.trading.v1.terms_service_pb2 import ListTermsRequest, UpdateTermsRequest
 from veritick.trading.v1.terms_service_pb2_grpc import TermsServiceStub
@@ -160,9 +161,9 @@ async def test_a_deadline_ends_the_handler(server: Server) -> None:
             ended.set()
 
     server.behave = linger
-    failure = await refusal(server.terms.ListTerms(DEMO, timeout=0.3))
+    failure = await refusal(server.terms.ListTerms(DEMO, timeout=1))
     assert failure.reason is Reason.DEADLINE_EXCEEDED
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await ended.wait()
 
 
@@ -222,7 +223,7 @@ async def test_a_channel_gives_up_after_its_deadline(
 async def test_a_peer_that_is_not_there_is_unavailable_at_once(keys: Path) -> None:
     async with running_server(keys, ManualClock(NOON)) as server:
         channel = server.channels("operator").to("trading", server.address)
-    async with asyncio.timeout(4):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         failure = await refusal(TermsServiceStub(channel).ListTerms(DEMO))
     assert failure.reason is Reason.UNAVAILABLE
     await channel.close()
@@ -233,7 +234,7 @@ async def test_health_follows_readiness(keys: Path) -> None:
     async with running_server(keys, ManualClock(NOON), lambda: ready) as server:
         stub: Any = HealthStub(server.channel)
         for ready, status in ((False, NOT_SERVING), (True, SERVING), (False, NOT_SERVING)):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 while (await stub.Check(HealthCheckRequest())).status != status:
                     await asyncio.sleep(0.02)
             assert ready is (status == SERVING)
@@ -291,7 +292,10 @@ async def test_a_task_that_ends_fails_the_process(keys: Path, how: str) -> None:
 
     application = Application(keyring=Keyring.load(keys, None), tasks={"task": task})
     settings = ServiceSettings(mode="development", drain_seconds=0)
-    async with serving("trading", settings, application) as running, asyncio.timeout(5):
+    async with (
+        serving("trading", settings, application) as running,
+        asyncio.timeout(PATIENCE_SECONDS),
+    ):
         await running.failed.wait()
 
 

@@ -21,6 +21,7 @@ from services.kit.reason import Reason
 from services.kit.revocations import Revocations
 from services.local.keys import ensure_keys
 from tests.service.kit_rpc import USER, Server, bearer, refusal, running_server
+from tests.waiting import PATIENCE_SECONDS
 from veritick.journal.v1.account_event_service_pb2 import (
     WatchAccountEventsRequest,
     WatchAccountEventsResponse,
@@ -288,11 +289,11 @@ async def test_a_stream_ends_with_the_session_that_opened_it_even_while_nothing_
         happening[name].put_nowait(True)
         assert isinstance(await stream.read(), WatchAccountEventsResponse)
     revocations.end("ana", NOON + timedelta(minutes=16))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         failure = await refusal(ana.read())
     assert failure.reason is Reason.SESSION_ENDED
     happening["ben"].put_nowait(True)
     assert isinstance(await ben.read(), WatchAccountEventsResponse)
     happening["ben"].put_nowait(False)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         assert not isinstance(await ben.read(), WatchAccountEventsResponse)

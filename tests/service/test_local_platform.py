@@ -1,13 +1,13 @@
 import os
 import signal
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.platform import Platform, running_platform
+from tests.platform import STOP_SECONDS, Platform, running_platform
+from tests.waiting import until
 
 pytestmark = [pytest.mark.platform, pytest.mark.timeout(240)]
 
@@ -17,13 +17,6 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """A platform that these tests may hurt."""
     with running_platform(tmp_path_factory.mktemp("own") / "home") as platform:
         yield platform
-
-
-def until(true: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.05)
 
 
 def processes_of(platform: Platform) -> dict[int, str]:
@@ -76,11 +69,11 @@ def test_no_process_survives_its_platform_and_the_next_finds_everything(own: Pla
     key = (own.home / "keys" / "public" / "identity.pem").read_bytes()
     assert len(processes_of(own)) >= 9
     os.kill(own.process.pid, signal.SIGINT)
-    assert own.process.wait(60) == 0
+    assert own.process.wait(STOP_SECONDS) == 0
     assert processes_of(own) == {}
     assert own.lines[-1] == "stopped"
     with running_platform(own.home) as second:
         assert not [line for line in second.lines if "migrate" in line]
         assert (own.home / "keys" / "public" / "identity.pem").read_bytes() == key
         second.process.kill()
-        until(lambda: processes_of(second) == {}, seconds=20)
+        until(lambda: processes_of(second) == {})

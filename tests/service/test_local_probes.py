@@ -58,7 +58,7 @@ async def test_an_http_part_is_well_when_it_says_200(status: bytes, well: bool) 
 async def test_a_part_that_takes_connections_and_never_answers_is_not_well(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(probes, "TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(probes, "TIMEOUT_SECONDS", 1)
     async with served(silent) as port:
         assert await probes.http_ok(HOST, port, "/readyz")() is False
         assert await probes.grpc_serving(f"{HOST}:{port}")() is False

@@ -2,7 +2,6 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import LiteralString
 
@@ -16,6 +15,7 @@ from services.local.home import Home, Refusal, write_private
 from services.local.keys import SIGNERS, ensure_keys
 from services.local.postgres import Cluster, embedded_binaries
 from tests.stores import Postgres, ValkeyServer
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -212,10 +212,3 @@ def test_a_home_with_a_long_path_keeps_its_sockets_elsewhere(tmp_path: Path) -> 
     long = Home(tmp_path / ("x" * 100))
     assert not long.sockets.is_relative_to(long.root)
     assert Home(Path("/h")).sockets == Path("/h/run")
-
-
-def until(true: Callable[[], bool], seconds: float = 15) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.02)

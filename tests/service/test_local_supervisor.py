@@ -4,8 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from services.local.logs import Log
 from services.local.part import Condition, Part, Probe, State
 from services.local.process import leashed
 from services.local.supervisor import Pace, Supervisor
+from tests.waiting import PATIENCE_SECONDS, eventually, until
 
 QUICK = Pace(
     first_delay=0.05,
@@ -43,11 +43,6 @@ class Watched:
 
     def of(self, name: str) -> list[State]:
         return [state for part, state in self.told if part == name]
-
-    async def until(self, true: Callable[[], bool], seconds: float = 10) -> None:
-        async with asyncio.timeout(seconds):
-            while not true():
-                await asyncio.sleep(0.01)
 
 
 @pytest.fixture
@@ -91,20 +86,20 @@ def alive(pid: int) -> bool:
 async def test_a_part_that_dies_is_started_again_and_says_so(watched: Watched) -> None:
     watched.supervisor.start([shell("brittle", "sleep 0.1; exit 3")])
     condition = watched.supervisor.conditions["brittle"]
-    await watched.until(lambda: condition.restarts == 2)
+    await eventually(lambda: condition.restarts == 2)
     assert watched.of("brittle")[:4] == [State.STARTING, State.WELL, State.DOWN, State.STARTING]
 
 
 async def test_a_death_is_told_with_how_it_came(watched: Watched) -> None:
     watched.supervisor.start([shell("ended", "exit 3"), shell("killed", "kill -9 $$")])
     conditions = watched.supervisor.conditions
-    await watched.until(lambda: conditions["ended"].note.startswith("ended with 3, again in"))
-    await watched.until(lambda: conditions["killed"].note.startswith("killed by SIGKILL"))
+    await eventually(lambda: conditions["ended"].note.startswith("ended with 3, again in"))
+    await eventually(lambda: conditions["killed"].note.startswith("killed by SIGKILL"))
 
 
 async def test_a_command_that_is_not_there_is_tried_again_like_any_death(watched: Watched) -> None:
     watched.supervisor.start([Part("absent", ("/nowhere/at/all",))])
-    await watched.until(lambda: watched.supervisor.conditions["absent"].restarts >= 2)
+    await eventually(lambda: watched.supervisor.conditions["absent"].restarts >= 2)
 
 
 def test_the_delay_doubles_up_to_the_longest() -> None:
@@ -124,7 +119,7 @@ async def test_a_part_waits_for_what_it_needs(watched: Watched, tmp_path: Path) 
         ]
     )
     conditions = watched.supervisor.conditions
-    await watched.until(lambda: conditions["migration"].state is State.DONE)
+    await eventually(lambda: conditions["migration"].state is State.DONE)
     assert conditions["later"].state is State.WAITING
     ready.touch()
     await watched.supervisor.all_fine()
@@ -148,9 +143,9 @@ async def test_a_part_that_stops_answering_is_unwell_until_it_does(
     watched.supervisor.start([shell("moody", "sleep 60", probe=exists(answers))])
     await watched.supervisor.all_fine()
     answers.unlink()
-    await watched.until(lambda: watched.of("moody")[-1] is State.UNWELL)
+    await eventually(lambda: watched.of("moody")[-1] is State.UNWELL)
     answers.touch()
-    await watched.until(lambda: watched.of("moody")[-1] is State.WELL)
+    await eventually(lambda: watched.of("moody")[-1] is State.WELL)
     assert State.DOWN not in watched.of("moody")
 
 
@@ -182,16 +177,16 @@ async def test_a_part_that_ignores_the_request_to_stop_is_made_to(
 async def test_what_a_part_left_running_goes_with_it(watched: Watched, tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     watched.supervisor.start([shell("parent", f"sleep 60 & echo $! > {pid}; exec sleep 60")])
-    await watched.until(lambda: pid.exists() and bool(pid.read_text()))
+    await eventually(lambda: pid.exists() and bool(pid.read_text()))
     await watched.supervisor.stop()
-    await watched.until(lambda: not alive(int(pid.read_text())))
+    await eventually(lambda: not alive(int(pid.read_text())))
 
 
 async def test_stopping_does_not_wait_for_the_next_try_of_what_is_down(tmp_path: Path) -> None:
     watched = Watched(tmp_path, Pace(first_delay=3600, longest_delay=3600))
     watched.supervisor.start([shell("down", "exit 1")])
-    await watched.until(lambda: watched.of("down")[-1:] == [State.DOWN])
-    async with asyncio.timeout(60):
+    await eventually(lambda: watched.of("down")[-1:] == [State.DOWN])
+    async with asyncio.timeout(PATIENCE_SECONDS):
         await watched.supervisor.stop()
     assert watched.of("down")[-1] is State.STOPPED
 
@@ -202,7 +197,7 @@ async def test_what_a_part_says_is_in_its_log_and_the_last_run_in_the_one_before
     for words in ("first run", "second run"):
         watched = Watched(tmp_path)
         watched.supervisor.start([shell("talker", f"echo {words}; echo aloud >&2; sleep 60")])
-        await watched.until(lambda: Log(tmp_path, "talker").last_words() == "aloud")
+        await eventually(lambda: Log(tmp_path, "talker").last_words() == "aloud")
         await watched.supervisor.stop()
     assert (tmp_path / "talker.log").read_text() == "second run\naloud\n"
     assert (tmp_path / "talker.log.1").read_text() == "first run\naloud\n"
@@ -263,20 +258,13 @@ def test_no_part_outlives_a_supervisor_that_is_killed(tmp_path: Path) -> None:
     parts: Sequence[int] = []
     try:
         logs = [tmp_path / "a.log", tmp_path / "b.log"]
-        within(10, lambda: all(log.exists() and log.read_text().strip() for log in logs))
+        until(lambda: all(log.exists() and log.read_text().strip() for log in logs))
         parts = [int(log.read_text()) for log in logs]
         supervisor.send_signal(signal.SIGKILL)
         supervisor.wait()
-        within(5, lambda: not any(alive(pid) for pid in parts))
+        until(lambda: not any(alive(pid) for pid in parts))
     finally:
         supervisor.kill()
         for pid in parts:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-
-
-def within(seconds: float, true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.02)

@@ -11,7 +11,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from services.kit.wire import to_datetime
-from tests.service.quotes_fixtures import Quotes, Simulator, World, eventually, seconds, simulator
+from tests.service.quotes_fixtures import Quotes, Simulator, World, seconds, simulator
+from tests.waiting import PATIENCE_SECONDS, eventually
 from veritick.quotes.v1 import fixing_service_pb2 as fixing
 from veritick.quotes.v1 import instrument_pb2
 from veritick.quotes.v1.instrument_service_pb2 import (
@@ -163,7 +164,7 @@ async def test_a_feed_that_says_nothing_is_silent(trading: Quotes, exchange: Sim
 async def ask(url: str, *requests: object) -> list[dict[str, object]]:
     """What the server answers to each request, in order."""
     answers = []
-    async with connect(url, proxy=None) as connection, asyncio.timeout(10):
+    async with connect(url, proxy=None) as connection, asyncio.timeout(PATIENCE_SECONDS):
         for request in requests:
             await connection.send(request if isinstance(request, str) else json.dumps(request))
             while "e" in (answer := json.loads(await connection.recv())) or "stream" in answer:
@@ -202,7 +203,10 @@ async def test_the_server_answers_as_documented(exchange: Simulator) -> None:
     "path", ["/stream?streams=btcusdt@trade/ethusdt@trade", "/ws/btcusdt@trade"]
 )
 async def test_the_url_may_name_streams(exchange: Simulator, path: str) -> None:
-    async with connect(exchange.url + path, proxy=None) as connection, asyncio.timeout(10):
+    async with (
+        connect(exchange.url + path, proxy=None) as connection,
+        asyncio.timeout(PATIENCE_SECONDS),
+    ):
         packet = json.loads(await connection.recv())
     event = packet["data"] if path.startswith("/stream") else packet
     assert event["s"] in {"BTCUSDT", "ETHUSDT"}
@@ -210,7 +214,10 @@ async def test_the_url_may_name_streams(exchange: Simulator, path: str) -> None:
 
 
 async def test_who_asks_too_often_is_cut_off(exchange: Simulator) -> None:
-    async with connect(f"{exchange.url}/ws", proxy=None) as connection, asyncio.timeout(10):
+    async with (
+        connect(f"{exchange.url}/ws", proxy=None) as connection,
+        asyncio.timeout(PATIENCE_SECONDS),
+    ):
         for number in range(6):
             await connection.send(json.dumps({"method": "LIST_SUBSCRIPTIONS", "id": number}))
         with pytest.raises(ConnectionClosed) as closed:

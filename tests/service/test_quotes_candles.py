@@ -7,7 +7,8 @@ from grpc.aio import AioRpcError
 from services.kit.channels import failure_of
 from services.kit.reason import Reason
 from services.kit.wire import to_datetime, to_timestamp
-from tests.service.quotes_fixtures import Quotes, eventually, seconds
+from tests.service.quotes_fixtures import Quotes, seconds
+from tests.waiting import eventually
 from veritick.quotes.v1 import instrument_pb2
 from veritick.quotes.v1 import market_data_service_pb2 as market
 

@@ -14,7 +14,7 @@ from services.quotes.binance import Binance
 from services.quotes.feeds import FRAME_BYTES_MAX, WebSocketFeed
 from services.quotes.packet import Complaint, Heartbeat, Packet, Veritick
 from services.quotes.protocol import FeedProtocol
-from tests.service.quotes_fixtures import eventually
+from tests.waiting import eventually
 
 CLOCK = SystemClock()
 

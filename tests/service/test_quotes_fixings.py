@@ -5,7 +5,8 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from services.kit.wire import to_datetime, to_timestamp
-from tests.service.quotes_fixtures import Quotes, eventually, seconds
+from tests.service.quotes_fixtures import Quotes, seconds
+from tests.waiting import eventually
 from veritick.quotes.v1 import fixing_service_pb2 as fixing
 from veritick.quotes.v1 import instrument_pb2
 from veritick.quotes.v1 import market_data_service_pb2 as market
@@ -26,13 +27,12 @@ async def test_a_fixing_is_the_last_tick_at_or_before_the_moment(
     quotes_for_a_while: Quotes,
 ) -> None:
     quotes = quotes_for_a_while
-    await quotes.until_status(SYMBOL, "OPEN")
-    await asyncio.sleep(1)
+    await quotes.until_ticks(SYMBOL, 3)
     moment = quotes.clock.now()
 
     found = await quotes.fixed(SYMBOL, moment)
 
-    ticks = await quotes.ticks(SYMBOL, moment - seconds(20), moment + seconds(0.000001))
+    ticks = await quotes.ticks(SYMBOL, quotes.since, moment + seconds(0.000001))
     assert found.state == fixing.Fixing.FINAL
     assert found.tick == ticks[-1]
     assert list(found.ticks_before) == ticks[-3:]
@@ -42,9 +42,8 @@ async def test_a_fixing_is_the_last_tick_at_or_before_the_moment(
 
 async def test_a_fixing_at_the_time_of_a_tick_is_that_tick(quotes_for_a_while: Quotes) -> None:
     quotes = quotes_for_a_while
-    await quotes.until_status(SYMBOL, "OPEN")
-    now = quotes.clock.now()
-    tick = (await quotes.ticks(SYMBOL, now - seconds(20), now))[-1]
+    await quotes.until_ticks(SYMBOL, 2)
+    tick = (await quotes.ticks(SYMBOL, quotes.since, quotes.clock.now()))[-1]
 
     at = await quotes.fixed(SYMBOL, to_datetime(tick.time))
     before = await quotes.fixed(SYMBOL, to_datetime(tick.time) - seconds(0.000001))

@@ -19,15 +19,8 @@ from services.quotes.app import build
 from services.quotes.partitions import Retention
 from services.quotes.record import Batch, Record
 from services.quotes.tick import Tick
-from tests.service.quotes_fixtures import (
-    REPOSITORY,
-    Quotes,
-    Simulator,
-    World,
-    eventually,
-    seconds,
-    simulator,
-)
+from tests.service.quotes_fixtures import REPOSITORY, Quotes, Simulator, World, seconds, simulator
+from tests.waiting import PATIENCE_SECONDS, eventually
 from veritick.quotes.v1 import fixing_service_pb2 as fixing
 from veritick.quotes.v1 import market_data_service_pb2 as market
 
@@ -110,9 +103,8 @@ async def test_killed_and_started_again_it_goes_on_without_losing_or_doubling_a_
     await process.wait()
     async with world.running(feed.url) as quotes:
         await quotes.until_status(SYMBOL, "OPEN")
-        await asyncio.sleep(1.5)
-        now = quotes.clock.now()
-        ticks = await quotes.ticks(SYMBOL, now - seconds(60), now)
+        await quotes.until_ticks(SYMBOL, 5)
+        ticks = await quotes.ticks(SYMBOL, quotes.since, quotes.clock.now())
         request = market.ListCandlesRequest(instrument=SYMBOL, page_size=2)
         request.interval.FromSeconds(3600)
         candles = [c for c in (await quotes.data.ListCandles(request)).candles if c.ticks]
@@ -151,7 +143,7 @@ async def test_redis_hears_only_what_is_stored(world: World, feed: Simulator) ->
         await heard.subscribe(f"ticks:{SYMBOL}", "watermark")
         async with world.running(feed.url) as quotes:
             marks, ticks = 0, 0
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 async for message in heard.listen():
                     if message["type"] != "message":
                         continue
@@ -185,7 +177,7 @@ async def test_watching_ticks_begins_with_the_last_of_each(quotes: Quotes) -> No
     await quotes.until_status("ETHUSD", "OPEN")
     request = market.WatchTicksRequest(instruments=[SYMBOL, "ETHUSD"])
     seen: list[market.WatchTicksResponse] = []
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         async for answer in quotes.data.WatchTicks(request):
             seen.append(answer)
             if len(seen) > 5:

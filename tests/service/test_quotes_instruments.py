@@ -8,8 +8,9 @@ from grpc.aio import AioRpcError
 from services.kit.channels import failure_of
 from services.kit.reason import Reason
 from services.kit.wire import to_datetime
-from tests.service.quotes_fixtures import Quotes, Simulator, World, eventually, simulator
+from tests.service.quotes_fixtures import Quotes, Simulator, World, simulator
 from tests.stores import Postgres, ValkeyServer
+from tests.waiting import PATIENCE_SECONDS, eventually
 from veritick.journal.v1.journal_service_pb2 import ListEventsRequest
 from veritick.quotes.v1 import instrument_pb2
 from veritick.quotes.v1 import market_data_service_pb2 as market
@@ -125,7 +126,7 @@ async def test_watchers_hear_of_a_change(staffed: Quotes) -> None:
     wanted = await staffed.instrument("WATCHED")
     wanted.status = instrument_pb2.Instrument.HALTED
     seen = wanted
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         async for change in watching:
             if change.HasField("snapshot_complete"):
                 await update(staffed, wanted)

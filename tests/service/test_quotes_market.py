@@ -1,8 +1,7 @@
-import asyncio
 from itertools import pairwise
 
 from services.kit.wire import to_datetime
-from tests.service.quotes_fixtures import Quotes, seconds
+from tests.service.quotes_fixtures import Quotes
 from veritick.quotes.v1 import market_data_service_pb2 as market
 from veritick.quotes.v1.instrument_service_pb2 import ListInstrumentsRequest
 
@@ -25,13 +24,11 @@ async def test_a_newcomer_finds_a_market_that_is_open_on_any_day(quotes: Quotes)
 async def test_ticks_are_numbered_without_gaps_and_each_is_later_than_the_one_before(
     quotes: Quotes,
 ) -> None:
-    await quotes.until_status("BTCUSD", "OPEN")
-    start = quotes.clock.now() - seconds(30)
-    await asyncio.sleep(1)
+    await quotes.until_ticks("BTCUSD", 5)
 
-    ticks = await quotes.ticks("BTCUSD", start, quotes.clock.now(), page_size=3)
+    ticks = await quotes.ticks("BTCUSD", quotes.since, quotes.clock.now(), page_size=3)
 
-    assert len(ticks) > 3
+    assert len(ticks) >= 5
     assert [tick.number for tick in ticks] == list(range(1, len(ticks) + 1))
     times = [to_datetime(tick.time) for tick in ticks]
     assert all(earlier < later for earlier, later in pairwise(times))

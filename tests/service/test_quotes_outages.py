@@ -1,7 +1,8 @@
 import asyncio
 
 from services.kit.wire import to_datetime
-from tests.service.quotes_fixtures import Quotes, Simulator, World, eventually, seconds
+from tests.service.quotes_fixtures import Quotes, Simulator, World, seconds
+from tests.waiting import eventually
 from veritick.quotes.v1 import fixing_service_pb2 as fixing
 from veritick.quotes.v1 import instrument_pb2
 from veritick.quotes.v1.instrument_service_pb2 import UpdateInstrumentRequest
@@ -59,13 +60,17 @@ async def test_held_back_ticks_come_late_and_fix_nothing(quotes: Quotes, feed: S
     await asyncio.sleep(3)
     await feed.command("freeze", SYMBOL)
     await feed.command("resume", "ETHUSD")
-    await asyncio.sleep(0.5)
+
+    async def late_ones_came() -> bool:
+        ticks = await quotes.ticks(SYMBOL, quotes.since, quotes.clock.now())
+        return any(tick.late for tick in ticks)
+
+    await eventually(late_ones_came)
     moment = quotes.clock.now()
 
     found = await quotes.fixed(SYMBOL, moment)
 
-    ticks = await quotes.ticks(SYMBOL, moment - seconds(20), moment)
-    assert any(tick.late for tick in ticks)
+    ticks = await quotes.ticks(SYMBOL, quotes.since, moment)
     assert found.ticks_before[-1] == ticks[-1]
     on_time = [tick for tick in ticks if not tick.late]
     if found.state == fixing.Fixing.FINAL:

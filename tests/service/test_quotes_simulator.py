@@ -6,14 +6,15 @@ from pathlib import Path
 from websockets.asyncio.client import connect
 
 from services.kit.wire import to_datetime
-from tests.service.quotes_fixtures import REPOSITORY, World, eventually, seconds, simulator
+from tests.service.quotes_fixtures import REPOSITORY, World, seconds, simulator
+from tests.waiting import PATIENCE_SECONDS, eventually
 from veritick.quotes.v1 import instrument_pb2
 
 pytest_plugins = ["tests.service.quotes_fixtures"]
 
 
 async def first_price(url: str, symbol: str) -> str:
-    async with connect(url, proxy=None) as connection, asyncio.timeout(10):
+    async with connect(url, proxy=None) as connection, asyncio.timeout(PATIENCE_SECONDS):
         await connection.send(json.dumps({"op": "subscribe", "symbols": [symbol]}))
         async for frame in connection:
             packet = json.loads(frame)
@@ -75,9 +76,8 @@ async def test_a_recording_is_traded_on_at_any_hour_and_the_rest_is_simulated(
         instrument = await quotes.instrument("EURUSD")
         assert len(instrument.sessions) == 1
         assert not instrument.sessions[0].HasField("close_time")
-        await asyncio.sleep(1)
-        now = quotes.clock.now()
-        ticks = await quotes.ticks("EURUSD", now - seconds(30), now)
+        await quotes.until_ticks("EURUSD", 15)
+        ticks = await quotes.ticks("EURUSD", quotes.since, quotes.clock.now())
         mantissas = [tick.price.mantissa - 100_000 for tick in ticks]
         assert mantissas == list(range(len(mantissas)))
         pause = to_datetime(ticks[-1].time) - to_datetime(ticks[0].time)

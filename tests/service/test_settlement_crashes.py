@@ -1,6 +1,5 @@
 """Wherever settlement is killed, what it decided stands, and each order gets one receipt."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -9,6 +8,7 @@ import psycopg
 from services.trading.order import Direction
 from tests.service.settlement_world import ENTRY, World
 from tests.settlement_receipt import hash_of
+from tests.waiting import eventually
 
 pytest_plugins = ["tests.service.settlement_fixtures"]
 
@@ -60,9 +60,11 @@ async def test_a_book_restored_from_yesterday_closes_its_orders_as_before(world:
     assert await world.outcomes() == {}
     forget_prices(world)
     async with world.settlement() as settlement:
-        async with asyncio.timeout(20):
-            while await world.outcomes() != orders:
-                await asyncio.sleep(0.05)
+
+        async def closed() -> bool:
+            return await world.outcomes() == orders
+
+        await eventually(closed)
         receipts = [await settlement.receipt(order) for order in orders]
     assert {receipt["orderId"]: receipt["outcome"] for receipt in receipts} == orders
 

@@ -25,6 +25,7 @@ from tests.service.settlement_world import ENTRY, World
 from tests.service.trading_fixtures import SYMBOL
 from tests.settlement_receipt import hash_of
 from tests.stores import Postgres
+from tests.waiting import eventually
 
 pytest_plugins = ["tests.service.settlement_fixtures"]
 
@@ -128,9 +129,9 @@ async def test_pending_orders_do_not_hide_others(world: World) -> None:
         world.pass_to(world.expiry(9))
         await world.receipts(1)
         assert await world.outcomes() == {known: "WIN"}
-        async with asyncio.timeout(5):
-            while REGISTRY.get_sample_value("veritick_settlement_pending", gauge) != 3:
-                await asyncio.sleep(0.02)
+        await eventually(
+            lambda: REGISTRY.get_sample_value("veritick_settlement_pending", gauge) == 3
+        )
         world.fix(ENTRY - 1, late)
         world.script.watermark += timedelta(seconds=1)
         await world.receipts(4)
@@ -181,13 +182,9 @@ async def test_a_neighbour_being_away_only_delays(world: World, away: str) -> No
 
 async def test_settlement_is_ready_while_it_hears_the_watermark(world: World) -> None:
     async with world.settlement() as settlement:
-        async with asyncio.timeout(10):
-            while not settlement.application.ready():
-                await asyncio.sleep(0.02)
+        await eventually(settlement.application.ready)
         world.script.silent = True
-        async with asyncio.timeout(15):
-            while settlement.application.ready():
-                await asyncio.sleep(0.1)
+        await eventually(lambda: not settlement.application.ready())
 
 
 async def test_a_book_that_closed_otherwise_raises_an_alarm_and_the_receipt_tells_its_close(

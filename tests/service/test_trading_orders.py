@@ -21,6 +21,7 @@ from services.trading.posting import SystemAccount
 from services.trading.settling import SettleStatus
 from tests.service.trading_fixtures import CHIPS, Bench, bench, request
 from tests.stores import Postgres
+from tests.waiting import eventually
 
 ESCROW, HOUSE = int(SystemAccount.ESCROW), int(SystemAccount.HOUSE)
 
@@ -305,9 +306,12 @@ async def test_a_killed_connection_costs_no_order(demo: Bench) -> None:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE pid <> pg_backend_pid() AND usename = current_user"
         )
-    async with asyncio.timeout(10):
-        while (reason := await reason_of(demo, asked[1])) is not None:
-            assert reason in {Reason.UNAVAILABLE, Reason.OUTCOME_UNKNOWN}
-            await asyncio.sleep(0.05)
+
+    async def placed() -> bool:
+        reason = await reason_of(demo, asked[1])
+        assert reason in {None, Reason.UNAVAILABLE, Reason.OUTCOME_UNKNOWN}
+        return reason is None
+
+    await eventually(placed)
     assert (await demo.now(account)).open_orders == 2
     assert sum((await demo.trial_balance()).values()) == 0

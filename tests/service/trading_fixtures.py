@@ -22,6 +22,7 @@ from services.trading.placing import Placed
 from services.trading.settling import Decision, Settled, SettleOrders
 from services.trading.terms import TermsDefaults
 from tests.stores import Postgres
+from tests.waiting import eventually
 
 START = utc(2026, 11, 23, 12, 0, 0, 500_000)
 SYMBOL = "BTCUSD"
@@ -157,12 +158,13 @@ async def leading(desk: Desk) -> AsyncIterator[None]:
 
 
 async def _until(true: Callable[[], bool], tasks: Sequence[asyncio.Task[None]]) -> None:
-    async with asyncio.timeout(15):
-        while not true():
-            for task in tasks:
-                if task.done():
-                    task.result()
-            await asyncio.sleep(0.01)
+    def holds() -> bool:
+        for task in tasks:
+            if task.done():
+                task.result()
+        return true()
+
+    await eventually(holds)
 
 
 def seconds_after(moment: datetime, seconds: float) -> datetime:

@@ -15,6 +15,7 @@ from edge.stream.listener import Conflated
 from edge.stream.neighbours import Page
 from services.kit.errors import Failure
 from services.kit.reason import Reason
+from tests.waiting import PATIENCE_SECONDS
 from veritick.event.v1.event_pb2 import BalanceChanged, Event
 
 CHANNEL = JournalChannel("account:a", "demo", "account:a", private=True)
@@ -128,7 +129,7 @@ async def play(script: list[str], seed: int) -> tuple[int, list[tuple[int, Reade
     await asyncio.gather(*following)
     # As the reader of Redis does when it is in doubt.
     journals.check("demo")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not all(after + len(reader.heard) >= listing.last for after, reader in readers):
             await asyncio.sleep(0.001)
     for _ in range(20):

@@ -1,8 +1,8 @@
 """Hashing happens beside the event loop, within bounds, and is renewed when its cost changes."""
 
 import asyncio
-from time import process_time
 
+import argon2
 import pytest
 
 from services.identity.hashing import Cost, PasswordHasher, Verdict
@@ -73,17 +73,21 @@ async def test_callers_who_give_up_do_not_keep_their_places() -> None:
         assert await hasher.hash("nine lives")
 
 
-async def test_an_unknown_user_takes_as_long_as_a_wrong_password() -> None:
-    async with PasswordHasher.opened(SLOW, threads=1, waiting_max=0) as hasher:
-        stored = await hasher.hash("nine lives")
-        wrong, unknown = [
-            min([await _cpu_seconds_to_refuse(hasher, target) for _ in range(4)])
-            for target in (stored, None)
-        ]
-        assert 0.5 < wrong / unknown < 2
+async def test_an_unknown_user_costs_as_much_as_a_wrong_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    verify = argon2.PasswordHasher.verify
+    costs: list[argon2.Parameters] = []
 
+    def verify_and_note(self: argon2.PasswordHasher, stored: str, password: str) -> bool:
+        costs.append(argon2.extract_parameters(stored))
+        return verify(self, stored, password)
 
-async def _cpu_seconds_to_refuse(hasher: PasswordHasher, stored: str | None) -> float:
-    began = process_time()
-    assert await hasher.check("wrong", stored) == Verdict(fits=False)
-    return process_time() - began
+    monkeypatch.setattr(argon2.PasswordHasher, "verify", verify_and_note)
+    async with PasswordHasher.opened(DEARER, threads=1, waiting_max=0) as hasher:
+        for target in (await hasher.hash("nine lives"), None):
+            assert await hasher.check("wrong", target) == Verdict(fits=False)
+
+    wrong, unknown = costs
+    assert unknown == wrong
+    assert (wrong.memory_cost, wrong.time_cost) == (DEARER.memory_kib, DEARER.iterations)

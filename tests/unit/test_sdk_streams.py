@@ -11,6 +11,7 @@ import httpx
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
+from tests.waiting import PATIENCE_SECONDS
 from veritick import Veritick, VeritickError
 from veritick.identity.v1.user_pb2 import Session
 from veritick.pace import Pace
@@ -95,7 +96,10 @@ def sends(*frames: dict[str, Any], greetings: int = 1, hang_up: bool = True) -> 
 
 async def read(veritick: Veritick, count: int, after: int = 0) -> list[int]:
     found: list[int] = []
-    async with asyncio.timeout(10), aclosing(veritick.events(ACCOUNT_ID, after=after)) as events:
+    async with (
+        asyncio.timeout(PATIENCE_SECONDS),
+        aclosing(veritick.events(ACCOUNT_ID, after=after)) as events,
+    ):
         async for entry in events:
             assert entry.event.order_settled.order.order_id == f"demo_{entry.sequence}"
             found.append(entry.sequence)
@@ -161,7 +165,7 @@ async def test_other_channels_and_unknown_events_do_not_disturb() -> None:
     other = {**settled(2), "channel": "account:demo_other"}
     edge = Edge([sends(settled(1), other, strange, settled(3), hang_up=False)])
 
-    async with edge.open() as veritick, asyncio.timeout(10):
+    async with edge.open() as veritick, asyncio.timeout(PATIENCE_SECONDS):
         types = []
         async for entry in veritick.events(ACCOUNT_ID):
             types.append(entry.type)
@@ -224,7 +228,7 @@ async def test_leaving_the_loop_closes_the_socket() -> None:
         await connection.wait_closed()
         closed.set()
 
-    async with Edge([wait]).open() as veritick, asyncio.timeout(10):
+    async with Edge([wait]).open() as veritick, asyncio.timeout(PATIENCE_SECONDS):
         await read(veritick, 1)
         await closed.wait()
 
@@ -237,7 +241,7 @@ async def test_ticks_go_on_over_a_lost_connection_and_none_comes_twice() -> None
 
     edge = Edge([sends(tick(1), tick(2)), sends(tick(2), tick(5), hang_up=False)])
 
-    async with edge.open() as veritick, asyncio.timeout(10):
+    async with edge.open() as veritick, asyncio.timeout(PATIENCE_SECONDS):
         numbers = []
         async for received in veritick.ticks("BTCUSD"):
             numbers.append(received.number)
@@ -251,7 +255,7 @@ async def test_waiting_for_a_settlement_begins_before_looking_at_the_order() -> 
     edge = Edge([sends(settled(6), settled(7), hang_up=False)], last_sequence=5)
     order = Order(order_id="demo_7", account_id=ACCOUNT_ID, state=Order.OPEN)
 
-    async with edge.open() as veritick, asyncio.timeout(10):
+    async with edge.open() as veritick, asyncio.timeout(PATIENCE_SECONDS):
         closed = await veritick.settled(order)
 
     assert closed.outcome == Order.WIN
