@@ -23,6 +23,7 @@ from tests.bench.room import shortages
 from tests.bench.rows import Measured
 from tests.bench.settling import s1, s3
 from tests.bench.streaming import w1, w2, w3
+from tests.bench.terminal import t1, t2, t3
 from tests.stores import Postgres, running_postgres
 
 Bench = Callable[[Postgres, Path], Awaitable[Measured | Sequence[Measured]]]
@@ -39,6 +40,9 @@ ROWS: dict[str, Bench] = {
     "W1": w1,
     "W2": w2,
     "W3": w3,
+    "T1": t1,
+    "T2": t2,
+    "T3": t3,
 }
 
 

@@ -1,31 +1,22 @@
 """A real browser in front of the whole platform."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, StorageState, expect, sync_playwright
+from playwright.sync_api import Browser, StorageState
 
+from tests.browser.chromium import running_chromium
 from tests.browser.visitor import DESKTOP, Visitor, visiting
 from tests.platform import Platform
-
-# A busy machine with two processors shows things late; what never comes fails all the same.
-expect.set_options(timeout=30_000)
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 # Of this folder, not of the session: while it is driven, its thread can run no other event loop.
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """The system's Chromium; without one these tests fail: nothing else would try the page."""
-    found = [path for name in BROWSERS if (path := shutil.which(name))]
-    assert found, f"no browser: install one of {', '.join(BROWSERS)}"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found[0], args=["--no-sandbox"])
+    """The system's Chromium."""
+    with running_chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -48,6 +48,7 @@ export class CandleReader {
   refresh(): void {
     this.giveUp();
     this.reading = true;
+    this.lastNumber = undefined;
     this.waiting = [];
     this.giveUp = persist(
       () => this.readNewest(),

@@ -62,12 +62,14 @@ export class DrawingPen {
   private readonly press = (event: PointerEvent): void => {
     if (event.button !== 0) return;
     const point = this.pointOf(event);
+    const anchor = this.paper.anchorAt(point);
     if (this.grip?.fresh === true) {
+      // A finger has not been seen on its way here.
+      if (anchor !== undefined) this.actions.change(changed(this.grip, anchor));
       this.finish();
       this.swallow(event);
       return;
     }
-    const anchor = this.paper.anchorAt(point);
     const kind = this.actions.tool();
     if (anchor === undefined) return;
     if (kind !== undefined) this.begin(kind, anchor, point);

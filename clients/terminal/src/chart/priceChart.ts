@@ -57,6 +57,7 @@ export class PriceChart {
   private bars: readonly Bar[] = [];
   private priceScale = 0;
   private live = true;
+  private current = true;
   private pointed: number | undefined;
   private grownFrom = Infinity;
   private frame = 0;
@@ -168,9 +169,12 @@ export class PriceChart {
     });
   }
 
-  /** Goes back to the newest bar. */
+  /** Goes back to the newest bar, as near as the user was looking. */
   goToNow(): void {
-    this.chart.timeScale().scrollToRealTime();
+    const scale = this.chart.timeScale();
+    const range = scale.getVisibleLogicalRange();
+    const to = this.bars.length + RIGHT_SPACE_BARS;
+    if (range !== null) scale.setVisibleLogicalRange({ from: to - (range.to - range.from), to });
   }
 
   /** Time and price at a point of the price pane; `undefined` outside of it. */
@@ -241,12 +245,18 @@ export class PriceChart {
     const bar = this.bars[index];
     if (bar === undefined) return;
     const range = this.chart.timeScale().getVisibleLogicalRange();
+    const current = range === null || range.to >= newest;
+    if (current !== this.current) {
+      this.current = current;
+      // The library would show the last price in view there, which is not the last one.
+      this.series.applyOptions({ lastValueVisible: current });
+    }
     this.listener.read({
       bar,
       before: this.bars[index - 1]?.close,
       priceScale: this.priceScale,
       studies: this.studySeries.read(index),
-      current: range === null || range.to >= newest,
+      current,
     });
   }
 
@@ -259,7 +269,7 @@ export class PriceChart {
       minMove: 10 ** -this.priceScale,
       formatter: (price: number) => this.texts.price(price, this.priceScale),
     };
-    this.series.applyOptions({ priceFormat });
+    this.series.applyOptions({ priceFormat, lastValueVisible: this.current });
     this.studySeries.choose(this.studies, this.palette, priceFormat);
     this.draw();
   }

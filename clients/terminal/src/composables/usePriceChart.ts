@@ -23,8 +23,10 @@ export function usePriceChart(
   const chart = shallowRef<PriceChart>();
   const reading = shallowRef<Reading>();
 
+  // Fetched while the rest of the page is put together.
+  const library = import("@/chart/priceChart");
   onMounted(async () => {
-    const { PriceChart: Chart } = await import("@/chart/priceChart");
+    const { PriceChart: Chart } = await library;
     if (container.value === null) return;
     chart.value = new Chart(container.value, readPalette(), axisTexts(locale.value), {
       older,

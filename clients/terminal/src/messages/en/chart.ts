@@ -41,6 +41,7 @@ export const chart = {
       close: "Close",
       change: "Change",
     },
+    canvas: "Prices over time",
     legend: "Values at the crosshair",
     tabs: "Open instruments",
     closeTab: "Close {instrument}",

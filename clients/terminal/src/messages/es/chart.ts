@@ -43,6 +43,7 @@ export const chart: Translated<typeof english> = {
       close: "Cierre",
       change: "Cambio",
     },
+    canvas: "Precios en el tiempo",
     legend: "Valores en el cursor",
     tabs: "Instrumentos abiertos",
     closeTab: "Cerrar {instrument}",

@@ -43,6 +43,7 @@ export const chart: Translated<typeof english> = {
       close: "Закрытие",
       change: "Изменение",
     },
+    canvas: "Цены во времени",
     legend: "Значения под курсором",
     tabs: "Открытые инструменты",
     closeTab: "Закрыть {instrument}",
