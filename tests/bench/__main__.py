@@ -15,15 +15,18 @@ from pathlib import Path
 
 import uvloop
 
-from tests.bench import picture, results
+from tests.bench import growth, picture, results
 from tests.bench.closing import s2
 from tests.bench.ingesting import q1
+from tests.bench.ordering import e1
 from tests.bench.placing import p1, p2, p3, p4, p5
 from tests.bench.room import shortages
 from tests.bench.rows import Measured
 from tests.bench.settling import s1, s3
+from tests.bench.starting import b1
 from tests.bench.streaming import w1, w2, w3
 from tests.bench.terminal import t1, t2, t3
+from tests.bench.waiting import q2, w4
 from tests.stores import Postgres, running_postgres
 
 Bench = Callable[[Postgres, Path], Awaitable[Measured | Sequence[Measured]]]
@@ -37,12 +40,23 @@ ROWS: dict[str, Bench] = {
     "S2": s2,
     "S3": s3,
     "Q1": q1,
+    "Q2": q2,
     "W1": w1,
     "W2": w2,
     "W3": w3,
     "T1": t1,
     "T2": t2,
     "T3": t3,
+    "W4": w4,
+    "E1": e1,
+    "B1": b1,
+    "G1": growth.g1,
+    "G2": growth.g2,
+    "G3": growth.g3,
+    "G4": growth.g4,
+    "G5": growth.g5,
+    "G6": growth.g6,
+    "G7": growth.g7,
 }
 
 
