@@ -5,7 +5,8 @@ discontinuity, after which the hub asks the journal. It is found by
 
 - a position that does not follow the one before (positions of a journal have no gaps);
 - an error or a timeout of the connection;
-- the loss of a mark: a key that only this process sets, which a flush or a restart takes away.
+- the loss of a mark: a key that only this process sets, which a flush or a restart takes away;
+- a stream that ends before what was read of it: a relay has begun it anew.
 """
 
 from __future__ import annotations
@@ -81,9 +82,12 @@ class JournalReader:
         """Take up the present end of the stream; what came before is the journal's to tell."""
         await self._redis.set(self._mark, b"1", ex=_MARK_EXPIRY_SECONDS)
         self._marked_at = self._clock.monotonic()
-        newest: Any = await self._redis.xrevrange(self._key, count=1)
-        self._position = _position(newest[0][0]) if newest else 0
+        self._position = await self._newest()
         self._journals.check(self._journal)
+
+    async def _newest(self) -> int:
+        newest: Any = await self._redis.xrevrange(self._key, count=1)
+        return _position(newest[0][0]) if newest else 0
 
     async def _read(self) -> None:
         execute: Callable[..., Awaitable[Any]] = self._redis.execute_command
@@ -125,10 +129,10 @@ class JournalReader:
             events.setdefault(subject, []).append(event)
 
     async def _check_mark(self) -> None:
-        """Renew the mark; if it had gone, all that was in Redis had."""
+        """Renew the mark; if it had gone, all that was in Redis had, or at least the stream."""
         kept = await self._redis.expire(self._mark, _MARK_EXPIRY_SECONDS)
         self._marked_at = self._clock.monotonic()
-        if not kept:
+        if not kept or await self._newest() < self._position:
             self._doubt("Redis has forgotten")
             await self._begin()
 

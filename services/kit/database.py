@@ -254,8 +254,9 @@ def keeping_cancellation() -> Iterator[Callable[[], None]]:
     """Raise CancelledError at the end of a block in which the task was told to stop and went on.
 
     Before Python 3.12 `asyncio.wait_for`, through which psycopg waits, loses a cancellation that
-    arrives together with its result: a loop over the database would then never end. What is yielded
-    raises it earlier, for a block that must not do its last step any more.
+    arrives together with its result: a loop over the database would then never end. The client of
+    Redis may take one for a timeout of its own. What is yielded raises it earlier, for a block that
+    must not do its last step any more.
     """
     task = asyncio.current_task()
     before = task.cancelling() if task else 0

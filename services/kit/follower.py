@@ -32,6 +32,10 @@ _ADVANCE = text("UPDATE follower_position SET position = :position WHERE journal
 _log = structlog.stdlib.get_logger()
 
 
+class _Skipped(Exception):
+    """An entry came before the one that precedes it. Positions have no gaps: it is asked for."""
+
+
 class Follower:
     """Applies the entries of one journal in order, each exactly once, across crashes."""
 
@@ -49,7 +53,7 @@ class Follower:
         while True:
             try:
                 await self._follow()
-            except (grpc.aio.AioRpcError, DatabaseUnavailable, Failure) as error:
+            except (grpc.aio.AioRpcError, DatabaseUnavailable, Failure, _Skipped) as error:
                 reason = str(
                     failure_of(error) if isinstance(error, grpc.aio.AioRpcError) else error
                 )
@@ -68,11 +72,14 @@ class Follower:
             found = await connection.execute(_LOCK, {"journal": self._journal})
             taken = int(found.scalar_one())
             for entry in entries:
-                if entry.position > taken:
-                    await self._apply(connection, entry)
-                    reached("follower.after_effect")
-            last = max(taken, entries[-1].position)
-            await connection.execute(_ADVANCE, {"journal": self._journal, "position": last})
+                if entry.position <= taken:
+                    continue
+                if entry.position > taken + 1:
+                    raise _Skipped(f"{self._journal} went from {taken} to {entry.position}")
+                await self._apply(connection, entry)
+                taken = entry.position
+                reached("follower.after_effect")
+            await connection.execute(_ADVANCE, {"journal": self._journal, "position": taken})
 
     async def _position(self) -> int:
         async with self._database.transaction() as connection:

@@ -14,7 +14,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from services.kit.database import DatabaseUnavailable
+from services.kit.database import DatabaseUnavailable, keeping_cancellation
 from services.kit.failpoints import reached
 from services.kit.journal import Entry, Journal
 from services.kit.metrics import RELAY_POSITION
@@ -70,10 +70,12 @@ class Relay:
             await self._redis.aclose()
 
     async def _relay(self) -> None:
-        position = await self._start()
+        with keeping_cancellation():
+            position = await self._start()
         while True:
             while entries := await self._journal.read(position, _BATCH):
-                await self._send(entries)
+                with keeping_cancellation():
+                    await self._send(entries)
                 reached("relay.after_send")
                 position = entries[-1].position
             await self._journal.wait()
@@ -81,10 +83,16 @@ class Relay:
     async def _start(self) -> int:
         """Return the last position in the stream, or where a new stream may begin."""
         newest = await self._redis.xrevrange(self._key, count=1)
+        last = await self._journal.last_position()
         if newest:
-            return int(bytes(newest[0][0]).split(b"-")[0])  # type: ignore[arg-type]
+            position = int(bytes(newest[0][0]).split(b"-")[0])  # type: ignore[arg-type]
+            if position <= last:
+                return position
+            # The journal was restored from a backup: what the stream holds beyond it never was.
+            _log.warning("the stream begins anew", journal=self._journal.name, beyond=position)
+            await self._redis.delete(self._key)
         # An empty stream starts at the present: readers ask the journal for the past.
-        return max(await self._journal.last_position() - _BATCH, 0)
+        return max(last - _BATCH, 0)
 
     async def _send(self, entries: list[Entry]) -> None:
         values: list[str | int | bytes] = []

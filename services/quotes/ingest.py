@@ -50,7 +50,7 @@ class Audience(Protocol):
 class Habits:
     """How the ingestor goes about it."""
 
-    gather: timedelta = timedelta(milliseconds=20)
+    gather: timedelta = timedelta(milliseconds=10)
     """How long ticks wait for others, to be stored together."""
 
     heed_recordings: bool = False

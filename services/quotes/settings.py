@@ -20,7 +20,7 @@ class Settings(ServiceSettings, DatabaseSettings):
     )
     seed: bool = Field(default=True, description="add the usual instruments to an empty database")
     gather_milliseconds: int = Field(
-        default=20, ge=0, le=50, description="how long ticks wait to be stored together"
+        default=10, ge=0, le=50, description="how long ticks wait to be stored together"
     )
     feed_patience_seconds: float = Field(
         default=10, ge=0, le=600, description="how long to wait for a feed before serving without"

@@ -90,6 +90,8 @@ class Crowd:
         self.events = 0
         self.words = 0
         self.left = 0
+        self.refusal = ""
+        """What a server said last that is no answer to be had."""
         self.listen = listen
         self._aim = 0
         self._reached = asyncio.Event()
@@ -103,7 +105,7 @@ class Crowd:
         elif any(word in payload for word in _WORDS):
             self.words += 1
             if _WORDS[2] in payload:
-                raise RuntimeError(payload.decode())
+                self.refusal = payload.decode()
         if self.events >= self._aim:
             self._reached.set()
 
@@ -123,8 +125,9 @@ class Crowd:
     async def until_answered(self, words: int) -> None:
         """Wait until the server has said so many words: authenticated, subscribed."""
         async with asyncio.timeout(_SECONDS):
-            while self.words < words:
+            while self.words < words and not self.refusal:
                 await asyncio.sleep(0.01)
+        self._require_well()
 
     async def until_heard(self, events: int) -> None:
         """Wait until all together have been sent so many events, since the beginning."""
@@ -133,8 +136,11 @@ class Crowd:
         if self.events < events:
             async with asyncio.timeout(_SECONDS):
                 await self._reached.wait()
-        if self.left:
-            raise RuntimeError(f"{self.left} sockets were closed")
+        self._require_well()
+
+    def _require_well(self) -> None:
+        if self.left or self.refusal:
+            raise RuntimeError(f"{self.left} sockets were closed; {self.refusal}")
 
     def leave(self) -> None:
         """Close every socket."""

@@ -22,6 +22,7 @@ from services.quotes import partitions, wire
 from services.quotes.app import JOURNAL
 from services.quotes.catalogue import Catalogue
 from services.quotes.feeds import Hear
+from services.quotes.instrument import Definition
 from services.quotes.ingest import Habits, Ingestor
 from services.quotes.instruments import LEADERSHIP
 from services.quotes.market import LiveMarket, Ticks, Watermark
@@ -44,8 +45,8 @@ _COLUMNS = "tick (instrument_id, number, time, price, source_time, late)"
 async def q1(postgres: Postgres, folder: Path) -> Row:
     """Measure the whole ingestor, from frames on, beside COPY of what it stored."""
     with postgres.database("quotes") as ours, postgres.database("quotes") as theirs:
-        await _prepared(theirs.owner)
-        async with _ingesting(ours.service) as feed:
+        await prepare_days(theirs.owner)
+        async with ingesting(ours.service, seed_instruments()) as feed:
 
             async def copy() -> float:
                 return await _copied(ours.owner, theirs.owner)
@@ -70,15 +71,15 @@ class Firehose:
         self._progress = asyncio.Event()
         self._said = 0
 
-    async def ticks_per_second(self) -> float:
+    async def ticks_per_second(self, ticks: int = TICKS) -> float:
         """Say so many ticks and wait until the last is committed."""
-        frames = [self._frame(number) for number in range(TICKS)]
-        aim = self.stored + TICKS
+        frames = [self._frame(number) for number in range(ticks)]
+        aim = self.stored + ticks
         began = perf_counter()
         self._frames.put_nowait(frames)
         while self.stored < aim:
             await self._until_progress()
-        return TICKS / (perf_counter() - began)
+        return ticks / (perf_counter() - began)
 
     # What the ingestor asks of a feed.
 
@@ -128,9 +129,9 @@ class Firehose:
 
 
 @asynccontextmanager
-async def _ingesting(dsn: str) -> AsyncIterator[Firehose]:
+async def ingesting(dsn: str, definitions: Sequence[Definition]) -> AsyncIterator[Firehose]:
+    """Lend a feed that an ingestor with these instruments listens to."""
     clock, market = SystemClock(), LiveMarket()
-    definitions = seed_instruments()
     feed = Firehose([definition.feed_symbol for definition in definitions])
     async with Database(dsn, name="quotes") as database:
         journal = Journal(JOURNAL, database)
@@ -150,7 +151,8 @@ async def _ingesting(dsn: str) -> AsyncIterator[Firehose]:
             await asyncio.wait({leading})
 
 
-async def _prepared(url: str) -> None:
+async def prepare_days(url: str) -> None:
+    """Make the partitions of today and tomorrow, as the owner."""
     async with await psycopg.AsyncConnection.connect(url) as connection:
         today = SystemClock().now().date()
         await partitions.create(connection, [today, today + timedelta(days=1)])

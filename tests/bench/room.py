@@ -12,8 +12,8 @@ from tests.platform import free_base
 
 DISK_BYTES = 4 << 30
 MEMORY_BYTES = 3 << 30
-FILES = 4_096
-"""A process of the bench holds a thousand sockets, and a few files more."""
+FILES = 8_192
+"""A process of the bench holds four thousand sockets, and a few files more."""
 
 
 def shortages() -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -58,15 +58,15 @@ class Stage:
             aim += 3
         await crowd.until_answered(aim)
 
-    def settlements(self, rounds: int) -> bytes:
-        """Commit on each account, so often, an order's settlement and the balance after it.
+    def settlements(self, rounds: int, channels: Sequence[str] = ()) -> bytes:
+        """Commit on each account (or on these), so often, an order's settlement and the balance after it.
 
         Returns the commands that publish them as the relay does.
         """
         return b"".join(
             _xadd(self.world.trading.append("demo", channel, event))
             for _ in range(rounds)
-            for channel in self.channels
+            for channel in channels or self.channels
             for event in (settled(channel), balance(channel))
         )
 

@@ -34,7 +34,8 @@ class Trader:
 
     def ticket(self) -> str:
         """Return what opens a socket as this user."""
-        claims = {"sub": self.user_id, "aud": "stream", "sid": str(uuid4()), "jti": str(uuid4())}
+        claims = {"sub": self.user_id, "aud": "stream", "sid": str(uuid4()), "ver": 1}
+        claims |= {"jti": str(uuid4())}
         return _identity(self.platform).sign(claims, timedelta(seconds=30), SystemClock().now())
 
 

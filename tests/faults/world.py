@@ -215,6 +215,7 @@ class World(Logged):
             "sub": str(user_id),
             "aud": "stream",
             "sid": str(uuid4()),
+            "ver": 1,
             "jti": str(uuid4()),
         }
         return self.identity_keys.sign(claims, timedelta(seconds=30), datetime.now(UTC))

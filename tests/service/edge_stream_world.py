@@ -304,8 +304,10 @@ class World:
 
 
 @asynccontextmanager
-async def running_world(keys: Path, folder: Path) -> AsyncIterator[World]:
-    """Run the services and the Redis within the block."""
+async def running_world(
+    keys: Path, folder: Path, trading: JournalServiceServicer | None = None
+) -> AsyncIterator[World]:
+    """Run the services and the Redis within the block; trading keeps its journals in lists."""
     store = Store(Valkey(folder, embedded_server()))
     await store.start()
     async with Redis.from_url(store.valkey.url) as redis:
@@ -314,12 +316,12 @@ async def running_world(keys: Path, folder: Path) -> AsyncIterator[World]:
             async with (
                 service(world, "identity", world.identity) as identity,
                 service(world, "quotes", world.quotes_journals, world.quotes) as quotes,
-                service(world, "trading", world.trading) as trading,
+                service(world, "trading", trading or world.trading) as trading_service,
             ):
                 world.addresses = {
                     "identity": identity.address,
                     "quotes": quotes.address,
-                    "trading": trading.address,
+                    "trading": trading_service.address,
                 }
                 yield world
         finally:
@@ -330,7 +332,7 @@ async def running_world(keys: Path, folder: Path) -> AsyncIterator[World]:
 async def service(
     world: World,
     name: str,
-    journals: Journals,
+    journals: JournalServiceServicer,
     market: Quotes | None = None,
     listen: str = "127.0.0.1:0",
 ) -> AsyncIterator[Running]:

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -61,6 +62,21 @@ async def test_a_relay_fills_the_stream_in_order_and_two_add_nothing_twice(
         task = asyncio.create_task(Relay(journal, valkey.url).run())
         assert await until_relayed(redis, 85) == list(range(1, 86))
         await cancelled(task)
+
+
+async def test_a_relay_that_is_told_to_stop_stops(
+    journal: Journal, kit_database: Database, valkey: ValkeyServer
+) -> None:
+    """Whatever it is doing: a library below it may take the word for a timeout of its own."""
+    random = Random(5)
+    for _ in range(30):
+        task = asyncio.create_task(Relay(journal, valkey.url).run())
+        await asyncio.sleep(random.random() * 0.03)
+        await append_many(journal, kit_database, 2)
+        await asyncio.sleep(random.random() * 0.006)
+        task.cancel()
+        await asyncio.wait({task}, timeout=20)
+        assert task.cancelled()
 
 
 async def test_a_relay_survives_a_restart_of_redis(
