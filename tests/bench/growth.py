@@ -20,7 +20,7 @@ from services.trading.desk import Desk
 from services.trading.order import Direction, OrderRequest
 from tests.bench import pgbench
 from tests.bench.crowd import crowd
-from tests.bench.ingesting import ingesting, prepare_days
+from tests.bench.ingesting import Firehose, ingesting, prepare_days
 from tests.bench.placing import desk_on
 from tests.bench.rows import Growth, Measure, growing, repeated
 from tests.bench.stage import stage
@@ -44,7 +44,8 @@ _OPEN = """
     INSERT INTO open_order (order_id, account_id, request_id, request_hash, instrument, direction,
         stake, currency, payout_bp, terms_version, price_scale, entry_number, entry_price,
         entry_time, entry_source_time, opened_at, expires_at)
-    SELECT uuidv7(), ('00000000-0000-7000-8000-' || lpad((1 + n %% %(accounts)s)::text, 12, '0'))::uuid,
+    SELECT uuidv7(),
+        ('00000000-0000-7000-8000-' || lpad((1 + n %% %(accounts)s)::text, 12, '0'))::uuid,
         uuidv4(), decode(repeat('00', 32), 'hex'), 'ETHUSD', 1, 100, 'USD', 8500, 1, 2, 1, 10000,
         now(), now(), now(), now() + %(after)s
     FROM generate_series(1, %(orders)s) n
@@ -105,7 +106,7 @@ async def g6(postgres: Postgres, _: Path) -> Growth:
             await prepare_days(access.owner)
             async with ingesting(access.service, definitions) as feed:
 
-                async def cost(feed=feed) -> float:  # type: ignore[no-untyped-def]
+                async def cost(feed: Firehose = feed) -> float:
                     return _MICROSECONDS / await feed.ticks_per_second(TICKS)
 
                 costs.append(await repeated(cost))

@@ -22,8 +22,8 @@ from services.quotes import partitions, wire
 from services.quotes.app import JOURNAL
 from services.quotes.catalogue import Catalogue
 from services.quotes.feeds import Hear
-from services.quotes.instrument import Definition
 from services.quotes.ingest import Habits, Ingestor
+from services.quotes.instrument import Definition
 from services.quotes.instruments import LEADERSHIP
 from services.quotes.market import LiveMarket, Ticks, Watermark
 from services.quotes.packet import Veritick

@@ -59,7 +59,7 @@ class Stage:
         await crowd.until_answered(aim)
 
     def settlements(self, rounds: int, channels: Sequence[str] = ()) -> bytes:
-        """Commit on each account (or on these), so often, an order's settlement and the balance after it.
+        """Commit a settlement and the balance after it, so often on each account or on these.
 
         Returns the commands that publish them as the relay does.
         """

@@ -66,7 +66,7 @@ async def _made_up(home: Path, base: int, url: str) -> AsyncIterator[None]:
 
 
 async def _until_said(output: asyncio.StreamReader, words: str) -> None:
-    while line := (await output.readline()).decode().strip():
-        if line == words:
+    while line := await output.readline():
+        if line.decode().strip() == words:
             return
     raise RuntimeError("make up ended before it was ready")
