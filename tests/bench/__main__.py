@@ -6,6 +6,7 @@ and 2 when nothing was, because a name is unknown or the machine has no room.
 
 from __future__ import annotations
 
+import logging
 import sys
 import tempfile
 import time
@@ -13,6 +14,7 @@ import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
+import structlog
 import uvloop
 
 from tests.bench import growth, picture, results
@@ -92,6 +94,8 @@ def main() -> int:
     if lacking := shortages():
         print("bench: no room to measure in", *lacking, sep="\n  ", file=sys.stderr)
         return 2
+    # What the parts under test say is of no interest, unless it is bad.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     if not sys.argv[1:]:
         results.JSON.unlink(missing_ok=True)
     failed = run(names)

@@ -45,7 +45,7 @@ class Careless(JournalServiceServicer):
     async def ListEvents(  # noqa: N802  the name in the contract
         self, request: ListEventsRequest, context: object
     ) -> ListEventsResponse:
-        raise NotImplementedError
+        return ListEventsResponse()
 
     async def WatchJournal(  # noqa: N802  the name in the contract
         self, request: WatchJournalRequest, context: object
