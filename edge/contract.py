@@ -17,6 +17,8 @@ _MODULES = {
         "veritick.identity.v1.auth_service_pb2",
         "veritick.identity.v1.profile_service_pb2",
         "veritick.identity.v1.mailbox_service_pb2",
+        "veritick.identity.v1.user_admin_service_pb2",
+        "veritick.identity.v1.role_service_pb2",
     ),
     "quotes": (
         "veritick.quotes.v1.instrument_service_pb2",

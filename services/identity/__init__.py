@@ -1,7 +1,7 @@
 """Who someone is and what they may do.
 
-Owns users, password hashes, sessions with their refresh tokens, and the journal `identity`
-(subjects `user:<id>`: `user.changed.v1` at registration, `session.ended.v1`).
+Owns users, password hashes, sessions with their refresh tokens, roles, bans, letters, and the
+journal `identity` (subjects `user:<id>`: `user.changed.v1`, `session.ended.v1`; `proposals`).
 
 Invariants:
 
@@ -14,6 +14,8 @@ Invariants:
   digests are stored, and asking for one does the same whether or not anybody has the address;
 - tries of a credential are counted by where they come from and whom they concern (`throttle`), so
   that guessers run dry and nobody is locked out by them;
+- nobody alone gives a permission that moves money or gives permissions (`permission.POWERFUL`);
+  what is taken from a user or a role stops counting everywhere within a second;
 - personal data (address, country, birth date) never enters the journal, which forgets nothing;
 - a session that ended stays ended. Every change that others must know is journalled in its own
   transaction.
@@ -26,8 +28,8 @@ Called by the edge for users, and by followers of the journal (trading opens the
 it finds there). Calls trading once per registration, and does not depend on the answer.
 
 Read: `user`, `password`, `permission`, `session`, `device`, `jurisdiction`, `letter`, `throttle`,
-`revocation` (pure rules), `users`, `sessions`, `letters`, `mail_tokens`, `throttles` (tables),
-`hashing`, `strength`, `breached`, `issuing`, `mailers`, `post`, `registration`, `standing`,
-`sign_in`, `signing_out`, `passwords`, `revoking` (flow), `rpc`, `profile_rpc`, `wire`, `neighbours`
-(faces), `parts`, `app`.
+`revocation` (pure rules), `users`, `sessions`, `roles`, `letters`, `mail_tokens`, `throttles`
+(tables), `hashing`, `strength`, `breached`, `issuing`, `mailers`, `post`, `registration`,
+`standing`, `sign_in`, `signing_out`, `passwords`, `staffing`, `bans`, `revoking` (flow), `rpc`,
+`profile_rpc`, `staff_rpc`, `wire`, `neighbours` (faces), `parts`, `app`.
 """

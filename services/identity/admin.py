@@ -1,4 +1,4 @@
-"""`create-admin`: the first person with the role `staff`, made by whoever holds the database.
+"""`create-admin`: the first person with the role `admin`, made by whoever holds the database.
 
 A password is never an argument, where other users of the machine could read it. It is asked for
 at a terminal, or read as one line from standard input; an empty one is replaced by a generated
@@ -40,7 +40,7 @@ def create_admin(arguments: list[str]) -> None:
         user_id = asyncio.run(_register(settings, email, password))
     except (Failure, DatabaseUnavailable) as refusal:
         raise SystemExit(f"create-admin: {refusal}") from None
-    sys.stdout.write(f"created {email} as {user_id} with the role {Role.STAFF}\n")
+    sys.stdout.write(f"created {email} as {user_id} with the role {Role.ADMIN}\n")
     if not given:
         sys.stdout.write(f"password, shown only now: {password}\n")
 
@@ -53,5 +53,5 @@ def _asked_password() -> str:
 
 async def _register(settings: Settings, email: str, password: str) -> str:
     async with administration(settings) as registration:
-        user = await registration.register(NewUser(email, password), Role.STAFF)
+        user = await registration.register(NewUser(email, password), Role.ADMIN)
         return str(user.user_id)

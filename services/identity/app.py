@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -17,13 +18,14 @@ from services.identity.registration import Registration
 from services.identity.rpc import AuthFace, RevocationFace
 from services.identity.session import Random
 from services.identity.settings import Settings
+from services.identity.staff_rpc import RoleFace, UserAdminFace
 from services.identity.wire import subject_of
 from services.kit.channels import Channels
 from services.kit.clock import Clock, SystemClock
 from services.kit.database import Database
 from services.kit.failpoints import process_clock
 from services.kit.ids import Ids, uuid7
-from services.kit.jobs import JobRunner
+from services.kit.jobs import Job, JobRunner
 from services.kit.journal import Journal
 from services.kit.journal_face import JournalFace
 from services.kit.migrate import migrate as apply_migrations
@@ -37,12 +39,17 @@ from veritick.identity.v1.profile_service_pb2_grpc import add_ProfileServiceServ
 from veritick.identity.v1.revocation_service_pb2_grpc import (
     add_RevocationServiceServicer_to_server,
 )
+from veritick.identity.v1.role_service_pb2_grpc import add_RoleServiceServicer_to_server
+from veritick.identity.v1.user_admin_service_pb2_grpc import (
+    add_UserAdminServiceServicer_to_server,
+)
 from veritick.journal.v1.journal_service_pb2_grpc import add_JournalServiceServicer_to_server
 
 NAME = "identity"
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _HEALTH_EVERY_SECONDS = 1.0
+_APPROVALS_EVERY = timedelta(seconds=30)
 
 
 def migrate(settings: Settings) -> None:
@@ -133,6 +140,11 @@ def _faces(parts: Parts, keyring: Keyring) -> list[Face]:
         (add_AuthServiceServicer_to_server, auth),
         (add_ProfileServiceServicer_to_server, ProfileFace(sign_in, parts.standing)),
         (add_MailboxServiceServicer_to_server, MailboxFace(parts.ground.database)),
+        (
+            add_UserAdminServiceServicer_to_server,
+            UserAdminFace(parts.ground.database, parts.signing_out, parts.bans, parts.staffing),
+        ),
+        (add_RoleServiceServicer_to_server, RoleFace(parts.staffing)),
         (add_RevocationServiceServicer_to_server, RevocationFace(parts.revoked)),
         (add_JournalServiceServicer_to_server, journal),
     ]
@@ -148,10 +160,12 @@ def _sign_up_rules(settings: Settings) -> GetSignUpRulesResponse:
 
 
 def _tasks(parts: Parts, health: "_Health") -> dict[str, Task]:
+    carry_on = Job("approvals", _APPROVALS_EVERY, parts.staffing.approvals.carry_on)
+    jobs = [parts.purge.job(), carry_on]
     tasks: dict[str, Task] = {
         "health": health.run,
         "post": parts.post.run,
-        "jobs": JobRunner(parts.ground.database, [parts.purge.job()], parts.ground.clock).run,
+        "jobs": JobRunner(parts.ground.database, jobs, parts.ground.clock).run,
     }
     if parts.settings.redis_url is not None:
         tasks["relay"] = Relay(

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.identity.permission import permissions_of
 from services.identity.session import Limits, Session, Tokens, access_expiry
 from services.identity.user import User
 from services.kit.clock import Clock
@@ -33,16 +32,24 @@ class Issuer:
         self._ids = ids
 
     def tokens(
-        self, user: User, session: Session, refresh_token: str, refresh_expires_at: datetime
+        self,
+        user: User,
+        may: frozenset[str],
+        session: Session,
+        refresh_token: str,
+        refresh_expires_at: datetime,
     ) -> Tokens:
-        """Return what the owner of a session holds, with a new access token."""
+        """Return what the owner of a session holds, with a new access token.
+
+        `may` is what the user may do at this version of his authority.
+        """
         now = self._clock.now()
         expires_at = access_expiry(session, now, self.limits.access)
         claims = {
             "aud": USER_AUDIENCE,
             "sub": str(user.user_id),
             "sid": str(session.session_id),
-            "perm": sorted(permissions_of(user.roles)),
+            "perm": sorted(may),
             "ver": user.authority,
         }
         access_token = self._keyring.sign(claims, expires_at - now, now)

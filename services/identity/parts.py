@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 
+from services.identity.bans import Bans
 from services.identity.breached import BreachedPasswords
 from services.identity.ground import Ground
 from services.identity.hashing import PasswordHasher
@@ -20,6 +21,7 @@ from services.identity.session import Limits
 from services.identity.settings import Settings
 from services.identity.sign_in import SignIn
 from services.identity.signing_out import SigningOut
+from services.identity.staffing import Staffing
 from services.identity.standing import Standing
 from services.identity.strength import Strength
 from services.identity.throttles import Throttle
@@ -110,6 +112,16 @@ class Parts:
             post=self.post,
             throttle=self.throttle,
         )
+
+    @cached_property
+    def staffing(self) -> Staffing:
+        """Gives and takes roles."""
+        return Staffing(self.ground)
+
+    @cached_property
+    def bans(self) -> Bans:
+        """Shuts users out."""
+        return Bans(self.ground, self.signing_out)
 
     @cached_property
     def revoked(self) -> RevokedSource:

@@ -4,34 +4,88 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
+ALL = frozenset(
+    {
+        "audit.read",
+        "instruments.write",
+        "ledger.adjust.approve",
+        "ledger.adjust.propose",
+        "ledger.read",
+        "mails.read",
+        "roles.approve",
+        "roles.grant",
+        "roles.read",
+        "roles.write",
+        "terms.write",
+        "users.ban",
+        "users.read",
+        "users.write",
+    }
+)
+"""Every permission that the contract asks for."""
+
+POWERFUL = frozenset(
+    {
+        "ledger.adjust.approve",
+        "ledger.adjust.propose",
+        "mails.read",
+        "roles.approve",
+        "roles.grant",
+        "roles.write",
+        "terms.write",
+    }
+)
+"""Permissions that move money, read letters or give permissions: nobody gives them alone."""
+
 
 class Role(StrEnum):
-    """What a user is on the platform."""
+    """The roles that are there from the beginning; staff may add others."""
 
     TRADER = "trader"
-    STAFF = "staff"
+    SUPPORT = "support"
+    COMPLIANCE = "compliance"
+    ACCOUNTANT = "accountant"
+    DEALER = "dealer"
+    ADMIN = "admin"
 
 
-PERMISSIONS: Mapping[Role, frozenset[str]] = MappingProxyType(
+FIXED = frozenset({Role.TRADER, Role.ADMIN})
+"""Roles whose permissions nobody changes: none for what is one's own, and all."""
+
+PERMISSIONS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         # A trader needs no permission for what is his own.
         Role.TRADER: frozenset(),
-        Role.STAFF: frozenset(
-            {
-                "audit.read",
-                "instruments.write",
-                "ledger.adjust.approve",
-                "ledger.adjust.propose",
-                "ledger.read",
-                "mails.read",
-                "terms.write",
-            }
+        Role.SUPPORT: frozenset({"users.read"}),
+        Role.COMPLIANCE: frozenset(
+            {"audit.read", "ledger.read", "roles.read", "users.ban", "users.read", "users.write"}
         ),
+        Role.ACCOUNTANT: frozenset(
+            {"audit.read", "ledger.adjust.propose", "ledger.read", "users.read"}
+        ),
+        Role.DEALER: frozenset({"instruments.write", "ledger.read", "terms.write"}),
+        Role.ADMIN: ALL,
     }
 )
-"""The permissions of each role, by the names that the contract asks for."""
+"""The permissions of the first roles, as long as staff have not changed them."""
 
 
-def permissions_of(roles: Iterable[Role]) -> frozenset[str]:
-    """Return everything that a bearer of these roles may do."""
-    return frozenset().union(*(PERMISSIONS[role] for role in roles))
+def permissions_of(
+    roles: Iterable[str], changed: Mapping[str, frozenset[str]] = MappingProxyType({})
+) -> frozenset[str]:
+    """Return everything that a bearer of these roles may do; `changed` are the roles of staff's.
+
+    A role that is no more gives nothing, nor does a permission that the contract no longer knows.
+    """
+    sets = (
+        PERMISSIONS[name]
+        if name in FIXED
+        else changed.get(name, PERMISSIONS.get(name, frozenset()))
+        for name in roles
+    )
+    return frozenset().union(*sets) & ALL
+
+
+def is_powerful(permissions: Iterable[str]) -> bool:
+    """Tell whether two people have to agree before anybody gets these."""
+    return not POWERFUL.isdisjoint(permissions)

@@ -8,7 +8,6 @@ from services.identity import users
 from services.identity.ground import Ground
 from services.identity.hashing import PasswordHasher
 from services.identity.letter import LetterKind
-from services.identity.permission import Role
 from services.identity.post import Post
 from services.identity.standing import Standing
 from services.identity.strength import Strength
@@ -51,7 +50,7 @@ class Registration:
         self._clock = ground.clock
         self._ids = ground.ids
 
-    async def register(self, wanted: NewUser, *roles: Role) -> User:
+    async def register(self, wanted: NewUser, *roles: str) -> User:
         """Create a user with these roles and have the accounts opened.
 
         Failure INVALID_REQUEST for what is no mail address or no birth date, AGREEMENT_OUTDATED,
@@ -67,7 +66,7 @@ class Registration:
         await self._standing.tell(user)
         return user
 
-    def _user(self, wanted: NewUser, roles: tuple[Role, ...]) -> User:
+    def _user(self, wanted: NewUser, roles: tuple[str, ...]) -> User:
         if wanted.agreement_version:
             self._standing.require_current(wanted.agreement_version)
         return User(

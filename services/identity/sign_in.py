@@ -6,7 +6,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.identity import sessions, throttle, users
+from services.identity import roles, sessions, throttle, users
 from services.identity.device import Device
 from services.identity.ground import Ground
 from services.identity.hashing import PasswordHasher
@@ -58,7 +58,8 @@ class SignIn:
     async def log_in(self, email: str, password: str, device: Device) -> Tokens:
         """Begin a session.
 
-        Failure INVALID_CREDENTIALS, equally late whatever was wrong; RATE_LIMITED.
+        Failure INVALID_CREDENTIALS, equally late whatever was wrong; USER_BLOCKED, told only to who
+        knows the password; RATE_LIMITED.
         """
         # Nobody has an address that is none.
         key = address_key(email) or email
@@ -91,11 +92,13 @@ class SignIn:
             # Nor may one begin with a password that was replaced while it was being checked.
             if await users.password_version(connection, user_id) != known.version:
                 raise _wrong()
+            _require_welcome(user, now)
             expires_at = await self._store(connection, session, token, now)
             surplus = await sessions.oldest_beyond(connection, user_id, self._limits.live_max, now)
             await self._signing_out.end(connection, surplus, EndReason.DISPLACED)
+            may = await roles.may(connection, user.roles)
         self._journal.notify()
-        return self._issuer.tokens(user, session, token, expires_at)
+        return self._issuer.tokens(user, may, session, token, expires_at)
 
     async def _store(
         self, connection: AsyncConnection, session: Session, token: str, now: datetime
@@ -143,7 +146,8 @@ class SignIn:
             successor = successor_of(token, salt)
             expires_at = await sessions.expiry_of(connection, digest_of(successor))
         user = await users.find(connection, session.user_id)
-        return self._issuer.tokens(user, session, successor, expires_at)
+        may = await roles.may(connection, user.roles)
+        return self._issuer.tokens(user, may, session, successor, expires_at)
 
     async def profile(self, user_id: UUID, session_id: UUID) -> User:
         """Return the signed-in user. Failure SESSION_ENDED when the session is over."""
@@ -159,6 +163,12 @@ class SignIn:
         """Return a ticket for the socket. Failure SESSION_ENDED when the session is over."""
         user = await self.profile(user_id, session_id)
         return self._issuer.ticket(user, session_id)
+
+
+def _require_welcome(user: User, now: datetime) -> None:
+    if user.is_shut_out(now):
+        until = {"until": user.banned_until.isoformat()} if user.banned_until else {}
+        raise Failure(Reason.USER_BLOCKED, "You are shut out.", metadata=until)
 
 
 def _wrong() -> Failure:

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from services.identity.permission import Role
-
 ADDRESS_KEY_LENGTH_MAX = 320
 
 _ADDRESS = re.compile(r"[^\s@]+@[^\s@.]+(\.[^\s@.]+)+")
@@ -21,7 +19,7 @@ class User:
     email: str
     """As it was written at registration: the only spelling that mail is ever sent to."""
 
-    roles: tuple[Role, ...]
+    roles: tuple[str, ...]
     registered_at: datetime
     authority: int = 1
     """Counts the changes of what the user may do; tokens that tell an older one do not count."""
@@ -36,6 +34,14 @@ class User:
 
     real_accounts: bool = False
     """Whether the user has once met all that `jurisdiction` asks for."""
+
+    banned: bool = False
+    banned_until: datetime | None = None
+    """When the ban ends by itself; None for one that does not."""
+
+    def is_shut_out(self, now: datetime) -> bool:
+        """Tell whether a ban keeps the user out."""
+        return self.banned and (self.banned_until is None or now < self.banned_until)
 
 
 def address_key(email: str) -> str | None:

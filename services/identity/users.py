@@ -8,7 +8,6 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.identity.permission import Role
 from services.identity.user import User
 
 _metadata = sa.MetaData()
@@ -29,6 +28,8 @@ users = sa.Table(
     sa.Column("agreement_version", sa.Text),
     sa.Column("agreed_at", sa.DateTime(timezone=True)),
     sa.Column("real_since", sa.DateTime(timezone=True)),
+    sa.Column("banned", sa.Boolean),
+    sa.Column("banned_until", sa.DateTime(timezone=True)),
 )
 credentials = sa.Table(
     "credentials",
@@ -61,7 +62,7 @@ async def add(
         "user_id": user.user_id,
         "email": user.email,
         "address_key": address_key,
-        "roles": [role.value for role in user.roles],
+        "roles": [str(role) for role in user.roles],
         "registered_at": user.registered_at,
         "country": user.country or None,
         "birth_date": user.birth_date,
@@ -116,6 +117,59 @@ async def find(connection: AsyncConnection, user_id: UUID) -> User:
     return user_of((await connection.execute(query)).one())
 
 
+async def look_up(connection: AsyncConnection, user_id: UUID, *, lock: bool = False) -> User | None:
+    """Return a user, locked if so wished; None when there is none."""
+    query = sa.select(users).where(users.c.user_id == user_id)
+    if lock:
+        query = query.with_for_update(key_share=True)
+    row = (await connection.execute(query)).one_or_none()
+    return user_of(row) if row else None
+
+
+async def bearers(connection: AsyncConnection, role: str) -> list[User]:
+    """Return who has a role, and lock them. Staff are few: a trader's role is never asked for."""
+    query = (
+        sa.select(users)
+        .where(users.c.roles.contains([role]))
+        .order_by(users.c.user_id)
+        .with_for_update(key_share=True)
+    )
+    return [user_of(row) for row in await connection.execute(query)]
+
+
+async def page(
+    connection: AsyncConnection,
+    *,
+    email_key: str | None,
+    role: str | None,
+    banned: bool | None,
+    before: UUID | None,
+    limit: int,
+) -> list[User]:
+    """Return users who meet the conditions that are given, the newest first."""
+    query = sa.select(users).order_by(users.c.user_id.desc()).limit(limit)
+    if email_key is not None:
+        query = query.where(users.c.address_key == email_key)
+    if role is not None:
+        query = query.where(users.c.roles.contains([role]))
+    if banned is not None:
+        query = query.where(users.c.banned.is_(banned))
+    if before is not None:
+        query = query.where(users.c.user_id < before)
+    return [user_of(row) for row in await connection.execute(query)]
+
+
+async def renew_authority(connection: AsyncConnection, user_id: UUID, now: datetime) -> User:
+    """Note that what a user may do has changed, and return him as he is now."""
+    change = (
+        sa.update(users)
+        .where(users.c.user_id == user_id)
+        .values(authority=users.c.authority + 1, authority_changed_at=now)
+        .returning(users)
+    )
+    return user_of((await connection.execute(change)).one())
+
+
 async def change(connection: AsyncConnection, user_id: UUID, **columns: object) -> None:
     """Change columns of a user, whom the caller has locked."""
     await connection.execute(sa.update(users).where(users.c.user_id == user_id).values(columns))
@@ -166,7 +220,7 @@ def user_of(row: sa.Row[tuple[object, ...]]) -> User:
     return User(
         user_id=row.user_id,
         email=row.email,
-        roles=tuple(Role(name) for name in row.roles),
+        roles=tuple(row.roles),
         registered_at=row.registered_at,
         authority=row.authority,
         email_confirmed=row.email_confirmed_at is not None,
@@ -174,4 +228,6 @@ def user_of(row: sa.Row[tuple[object, ...]]) -> User:
         birth_date=row.birth_date,
         agreement_version=row.agreement_version,
         real_accounts=row.real_since is not None,
+        banned=row.banned,
+        banned_until=row.banned_until,
     )

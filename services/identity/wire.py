@@ -39,10 +39,12 @@ def to_public_user(user: User) -> user_pb2.User:
     """Return a user as others hear of him: without personal data, for they keep it for ever."""
     return user_pb2.User(
         user_id=str(user.user_id),
-        roles=[role.value for role in user.roles],
+        roles=user.roles,
         create_time=to_timestamp(user.registered_at),
         authority_version=user.authority,
         real_accounts=user.real_accounts,
+        banned=user.banned,
+        banned_until_time=to_timestamp(user.banned_until) if user.banned_until else None,
     )
 
 

@@ -41,6 +41,8 @@ class Reason(StrEnum):
     LINK_INVALID = auto()
     AGREEMENT_OUTDATED = auto()
     PROFILE_LOCKED = auto()
+    ROLE_NOT_FOUND = auto()
+    ROLE_FIXED = auto()
     INSTRUMENT_NOT_FOUND = auto()
     INSTRUMENT_EXISTS = auto()
     INVALID_SCHEDULE = auto()

@@ -29,7 +29,7 @@ from services.trading.auditor import Auditor
 from services.trading.desk import BookRules, Desk
 from services.trading.ledger_rpc import LedgerFace
 from services.trading.market import MarketView
-from services.trading.neighbours import MarketFeed, QuotesRecord, opening_accounts
+from services.trading.neighbours import MarketFeed, QuotesRecord, following_users
 from services.trading.report_rpc import ReportFace
 from services.trading.rpc import AccountEventFace, AccountFace, Desks, OrderFace, TermsFace
 from services.trading.service_rpc import BookFace
@@ -82,7 +82,7 @@ async def build(
             auditors[name] = Auditor(auditing, market.now, record)
         tasks: dict[str, Task] = {"market": MarketFeed(quotes, market).run}
         for name, desk in desks.items():
-            opening = opening_accounts(desk.open_account, real=desk.rules.kind == "REAL")
+            opening = following_users(desk.open_account, real=desk.rules.kind == "REAL")
             follower = Follower(identity, "identity", desk.book.database, opening)
             tasks[f"{name}: writer"] = desk.writer.run
             tasks[f"{name}: terms"] = desk.keep_terms

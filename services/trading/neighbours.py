@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.kit.channels import failure_of
 from services.kit.wire import to_datetime, to_timestamp
 from services.trading.audit import Fixing, MarketState, Point, Standing
+from services.trading.blocking import note_block
 from services.trading.market import MarketView
 from services.trading.terms import SECOND
 from services.trading.wire import to_instrument, to_tick
@@ -136,22 +137,25 @@ def _fixing(message: fixing_pb.Fixing) -> Fixing | None:
     return Fixing(None, message.void_reason) if message.state == fixing_pb.Fixing.VOID else None
 
 
-def opening_accounts(
+def following_users(
     open_account: Callable[[UUID], Awaitable[object]], *, real: bool
 ) -> Callable[[AsyncConnection, JournalEntry], Awaitable[None]]:
-    """Return what to do with identity's events: every trader has an account in this book.
+    """Return what to do with identity's events.
 
-    In a `real` one only who may hold an account with real money.
+    Every trader has an account in this book, in a `real` one only who may hold real money, and who
+    is banned is blocked.
 
     The book's writer opens it, in a transaction of its own; a crash before the position is stored
     only asks for it again, which changes nothing.
     """
 
-    async def apply_event(_: AsyncConnection, entry: JournalEntry) -> None:
+    async def apply_event(connection: AsyncConnection, entry: JournalEntry) -> None:
         if entry.event.WhichOneof("data") != "user_changed":
             return
         user = entry.event.user_changed.user
         if _TRADER in user.roles and (user.real_accounts or not real):
             await open_account(UUID(user.user_id))
+        until = to_datetime(user.banned_until_time) if user.HasField("banned_until_time") else None
+        await note_block(connection, UUID(user.user_id), blocked=user.banned, until=until)
 
     return apply_event

@@ -27,6 +27,7 @@ from services.trading.acceptance import (
     offer,
     profit_of,
 )
+from services.trading.blocking import check_blocked
 from services.trading.book import Account, BookedOrder, booked
 from services.trading.commit import Transaction
 from services.trading.market import MarketView
@@ -56,10 +57,11 @@ _DECISIONS_MAX = 3
 _READ_ACCOUNTS: LiteralString = """
     SELECT a.account_id, a.user_id, a.currency, a.posted, a.held, a.state, a.open_orders,
            a.opened_at,
-           earlier IS NOT NULL
+           earlier IS NOT NULL, b.user_id IS NOT NULL, b.until
     FROM unnest(%(accounts)s::uuid[], %(requests)s::uuid[])
          WITH ORDINALITY AS r (account_id, request_id, n)
          LEFT JOIN account a USING (account_id)
+         LEFT JOIN blocked_user b ON b.user_id = a.user_id
          LEFT JOIN LATERAL (
              (SELECT 1 FROM open_order o
               WHERE o.account_id = r.account_id AND o.request_id = r.request_id LIMIT 1)
@@ -89,6 +91,9 @@ class _State:
     """The orders that these requests opened, before and in this batch."""
 
     funds: dict[UUID, Funds]
+    blocks: Mapping[UUID, datetime | None]
+    """The accounts whose users are blocked, and until when."""
+
     owed: dict[Side, int] = field(default_factory=dict)
     orders: list[Order] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
@@ -128,11 +133,11 @@ class Placing:
         self, commands: Sequence[OrderRequest], transaction: Transaction
     ) -> Sequence[Placed | Failure]:
         """Decide the requests one after the other on one state of the market, and write them."""
-        accounts, earlier = await self._read(commands, transaction)
+        accounts, earlier, blocks = await self._read(commands, transaction)
         for _ in range(_DECISIONS_MAX):
             now = self._market.now()
             funds = {key: _funds(account) for key, account in accounts.items()}
-            state = _State(accounts, dict(earlier), funds)
+            state = _State(accounts, dict(earlier), funds, blocks)
             results = [self._place(request, state, transaction.before, now) for request in commands]
             after, record = self._outcome(state, transaction.before, now)
             await transaction.turn()
@@ -148,8 +153,8 @@ class Placing:
 
     async def _read(
         self, commands: Sequence[OrderRequest], transaction: Transaction
-    ) -> tuple[Mapping[UUID, Account], Mapping[RequestKey, Placed]]:
-        """Return the accounts concerned, and what was placed by these requests before."""
+    ) -> tuple[Mapping[UUID, Account], Mapping[RequestKey, Placed], Mapping[UUID, datetime | None]]:
+        """Return the accounts concerned, what these requests placed before, and who is blocked."""
         before = transaction.before
         keys = [(request.account_id, request.request_id) for request in commands]
         rows = await transaction.read(
@@ -173,7 +178,7 @@ class Placing:
             key: Placed(item, replay=True, message=self._wire.booked(item).SerializeToString())
             for key, item in orders.items()
         }
-        return accounts, placed
+        return accounts, placed, {row[0]: row[10] for row in rows if row[9]}
 
     async def _orders_of(
         self, keys: set[RequestKey], transaction: Transaction
@@ -200,6 +205,8 @@ class Placing:
                 return _replay(request, earlier)
             funds = state.funds[request.account_id]
             check_account(funds)
+            if request.account_id in state.blocks:
+                check_blocked(state.blocks[request.account_id], now)
             terms = self._terms.current(request.instrument)
             given = offer(request, terms, self._market, now)
             side = (request.instrument, int(request.direction))

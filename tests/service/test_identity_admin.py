@@ -40,13 +40,13 @@ async def test_an_administrator_signs_in_with_the_permissions_of_staff(
 ) -> None:
     run = _create_admin(identity_access, "--email", EMAIL, typed="a password from a pipe\n")
     assert (run.returncode, run.stderr) == (0, "")
-    assert re.fullmatch(rf"created {EMAIL} as [0-9a-f-]{{36}} with the role staff\n", run.stdout)
+    assert re.fullmatch(rf"created {EMAIL} as [0-9a-f-]{{36}} with the role admin\n", run.stdout)
     async with start_identity() as identity:
         assert await _permissions(identity, "a password from a pipe") == permissions_of(
-            [Role.STAFF]
+            [Role.ADMIN]
         )
         (changed,) = await identity.events()
-        assert list(changed.event.user_changed.user.roles) == ["staff"]
+        assert list(changed.event.user_changed.user.roles) == ["admin"]
 
 
 async def test_an_empty_password_is_replaced_by_one_that_is_shown_once(

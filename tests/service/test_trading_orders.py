@@ -13,6 +13,7 @@ import pytest_asyncio
 from services.kit.errors import Failure
 from services.kit.reason import Reason
 from services.kit.values import Money
+from services.trading.blocking import note_block
 from services.trading.book import OrderFilter
 from services.trading.ledger import NEWEST, EntryFilter
 from services.trading.moving import RefillRequest, TransferRequest
@@ -315,3 +316,30 @@ async def test_a_killed_connection_costs_no_order(demo: Bench) -> None:
     await eventually(placed)
     assert (await demo.now(account)).open_orders == 2
     assert sum((await demo.trial_balance()).values()) == 0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "blocked"), [(None, True), (10, True), (0, False), (-10, False)]
+)
+async def test_who_is_blocked_buys_nothing_while_it_lasts_and_his_orders_settle(
+    demo: Bench, seconds: int | None, blocked: bool
+) -> None:
+    account, other = await demo.account(), await demo.account()
+    again = request(account)
+    first = await demo.desk.writer.submit(again)
+    now = demo.market.view.now()
+    until = None if seconds is None else now + timedelta(seconds=seconds)
+    async with demo.desk.book.database.transaction() as connection:
+        await note_block(connection, account.user_id, blocked=True, until=until)
+    if blocked:
+        assert await refusal(demo, account) is Reason.USER_BLOCKED
+    else:
+        await demo.place(account)
+    await demo.place(other)
+    # What was bought before is answered as before, and closes by rule.
+    replayed = await demo.desk.writer.submit(again)
+    assert replayed.booked.order == first.booked.order
+    await demo.settle(first.booked.order.order_id, Outcome.WIN)
+    async with demo.desk.book.database.transaction() as connection:
+        await note_block(connection, account.user_id, blocked=False, until=None)
+    await demo.place(account)

@@ -199,6 +199,18 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Example:
         {"reason": "PROFILE_LOCKED", "domain": "veritick", "metadata": {"field": "birth_date"}}
     """
+    ROLE_NOT_FOUND: _ErrorReason.ValueType  # 112
+    """There is no such role.
+
+    Example:
+        {"reason": "ROLE_NOT_FOUND", "domain": "veritick", "metadata": {"role": "auditor"}}
+    """
+    ROLE_FIXED: _ErrorReason.ValueType  # 113
+    """The permissions of this role never change.
+
+    Example:
+        {"reason": "ROLE_FIXED", "domain": "veritick", "metadata": {"role": "admin"}}
+    """
     INSTRUMENT_NOT_FOUND: _ErrorReason.ValueType  # 201
     """There is no such instrument.
 
@@ -655,6 +667,18 @@ PROFILE_LOCKED: ErrorReason.ValueType  # 111
 
 Example:
     {"reason": "PROFILE_LOCKED", "domain": "veritick", "metadata": {"field": "birth_date"}}
+"""
+ROLE_NOT_FOUND: ErrorReason.ValueType  # 112
+"""There is no such role.
+
+Example:
+    {"reason": "ROLE_NOT_FOUND", "domain": "veritick", "metadata": {"role": "auditor"}}
+"""
+ROLE_FIXED: ErrorReason.ValueType  # 113
+"""The permissions of this role never change.
+
+Example:
+    {"reason": "ROLE_FIXED", "domain": "veritick", "metadata": {"role": "admin"}}
 """
 INSTRUMENT_NOT_FOUND: ErrorReason.ValueType  # 201
 """There is no such instrument.

@@ -81,6 +81,8 @@ class User(_message.Message):
     AGREEMENT_VERSION_FIELD_NUMBER: _builtins.int
     REAL_ACCOUNTS_FIELD_NUMBER: _builtins.int
     MISSING_REQUIREMENTS_FIELD_NUMBER: _builtins.int
+    BANNED_FIELD_NUMBER: _builtins.int
+    BANNED_UNTIL_TIME_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     """UUIDv7 text."""
     email: _builtins.str
@@ -99,6 +101,8 @@ class User(_message.Message):
     """The version of the user agreement accepted last; empty for none."""
     real_accounts: _builtins.bool
     """Whether the user may hold accounts with real money."""
+    banned: _builtins.bool
+    """Whether the user was shut out by staff. A ban that has a time ends by itself then."""
     @_builtins.property
     def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What the user may do, as names of roles."""
@@ -110,6 +114,10 @@ class User(_message.Message):
     @_builtins.property
     def missing_requirements(self) -> _containers.RepeatedScalarFieldContainer[Global___Requirement.ValueType]:
         """What is missing for `real_accounts`. Only in answers to the user."""
+
+    @_builtins.property
+    def banned_until_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when; absent for a ban without end."""
 
     def __init__(
         self,
@@ -125,10 +133,12 @@ class User(_message.Message):
         agreement_version: _builtins.str = ...,
         real_accounts: _builtins.bool = ...,
         missing_requirements: _abc.Iterable[Global___Requirement.ValueType] | None = ...,
+        banned: _builtins.bool = ...,
+        banned_until_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["banned_until_time", b"banned_until_time", "create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_version", b"agreement_version", "authority_version", b"authority_version", "birth_date", b"birth_date", "country_code", b"country_code", "create_time", b"create_time", "email", b"email", "email_confirmed", b"email_confirmed", "missing_requirements", b"missing_requirements", "real_accounts", b"real_accounts", "roles", b"roles", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_version", b"agreement_version", "authority_version", b"authority_version", "banned", b"banned", "banned_until_time", b"banned_until_time", "birth_date", b"birth_date", "country_code", b"country_code", "create_time", b"create_time", "email", b"email", "email_confirmed", b"email_confirmed", "missing_requirements", b"missing_requirements", "real_accounts", b"real_accounts", "roles", b"roles", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
