@@ -18,6 +18,6 @@ per book, whose head is signed every minute.
 fixings) and trading (due orders, closing them).
 
 Read in this order: `fixing`, `outcome`, `receipt`, `checkpoint` (the rules); `decisions`,
-`receipts`, `checkpoints` (the tables); `market_time`, `worker`, `books` (the flow); `neighbours`,
-`rpc`, `wire` (the faces); `app` (how it is put together).
+`receipts`, `checkpoints` (the tables); `market_time`, `pace`, `worker`, `books` (the flow);
+`neighbours`, `rpc`, `wire`, `book_wire` (the faces); `app` (how it is put together).
 """

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from enum import IntEnum
+from time import perf_counter
 from typing import NamedTuple
 
 import grpc
@@ -21,6 +22,7 @@ from services.settlement.decisions import Outstanding
 from services.settlement.fixing import Fixing, Point
 from services.settlement.market_time import SILENCE_SECONDS_MAX, MarketTime
 from services.settlement.outcome import DueOrder
+from services.settlement.pace import Pace
 from services.settlement.receipt import Closed
 from services.settlement.wire import to_fixing, to_point
 from veritick.quotes.v1.fixing_service_pb2 import BatchGetFixingsRequest
@@ -32,11 +34,6 @@ from veritick.trading.v1.book_service_pb2 import (
     ListDueOrdersRequest,
 )
 from veritick.trading.v1.book_service_pb2_grpc import BookServiceStub
-
-CHUNK = 500
-"""Orders per call: their points fit one call of BatchGetFixings, and a book that closes so many
-at once keeps those who want to place an order waiting for a moment only.
-"""
 
 _SETTLE_SECONDS = 20.0
 _PAUSE_SECONDS = 0.2
@@ -133,6 +130,14 @@ class Trading:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         """Talk to the books behind this channel."""
         self._stub = BookServiceStub(channel)
+        self._paces: dict[str, Pace] = {}
+
+    def chunk(self, book: str) -> int:
+        """Return how many orders to send a book together."""
+        return self._pace(book).size
+
+    def _pace(self, book: str) -> Pace:
+        return self._paces.setdefault(book, Pace())
 
     async def books(self) -> list[str]:
         """Return the names of the books. Failure: whatever the call met."""
@@ -145,7 +150,7 @@ class Trading:
         token = ""
         while True:
             request = ListDueOrdersRequest(
-                book=book, until=to_timestamp(until), page_size=CHUNK, page_token=token
+                book=book, until=to_timestamp(until), page_size=self.chunk(book), page_token=token
             )
             with _failing():
                 response = await self._stub.ListDueOrders(request)
@@ -157,9 +162,10 @@ class Trading:
 
     async def settle(self, book: str, decisions: Sequence[Outstanding]) -> list[Reply]:
         """Close orders as decided; one reply for each. Failure: whatever the call met."""
-        request = decision_columns(book, decisions)
+        request, began = decision_columns(book, decisions), perf_counter()
         with _failing():
             response = await self._stub.SettleOrders(request, timeout=_SETTLE_SECONDS)
+        self._pace(book).took(len(decisions), perf_counter() - began)
         closed = zip(response.statuses, to_closed_orders(decisions, response), strict=True)
         return [_reply(Status(status), order) for status, order in closed]
 

@@ -31,7 +31,7 @@ from services.kit.leader import Leadership, Term
 from services.settlement.decisions import Decisions, Outstanding
 from services.settlement.market_time import MarketTime
 from services.settlement.metrics import ALARMS, LAG_SECONDS, LEADING, PENDING, RETRIES, SETTLED
-from services.settlement.neighbours import CHUNK, Quotes, Reply, Status, Trading
+from services.settlement.neighbours import Quotes, Reply, Status, Trading
 from services.settlement.outcome import Decision, DueOrder, decide
 from services.settlement.receipt import Receipt
 from services.settlement.receipts import Carried, Receipts
@@ -114,7 +114,7 @@ class Worker:
     ) -> AsyncGenerator[list[Outstanding]]:
         """Yield what the book is to be told: what is outstanding, then what is due."""
         last: Decision | None = None
-        while chunk := await self._decisions.outstanding(last, CHUNK):
+        while chunk := await self._decisions.outstanding(last, self._trading.chunk(self.book)):
             yield chunk
             last = chunk[-1].decision
         if until is None:

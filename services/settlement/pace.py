@@ -1,0 +1,27 @@
+"""How many orders travel together: as many as a book closes in a moment.
+
+A book that closes orders places none meanwhile. While nobody wants to place any it closes many in
+that moment; when it is busy, few, and a burst takes longer instead of those who trade.
+"""
+
+from __future__ import annotations
+
+CHUNK_MIN, CHUNK_MAX = 64, 512
+MOMENT_SECONDS = 0.025
+_TOLERANCE = 1.5
+
+
+class Pace:
+    """The size of a chunk, which follows how long the last ones took."""
+
+    def __init__(self) -> None:
+        self.size = CHUNK_MAX // 2
+        """Orders in a chunk; never more than one call of BatchGetFixings may ask for."""
+
+    def took(self, orders: int, seconds: float) -> None:
+        """Learn that a book closed so many orders in so long."""
+        if seconds > MOMENT_SECONDS * _TOLERANCE:
+            self.size = max(CHUNK_MIN, self.size // 2)
+        # A chunk that was not full tells nothing about fuller ones.
+        elif seconds < MOMENT_SECONDS / _TOLERANCE and orders >= self.size:
+            self.size = min(CHUNK_MAX, self.size * 2)
