@@ -96,7 +96,7 @@ class Keyring:
         if principal is None:
             principal, expires_at = self._principal(token, audience, now)
             if len(self._verified) >= _VERIFIED_MAX:
-                self._verified.clear()
+                del self._verified[next(iter(self._verified))]
             self._verified[key] = (principal, expires_at)
         if now > expires_at + _LEEWAY:
             self._verified.pop(key, None)

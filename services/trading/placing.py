@@ -217,7 +217,7 @@ class Placing:
         order = self._open(request, given)
         state.owed[side] = owed + profit_of(order.stake, order.payout_bp)
         state.earlier[key] = placed = self._book(order, funds, state)
-        return placed._replace(replay=False)
+        return placed
 
     def _owed(self, side: Side, state: _State, before: Pending) -> int:
         """Return what the book owes on a side after this batch so far."""
@@ -255,7 +255,7 @@ class Placing:
         state.orders.append(order)
         state.entries.append(stake_entry(order, funds.posted))
         state.events.append(event)
-        return Placed(BookedOrder(order, None), replay=True, message=message)
+        return Placed(BookedOrder(order, None), replay=False, message=message)
 
     def _outcome(self, state: _State, before: Pending, now: datetime) -> tuple[Pending, Record]:
         """Return what the batch leaves, and what of it will be written."""
@@ -294,7 +294,7 @@ def _replay(request: OrderRequest, earlier: Placed) -> Placed:
         metadata = {"request_id": str(request.request_id)}
         message = "This request id was used for another order."
         raise Failure(Reason.REQUEST_ID_REUSED, message, metadata=metadata)
-    return earlier
+    return earlier._replace(replay=True)
 
 
 def _funds(account: Account) -> Funds:

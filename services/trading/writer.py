@@ -172,7 +172,12 @@ class Writer:
             for connection in lines:
                 await connection.set_autocommit(True)
                 await connection.execute(KEY_LOOKUPS)
-            yield lines
+            try:
+                yield lines
+            finally:
+                # What was set on them is for the writer alone: the pool makes new ones.
+                for connection in lines:
+                    await connection.close()
 
     async def _commit_arrivals(self, lines: Lines, term: Term) -> None:
         """Begin one batch after the other, each as soon as the one before it was sent."""

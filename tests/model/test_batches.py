@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import count
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
+import psycopg
+import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.kit.errors import Failure
 from services.kit.values import Money
+from services.trading import commit, statement
 from services.trading.auditor import Auditor
 from services.trading.book import Account
 from services.trading.commit import Batch, Transaction
@@ -49,6 +54,14 @@ orders = st.builds(
     seconds=st.sampled_from([1, 10]),
     min_payout_bp=st.sampled_from([None, 8_500, 8_501]),
 )
+ahead = st.tuples(
+    st.lists(orders, min_size=2, max_size=14),
+    st.lists(st.sampled_from([0, 100, 950, 2_500]), min_size=3, max_size=3),
+    st.integers(1, 4),
+    st.none() | st.integers(0, 4),
+)
+"""Orders, chips, how many share a commit, and which commit nobody hears of."""
+
 examples = st.tuples(
     st.lists(orders, min_size=1, max_size=14),
     st.lists(st.sampled_from([0, 100, 950, 2_500]), min_size=3, max_size=3),
@@ -86,6 +99,59 @@ async def test_a_batch_equals_its_orders_one_by_one(demo: Bench, example: Any) -
     assert told(answers) == told(singly)
     assert await money_of(demo, together) == await money_of(demo, alone)
     await close(demo, [*answers, *singly])
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(example=ahead)
+async def test_batches_that_are_decided_ahead_equal_their_orders_one_by_one(
+    demo: Bench, example: Any
+) -> None:
+    """Also when it is not known of one of their commits whether it happened."""
+    asked, chips, size, lost = example
+    for symbol in (*TOGETHER, *ALONE):
+        demo.market.tick(10_000, symbol)
+    together = await accounts(demo, chips)
+    alone = await accounts(demo, chips)
+    with of_size(demo, size), losing(lost):
+        waiting = (answer(demo, command(item, together, TOGETHER)) for item in asked)
+        answers = await asyncio.gather(*waiting)
+    singly = [await answer(demo, command(item, alone, ALONE)) for item in asked]
+    # What happened before it was known to have happened is answered as a replay.
+    known = lost is None
+    assert told(answers, replays=known) == told(singly, replays=known)
+    assert await money_of(demo, together) == await money_of(demo, alone)
+    await close(demo, [*answers, *singly])
+
+
+@contextmanager
+def of_size(demo: Bench, size: int) -> Iterator[None]:
+    """Let no more orders than this share a commit, so that there are several."""
+    placing = demo.desk.writer._batches[OrderRequest]
+    placing.size_max, whole = size, placing.size_max
+    try:
+        yield
+    finally:
+        placing.size_max = whole
+
+
+@contextmanager
+def losing(nth: int | None) -> Iterator[None]:
+    """Lose the answer to the nth commit from now on, which happened."""
+    commits = count()
+
+    async def run_and_lose(*arguments: Any) -> None:
+        await statement.run(*arguments)
+        if next(commits) == nth:
+            raise psycopg.OperationalError("the server closed the connection unexpectedly")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(commit, "run", run_and_lose)
+        yield
 
 
 async def accounts(demo: Bench, chips: Sequence[int]) -> list[Account]:
@@ -145,19 +211,26 @@ async def answer(demo: Bench, asked: OrderRequest) -> Any:
         return failure
 
 
-def told(answers: Sequence[Any]) -> list[object]:
+def told(answers: Sequence[Any], *, replays: bool = True) -> list[object]:
     """Return answers without what differs between the sides: ids of accounts and orders."""
     seen: dict[UUID, int] = {}
-    return [_told(item, seen) for item in answers]
+    return [_told(item, seen, replays) for item in answers]
 
 
-def _told(item: Any, seen: dict[UUID, int]) -> object:
+def _told(item: Any, seen: dict[UUID, int], replays: bool) -> object:
     if isinstance(item, Failure):
         details = {key: value for key, value in item.metadata.items() if key != "instrument"}
         return item.reason, details
     order = item.booked.order
     nth = seen.setdefault(order.order_id, len(seen))
-    return nth, item.replay, order.request_id, order.direction, order.stake, order.expires_at
+    return (
+        nth,
+        replays and item.replay,
+        order.request_id,
+        order.direction,
+        order.stake,
+        order.expires_at,
+    )
 
 
 async def money_of(demo: Bench, owners: Sequence[Account]) -> list[tuple[int, int]]:

@@ -1,0 +1,209 @@
+"""A batch is decided while the one before it is written, and no result shows it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+import pytest_asyncio
+
+from services.kit.errors import Failure
+from services.kit.reason import Reason
+from services.kit.values import Money
+from services.trading import commit, statement
+from services.trading.book import Account
+from services.trading.commit import Transaction
+from services.trading.moving import OpenAccount, TransferRequest
+from services.trading.order import Outcome, VoidReason
+from services.trading.posting import SystemAccount
+from services.trading.settling import Decision, SettleOrders, SettleStatus
+from tests.service.trading_fixtures import Bench, bench, request
+from tests.stores import Postgres
+
+CHIPS, STAKE = 150, Money(100, "USD")
+PATIENCE_SECONDS = 20
+
+
+class Gate:
+    """Holds every commit back where it would be sent, and may let the first one fail there."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._open = asyncio.Event()
+        self._held = asyncio.Event()
+        self._waiting = asyncio.Event()
+        self.failure: Exception | None = None
+        self._run: Any = statement.run
+        self._turn: Any = Transaction.turn
+        monkeypatch.setattr(commit, "run", self._hold)
+        monkeypatch.setattr(Transaction, "turn", self._watch())
+
+    async def _hold(self, *arguments: Any) -> None:
+        self._held.set()
+        await self._open.wait()
+        failure, self.failure = self.failure, None
+        if failure is not None:
+            raise failure
+        await self._run(*arguments)
+
+    def _watch(self) -> Any:
+        async def turn(transaction: Transaction) -> None:
+            if transaction._previous is not None:
+                self._waiting.set()
+            await self._turn(transaction)
+
+        return turn
+
+    async def holds_one_and_the_next_is_decided(self) -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await self._held.wait()
+            await self._waiting.wait()
+
+    async def holds_one(self) -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await self._held.wait()
+
+    def open(self) -> None:
+        self._open.set()
+
+
+@pytest_asyncio.fixture
+async def demo(postgres: Postgres) -> AsyncIterator[Bench]:
+    async with bench(postgres) as lent:
+        yield lent
+
+
+async def account_with_one_stake(demo: Bench) -> Account:
+    account: Account = await demo.desk.writer.submit(OpenAccount(uuid4(), "USD", CHIPS))
+    return account
+
+
+def asking(demo: Bench, command: Any) -> asyncio.Task[Any]:
+    """Submit a command; the answer may be the reason why it was refused."""
+
+    async def answer() -> Any:
+        try:
+            return await demo.desk.writer.submit(command)
+        except Failure as failure:
+            return failure.reason
+
+    return asyncio.create_task(answer())
+
+
+async def test_the_next_batch_sees_what_the_one_under_way_will_leave(
+    demo: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = await account_with_one_stake(demo)
+    gate = Gate(monkeypatch)
+    first = asking(demo, request(account, stake=STAKE))
+    await gate.holds_one()
+    second = asking(demo, request(account, stake=STAKE))
+    await gate.holds_one_and_the_next_is_decided()
+    # A refusal that rests on an order which is not committed is not told before it is.
+    assert not first.done()
+    assert not second.done()
+    gate.open()
+    assert (await first).replay is False
+    assert await second is Reason.INSUFFICIENT_FUNDS
+    assert (await demo.now(account)).posted == CHIPS - STAKE.minor_units
+
+
+async def test_what_was_decided_on_a_commit_that_failed_is_decided_again(
+    demo: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = await account_with_one_stake(demo)
+    gate = Gate(monkeypatch)
+    gate.failure = psycopg.errors.CheckViolation("a fault")
+    first = asking(demo, request(account, stake=STAKE))
+    await gate.holds_one()
+    second = asking(demo, request(account, stake=STAKE))
+    await gate.holds_one_and_the_next_is_decided()
+    gate.open()
+    assert await first is Reason.INTERNAL
+    assert (await second).replay is False
+    after = await demo.now(account)
+    assert (after.posted, after.open_orders) == (CHIPS - STAKE.minor_units, 1)
+
+
+async def test_a_commit_that_nobody_knows_of_is_found_out_before_the_next_is_decided(
+    demo: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = await account_with_one_stake(demo)
+    gate = Gate(monkeypatch)
+    gate.failure = psycopg.OperationalError("the server closed the connection unexpectedly")
+    first = asking(demo, request(account, stake=STAKE))
+    await gate.holds_one()
+    second = asking(demo, request(account, stake=STAKE))
+    await gate.holds_one_and_the_next_is_decided()
+    gate.open()
+    assert (await first).replay is False
+    assert await second is Reason.INSUFFICIENT_FUNDS
+    assert (await demo.now(account)).open_orders == 1
+
+
+async def test_a_repeated_request_is_answered_with_the_order_under_way(
+    demo: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = await account_with_one_stake(demo)
+    gate, asked = Gate(monkeypatch), request(account, stake=STAKE)
+    first = asking(demo, asked)
+    await gate.holds_one()
+    again = asking(demo, asked)
+    await gate.holds_one_and_the_next_is_decided()
+    gate.open()
+    placed, replay = await first, await again
+    assert (placed.replay, replay.replay) == (False, True)
+    assert placed.booked == replay.booked
+    assert placed.message == replay.message
+
+
+async def test_an_order_is_closed_while_another_of_its_account_is_under_way(
+    demo: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = await demo.account()
+    open_order = (await demo.place(account)).booked.order
+    gate = Gate(monkeypatch)
+    placed = asking(demo, request(account))
+    await gate.holds_one()
+    decision = Decision(open_order.order_id, Outcome.VOID, VoidReason.NO_TICK, None)
+    closed = asking(demo, SettleOrders([decision]))
+    await gate.holds_one_and_the_next_is_decided()
+    gate.open()
+    [settled] = await closed
+    stake = (await placed).booked.order.stake
+    after = await demo.now(account)
+    assert settled.status is SettleStatus.SETTLED
+    assert (after.posted, after.open_orders) == (account.posted - stake, 1)
+
+
+async def test_an_order_that_waited_long_for_its_turn_gets_the_price_of_now(
+    demo: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = await demo.account()
+    gate = Gate(monkeypatch)
+    first = asking(demo, request(account))
+    await gate.holds_one()
+    second = asking(demo, request(account))
+    await gate.holds_one_and_the_next_is_decided()
+    demo.market.advance(0.6, 12_345)
+    gate.open()
+    prices = [(await placed).booked.order.entry_price for placed in (first, second)]
+    assert prices == [10_000, 12_345]
+
+
+async def test_a_transfer_has_the_book_to_itself(
+    demo: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = await account_with_one_stake(demo)
+    gate = Gate(monkeypatch)
+    placed = asking(demo, request(account, stake=STAKE))
+    await gate.holds_one()
+    amount = Money(-STAKE.minor_units, "USD")
+    command = TransferRequest(account.account_id, uuid4(), SystemAccount.CLEARING, amount)
+    moved = asking(demo, command)
+    gate.open()
+    assert (await placed).replay is False
+    assert await moved is Reason.INSUFFICIENT_FUNDS
