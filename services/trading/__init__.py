@@ -25,6 +25,6 @@ Read in this order: `order`, `terms`, `acceptance`, `posting` (the rules); `book
 `profits`, `export` (the tables, as they are read); `market`, `pending`, `commit`, `writer`,
 `recording`, `sealing`, `placing`, `settling`, `moving`, `holding`, `adjusting` (the flow); `audit`,
 `audit_walk`, `audit_quotes`, `auditor`, `auditing`, `sealed` (whether it all holds); `rpc`,
-`report_rpc`, `service_rpc`, `ledger_rpc`, `adjustment_rpc`, `audit_rpc`, `wire`, `closing_wire` (the faces); `app`
-(how it is put together).
+`report_rpc`, `service_rpc`, `ledger_rpc`, `adjustment_rpc`, `audit_rpc`, `wire`, `closing_wire`
+(the faces); `app` (how it is put together).
 """

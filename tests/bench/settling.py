@@ -98,9 +98,11 @@ FROM decided
 ON CONFLICT (day) DO UPDATE SET orders = s.orders + excluded.orders;
 INSERT INTO journal (position, subject, sequence, type, payload, time)
 SELECT nextval('bench_position'), concat('account', chr(58), 'demo_', account_id),
-       nextval('bench_position'), (ARRAY['order.settled.v1', 'balance.changed.v1'])[nth],
-       decode(repeat('00', (ARRAY[330, 130])[nth]), 'hex'), now()
-FROM decided, generate_series(1, 2) AS nth;
+       nextval('bench_position'), type, decode(repeat('00', bytes), 'hex'), now()
+FROM (
+SELECT account_id, 'order.settled.v1' AS type, 330 AS bytes FROM decided
+UNION ALL
+SELECT DISTINCT account_id, 'balance.changed.v1', 130 FROM decided) told;
 COMMIT;
 """
 OPEN = """
