@@ -50,8 +50,8 @@ _LIST = """
     GROUP BY bucket ORDER BY bucket DESC LIMIT %(limit)s
 """
 _EARLIER = """
-    SELECT EXISTS (SELECT FROM candle WHERE instrument_id = %(instrument)s
-                   AND width_seconds = %(base)s AND start_time < %(start)s)
+    SELECT start_time < %(start)s FROM candle
+    WHERE instrument_id = %(instrument)s AND width_seconds = %(base)s ORDER BY start_time LIMIT 1
 """
 _REAL_SINCE = """
     SELECT instrument_id, start_time, open, high, low, close, ticks, synthetic FROM candle

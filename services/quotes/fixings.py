@@ -25,7 +25,8 @@ _STORED = """
 # The longest age a tick may have is 600 seconds; nothing older can matter.
 _EVIDENCE = f"""
     SELECT p.n,
-        EXISTS (SELECT FROM run WHERE start_time <= p.time AND watermark >= p.time)
+        coalesce((SELECT watermark >= p.time FROM run
+                  WHERE start_time <= p.time ORDER BY start_time DESC LIMIT 1), false)
             AND p.time >= (SELECT time FROM horizon) + interval '600 seconds',
         (SELECT max(time) FROM heartbeat
          WHERE time <= p.time AND time > p.time - interval '1 hour'),

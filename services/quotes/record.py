@@ -14,7 +14,8 @@ from services.quotes import candles, partitions, ticks
 from services.quotes.candle import Candle
 from services.quotes.tick import Tick
 
-_LAST_WATERMARK = "SELECT max(watermark) FROM run"
+# Runs follow each other: the one that began last has come furthest.
+_LAST_WATERMARK = "SELECT watermark FROM run ORDER BY start_time DESC LIMIT 1"
 _BEGIN = """
     INSERT INTO run (epoch, start_time, watermark, gap_reason)
     VALUES (%(epoch)s, %(start)s, %(start)s, %(reason)s) RETURNING id

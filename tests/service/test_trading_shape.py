@@ -7,12 +7,9 @@ them reads a table from end to end, however large it has grown.
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any, LiteralString
+from typing import LiteralString
 from uuid import uuid4
 
 import psycopg
@@ -25,6 +22,7 @@ from services.trading.ledger import NEWEST, EntryFilter
 from services.trading.order import Outcome, VoidReason
 from services.trading.settling import Decision, SettleOrders
 from services.trading.wire import account_subject
+from tests.service.statements import read_whole, watched
 from tests.service.trading_fixtures import Bench, bench, request
 from tests.stores import Postgres
 
@@ -55,14 +53,6 @@ _GROW: LiteralString = """
     INSERT INTO account_statistics
     SELECT account_id, current_date - 1, 'BTCUSD', 1, 0, 1, 0, 100, 0 FROM account
 """
-
-
-@dataclass
-class Statements:
-    """What was sent to the database, with its plan."""
-
-    texts: list[str] = field(default_factory=list)
-    plans: list[dict[str, Any]] = field(default_factory=list)
 
 
 @pytest_asyncio.fixture
@@ -146,39 +136,3 @@ def grow(owner: str) -> None:
 
 def subject_of(account: Account) -> str:
     return account_subject(scoped("demo", account.account_id))
-
-
-@contextmanager
-def watched(monkeypatch: pytest.MonkeyPatch) -> Iterator[Statements]:
-    """Note every statement that this process sends within the block, and how it is planned."""
-    seen = Statements()
-    with monkeypatch.context() as patch:
-        patch.setattr(psycopg.AsyncCursor, "execute", _watching(seen))
-        yield seen
-
-
-def _watching(seen: Statements) -> Callable[..., Any]:
-    execute: Any = psycopg.AsyncCursor.execute
-
-    async def watching(self: Any, query: Any, parameters: Any = None, **options: Any) -> Any:
-        text = query.decode() if isinstance(query, bytes) else str(query)
-        if text.lstrip().startswith(("SELECT", "WITH", "INSERT")) and "leader SET" not in text:
-            seen.texts.append(text)
-            explaining = type(self)(self.connection)
-            await execute(explaining, "EXPLAIN (FORMAT JSON) " + text, parameters)
-            [[answer]] = await explaining.fetchall()
-            plan = json.loads(answer) if isinstance(answer, str) else answer
-            seen.plans.append(plan[0]["Plan"])
-        return await execute(self, query, parameters, **options)
-
-    return watching
-
-
-def read_whole(plan: dict[str, Any]) -> Iterator[str]:
-    """Yield the tables that a plan reads without a key."""
-    kind = plan["Node Type"]
-    keyless = "Index" in kind and "Scan" in kind and "Index Cond" not in plan
-    if kind == "Seq Scan" or (keyless and "Bitmap Heap" not in kind):
-        yield plan["Relation Name"] if "Relation Name" in plan else plan["Index Name"]
-    for part in plan.get("Plans", ()):
-        yield from read_whole(part)
