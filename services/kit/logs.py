@@ -31,6 +31,7 @@ _QUIET = {
     "httpx": logging.WARNING,
     "psycopg.pool": logging.ERROR,
     "uvicorn.access": logging.WARNING,
+    "websockets": logging.WARNING,
 }
 
 

@@ -18,6 +18,8 @@ from edge.stream.metrics import SUBSCRIPTIONS
 from tests.service.edge_stream_world import Client, World, balance, client, signed_in
 from tests.waiting import PATIENCE_SECONDS, eventually
 
+pytest_plugins = ["tests.service.edge_stream_fixtures"]
+
 # ---- slow ones -----------------------------------------------------------------------------------
 
 
