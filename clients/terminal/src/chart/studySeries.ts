@@ -51,9 +51,10 @@ export class StudySeries {
       const indicator = indicatorOf(study);
       const pane = indicator.levels === undefined ? 0 : ++panes;
       const colours = indicator.curves.map((curve) => colourOf(study, curve, palette));
-      const series = indicator.curves.map((curve, index) =>
-        this.add(curve, colours[index] ?? "", pane, formatOf(indicator, priceFormat)),
-      );
+      const series = indicator.curves.map((curve, index) => {
+        const colour = (colours[index] ?? "") + (curve.look === "faint" ? HALF : "");
+        return this.add(curve, colour, pane, formatOf(indicator, priceFormat));
+      });
       drawLevels(series[0], indicator.levels ?? [], palette);
       return { study, indicator, pane, colours, series, values: [] };
     });
@@ -140,9 +141,8 @@ function pointOf(
   return { ...point, color: `${colours[value < 0 ? 1 : 0] ?? ""}${HALF}` };
 }
 
-function colourOf({ colour }: Study, { look, shade = 0 }: Curve, { curves }: Palette): string {
-  const whole = curves[(colour + shade) % curves.length] ?? "";
-  return look === "faint" ? whole + HALF : whole;
+function colourOf({ colour }: Study, { shade = 0 }: Curve, { curves }: Palette): string {
+  return curves[(colour + shade) % curves.length] ?? "";
 }
 
 function formatOf({ decimals }: Indicator, priceFormat: PriceFormat): PriceFormat {
