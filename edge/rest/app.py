@@ -23,6 +23,7 @@ from edge.contract import SERVICES, bindings
 from edge.rest.documents import documents
 from edge.rest.gateway import Bounds, Gateway
 from edge.rest.http import Front, Part, page_headers, security_headers
+from edge.rest.keys import Keys
 from edge.rest.limits import Buckets, Limiter, LocalBuckets, SharedBuckets
 from edge.rest.problem import faulty, not_served
 from edge.rest.routes import Routes
@@ -85,6 +86,7 @@ async def build(settings: RestSettings, clock: Clock | None = None) -> AsyncIter
                 revocations=revocations,
                 new_device=partial(secrets.token_urlsafe, _DEVICE_BYTES),
             ),
+            Keys(to["identity"], lambda: keyring.service_token("identity", clock.now()), clock),
             Limiter(buckets, allowances(settings), clock),
             Addresses(settings.trusted_proxies),
             Bounds(settings.body_bytes_max, settings.body_seconds_max),

@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from edge.address import Addresses
 from edge.rest.files import file_response
+from edge.rest.keys import PREFIX, Keys
 from edge.rest.limits import Limiter
 from edge.rest.metrics import Observations
 from edge.rest.problem import fault_of_ours, problem
@@ -73,6 +74,7 @@ class Gateway:
         routes: Routes,
         upstream: Upstream,
         sessions: Sessions,
+        keys: Keys,
         limiter: Limiter,
         addresses: Addresses,
         bounds: Bounds,
@@ -80,6 +82,7 @@ class Gateway:
         """Prepare every route."""
         self._routes = routes
         self._sessions = sessions
+        self._keys = keys
         self._limiter = limiter
         self._addresses = addresses
         self._bounds = bounds
@@ -121,6 +124,10 @@ class Gateway:
     async def _caller(self, operation: _Operation, request: Request) -> Caller:
         """Return who calls. A bad token counts as a call of nobody's, by its address."""
         try:
+            authorization = request.headers.get("authorization", "")
+            if authorization.startswith(PREFIX):
+                token = await self._keys.token(authorization, self._address(request))
+                return self._sessions.bearer(token)
             return self._sessions.caller(request.headers, request.method, public=operation.public)
         except Failure:
             await self._admit(operation, NOBODY, request)

@@ -119,14 +119,17 @@ class Sessions:
         """
         authorization = headers.get("authorization")
         if authorization is not None:
-            given = _bearer(authorization)
-            return Caller(self._verify(given), given, in_cookies=False, cookies={})
+            return self.bearer(_bearer(authorization))
         cookies = cookie_parser(headers.get("cookie", ""))
         token = cookies.get(self._name(ACCESS.cookie))
         in_cookies = headers.get(COOKIE_HEADER, "").lower() == "cookie"
         if verb not in _SAFE and (in_cookies or token is not None):
             self._require_own_page(headers, declared=in_cookies)
         return self._with_cookie(token, cookies, in_cookies=in_cookies, public=public)
+
+    def bearer(self, token: str) -> Caller:
+        """Return who calls with this access token. Failures: those of `caller`."""
+        return Caller(self._verify(token), token, in_cookies=False, cookies={})
 
     def fill(self, request: Message, caller: Caller) -> None:
         """Put a token that the page keeps in a cookie into the request that needs it.
@@ -148,6 +151,8 @@ class Sessions:
         cookies = []
         for message in _with_tokens(response):
             for kept in GIVEN_BY[message.DESCRIPTOR.full_name]:
+                if not getattr(message, kept.field):
+                    continue  # the page keeps what it has
                 cookies.append(self._cookie(kept, message))
                 message.ClearField(kept.field)
         if cookies and not self._device(caller.cookies):

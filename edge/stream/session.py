@@ -168,7 +168,7 @@ class Session:
 
     def _subscribe(self, name: str, after: int | None) -> None:
         channel = parse_channel(name)
-        if channel is None or (self._private(channel) and self._bearer is None):
+        if channel is None or not self._may_ask(channel):
             raise _about(name, unknown_channel(name))
         subscription = self._subscriptions.get(name)
         if subscription and subscription.revoked:
@@ -252,8 +252,10 @@ class Session:
         if self._subscriptions.pop(subscription.channel.name, None):
             SUBSCRIPTIONS.dec()
 
-    def _private(self, channel: Channel) -> bool:
-        return isinstance(channel, JournalChannel) and channel.private
+    def _may_ask(self, channel: Channel) -> bool:
+        if not isinstance(channel, JournalChannel) or not channel.private:
+            return True
+        return self._bearer is not None and self._bearer.may_read(channel)
 
     # How it ends.
 

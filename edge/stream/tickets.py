@@ -11,6 +11,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from edge.stream.channel import JournalChannel
 from services.kit.clock import Clock
 from services.kit.errors import Failure
 from services.kit.principal import Principal
@@ -33,6 +34,19 @@ class Bearer:
     session_id: str
     authority: int = 0
     """The version of the user's permissions when the ticket was issued."""
+
+    by_key: bool = False
+    """Whether it is a program with an API key, which `session_id` then is."""
+
+    accounts: frozenset[str] = frozenset()
+    """The accounts that the key is bound to; all of the user's when there are none."""
+
+    def may_read(self, channel: JournalChannel) -> bool:
+        """Tell whether the bearer may ask for a private channel at all; its owner decides."""
+        kind, _, name = channel.name.partition(":")
+        if not self.by_key:
+            return True
+        return kind == "account" and (not self.accounts or name in self.accounts)
 
     def principal(self) -> Principal:
         """Return the bearer as a caller, by whom revocations are judged."""
@@ -66,7 +80,13 @@ class Tickets:
             claims = self._keyring.claims(ticket, AUDIENCE, now)
             if claims["iss"] != USER_ISSUER:
                 raise _invalid()
-            bearer = Bearer(str(UUID(claims["sub"])), str(claims["sid"]), int(claims["ver"]))
+            bearer = Bearer(
+                str(UUID(claims["sub"])),
+                str(claims["sid"]),
+                int(claims["ver"]),
+                bool(claims.get("key", False)),
+                frozenset(map(str, claims.get("acc", ()))),
+            )
             return str(claims["jti"]), bearer
         except (Failure, KeyError, ValueError, AttributeError, TypeError) as error:
             raise _invalid() from error

@@ -1,7 +1,8 @@
 """Who someone is and what they may do.
 
-Owns users, password hashes, sessions with their refresh tokens, roles, bans, letters, and the
-journal `identity` (subjects `user:<id>`: `user.changed.v1`, `session.ended.v1`; `proposals`).
+Owns users, password hashes, second factors, sessions with their refresh tokens, API keys, roles,
+bans, letters, and the journal `identity` (subjects `user:<id>`: `user.changed.v1`,
+`session.ended.v1`, `api.key.ended.v1`; `proposals`).
 
 Invariants:
 
@@ -14,6 +15,9 @@ Invariants:
   digests are stored, and asking for one does the same whether or not anybody has the address;
 - tries of a credential are counted by where they come from and whom they concern (`throttle`), so
   that guessers run dry and nobody is locked out by them;
+- a code of a second factor works once, a recovery code too; the secrets behind codes are sealed
+  (`vault`), keys and recovery codes are stored as digests, and each is shown once;
+- an API key acts within its scopes, accounts, networks and time, never with staff's permissions;
 - nobody alone gives a permission that moves money or gives permissions (`permission.POWERFUL`);
   what is taken from a user or a role stops counting everywhere within a second;
 - personal data (address, country, birth date) never enters the journal, which forgets nothing;
@@ -28,8 +32,9 @@ Called by the edge for users, and by followers of the journal (trading opens the
 it finds there). Calls trading once per registration, and does not depend on the answer.
 
 Read: `user`, `password`, `permission`, `session`, `device`, `jurisdiction`, `letter`, `throttle`,
-`revocation` (pure rules), `users`, `sessions`, `roles`, `letters`, `mail_tokens`, `throttles`
-(tables), `hashing`, `strength`, `breached`, `issuing`, `mailers`, `post`, `registration`,
-`standing`, `sign_in`, `signing_out`, `passwords`, `staffing`, `bans`, `revoking` (flow), `rpc`,
-`profile_rpc`, `staff_rpc`, `wire`, `neighbours` (faces), `parts`, `app`.
+`revocation`, `api_key` (pure rules), `users`, `sessions`, `roles`, `letters`, `mail_tokens`,
+`throttles`, `api_keys` (tables), `hashing`, `strength`, `breached`, `vault`, `issuing`, `mailers`,
+`post`, `registration`, `standing`, `second_factors`, `sign_in`, `signing_out`, `passwords`,
+`key_access`, `staffing`, `bans`, `revoking` (flow), `rpc`, `profile_rpc`, `key_rpc`, `staff_rpc`,
+`wire`, `neighbours` (faces), `parts`, `app`.
 """

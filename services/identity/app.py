@@ -10,12 +10,13 @@ from uuid import UUID
 
 from services.identity.ground import Ground
 from services.identity.hashing import Cost, PasswordHasher
+from services.identity.key_rpc import ApiKeyFace
 from services.identity.neighbours import TradingAccounts
 from services.identity.parts import Parts
 from services.identity.password import PASSWORD_LENGTH_MIN
 from services.identity.profile_rpc import MailboxFace, ProfileFace
 from services.identity.registration import Registration
-from services.identity.rpc import AuthFace, RevocationFace
+from services.identity.rpc import AuthFace, Published, RevocationFace
 from services.identity.session import Random
 from services.identity.settings import Settings
 from services.identity.staff_rpc import RoleFace, UserAdminFace
@@ -32,6 +33,7 @@ from services.kit.migrate import migrate as apply_migrations
 from services.kit.process import Application, Face, Task
 from services.kit.relay import Relay
 from services.kit.tokens import Keyring
+from veritick.identity.v1.api_key_service_pb2_grpc import add_ApiKeyServiceServicer_to_server
 from veritick.identity.v1.auth_service_pb2 import GetSignUpRulesResponse
 from veritick.identity.v1.auth_service_pb2_grpc import add_AuthServiceServicer_to_server
 from veritick.identity.v1.mailbox_service_pb2_grpc import add_MailboxServiceServicer_to_server
@@ -131,9 +133,8 @@ def _faces(parts: Parts, keyring: Keyring) -> list[Face]:
         signing_out=parts.signing_out,
         passwords=parts.passwords,
         standing=parts.standing,
-        rules=_sign_up_rules(parts.settings),
-        keyring=keyring,
-        stream_url=parts.settings.stream_url,
+        factors=parts.factors,
+        published=Published(_sign_up_rules(parts.settings), keyring, parts.settings.stream_url),
     )
     journal = JournalFace({NAME: parts.ground.journal}, _owns)
     return [
@@ -145,6 +146,7 @@ def _faces(parts: Parts, keyring: Keyring) -> list[Face]:
             UserAdminFace(parts.ground.database, parts.signing_out, parts.bans, parts.staffing),
         ),
         (add_RoleServiceServicer_to_server, RoleFace(parts.staffing)),
+        (add_ApiKeyServiceServicer_to_server, ApiKeyFace(parts.key_access(keyring))),
         (add_RevocationServiceServicer_to_server, RevocationFace(parts.revoked)),
         (add_JournalServiceServicer_to_server, journal),
     ]

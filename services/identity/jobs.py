@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from services.identity import letters, mail_tokens, sessions, throttles
+from services.identity import api_keys, letters, mail_tokens, sessions, throttles
 from services.kit.clock import Clock
 from services.kit.database import Database
 from services.kit.jobs import Job
@@ -39,6 +39,7 @@ class Purge:
             (mail_tokens.purge, now - _KEEP_TOKENS),
             (letters.purge, now - self._keep_mails),
             (throttles.purge, now - _KEEP_THROTTLES),
+            (api_keys.purge_assertions, now - _KEEP_TOKENS),
         ):
             deleted = _BATCH
             while deleted == _BATCH:

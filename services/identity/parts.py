@@ -11,12 +11,14 @@ from services.identity.hashing import PasswordHasher
 from services.identity.issuing import Issuer
 from services.identity.jobs import Purge
 from services.identity.jurisdiction import Jurisdiction
+from services.identity.key_access import KeyAccess
 from services.identity.mailers import LocalMailbox, Mailer, SmtpMailer
 from services.identity.neighbours import Accounts
 from services.identity.passwords import Passwords
 from services.identity.post import Post
 from services.identity.registration import Registration
 from services.identity.revoking import RevokedSource
+from services.identity.second_factors import SecondFactors
 from services.identity.session import Limits
 from services.identity.settings import Settings
 from services.identity.sign_in import SignIn
@@ -25,6 +27,7 @@ from services.identity.staffing import Staffing
 from services.identity.standing import Standing
 from services.identity.strength import Strength
 from services.identity.throttles import Throttle
+from services.identity.vault import Vault
 from services.kit.tokens import Keyring
 
 
@@ -114,6 +117,11 @@ class Parts:
         )
 
     @cached_property
+    def factors(self) -> SecondFactors:
+        """Checks second factors."""
+        return SecondFactors(self.ground, Vault.load(self.settings.vault_file))
+
+    @cached_property
     def staffing(self) -> Staffing:
         """Gives and takes roles."""
         return Staffing(self.ground)
@@ -144,8 +152,16 @@ class Parts:
             signing_out=self.signing_out,
             hasher=self.hasher,
             throttle=self.throttle,
-            issuer=Issuer(keyring, self.limits, self.ground.clock, self.ground.ids),
+            factors=self.factors,
+            issuer=self._issuer(keyring),
         )
+
+    def key_access(self, keyring: Keyring) -> KeyAccess:
+        """Return what keeps API keys, and signs their tokens with this keyring."""
+        return KeyAccess(self.ground, self.throttle, self._issuer(keyring))
+
+    def _issuer(self, keyring: Keyring) -> Issuer:
+        return Issuer(keyring, self.limits, self.ground.clock, self.ground.ids)
 
     @property
     def _mailer(self) -> Mailer:

@@ -7,12 +7,14 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Revoked:
-    """A session that ended, or a change of what a user may do."""
+    """A session or an API key that ended, or a change of what a user may do."""
 
     until: datetime
     """After this moment no token is left that tells otherwise."""
 
-    session_id: UUID | None = None
+    grant_id: UUID | None = None
+    """The session, or the key."""
+
     user_id: UUID | None = None
     authority: int = 0
     """The version of the user's permissions that counts from now on."""

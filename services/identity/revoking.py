@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import structlog
 
-from services.identity import sessions, users
+from services.identity import api_keys, sessions, users
 from services.identity.ground import Ground
 from services.identity.revocation import Revoked
 from services.identity.wire import to_revoked
@@ -85,9 +85,10 @@ class RevokedSource:
         since = self._clock.now() - self._matters
         async with self._database.connection() as connection:
             over = await sessions.ended_since(connection, since)
+            over += await api_keys.ended_since(connection, since)
             changed = await users.authorities_since(connection, since)
         return [
-            *(Revoked(at + self._matters, session_id=session_id) for session_id, at in over),
+            *(Revoked(at + self._matters, grant_id=grant_id) for grant_id, at in over),
             *(
                 Revoked(at + self._matters, user_id=user_id, authority=authority)
                 for user_id, authority, at in changed
@@ -97,7 +98,7 @@ class RevokedSource:
 
 def remember(revoked: Revoked, revocations: Revocations) -> None:
     """Take what was taken back into account."""
-    if revoked.session_id is not None:
-        revocations.end(str(revoked.session_id), revoked.until)
+    if revoked.grant_id is not None:
+        revocations.end(str(revoked.grant_id), revoked.until)
     else:
         revocations.outdate(str(revoked.user_id), revoked.authority, revoked.until)

@@ -1,6 +1,7 @@
 """AuthService and RevocationService: signing in and out, and who has to hear of it."""
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from services.identity.passwords import Passwords
 from services.identity.permission import Role
 from services.identity.registration import NewUser, Registration
 from services.identity.revoking import RevokedSource
+from services.identity.second_factors import SecondFactors
 from services.identity.session import EndReason
 from services.identity.sign_in import SignIn
 from services.identity.signing_out import SigningOut
@@ -32,6 +34,18 @@ from veritick.identity.v1.auth_service_pb2_grpc import AuthServiceServicer
 from veritick.identity.v1.revocation_service_pb2_grpc import RevocationServiceServicer
 
 
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What everybody may know."""
+
+    rules: auth.GetSignUpRulesResponse
+    keyring: Keyring
+    """Whose public key verifies access tokens."""
+
+    stream_url: str
+    """Where the socket is."""
+
+
 class AuthFace(AuthServiceServicer):
     """Turns credentials into tokens, and ends what it began."""
 
@@ -43,19 +57,16 @@ class AuthFace(AuthServiceServicer):
         signing_out: SigningOut,
         passwords: Passwords,
         standing: Standing,
-        rules: auth.GetSignUpRulesResponse,
-        keyring: Keyring,
-        stream_url: str,
+        factors: SecondFactors,
+        published: Published,
     ) -> None:
-        """Publish the key of this keyring, and `stream_url` as where the socket is."""
         self._registration = registration
         self._sign_in = sign_in
         self._signing_out = signing_out
         self._passwords = passwords
         self._standing = standing
-        self._rules = rules
-        self._keyring = keyring
-        self._stream_url = stream_url
+        self._factors = factors
+        self._published = published
 
     async def Register(self, request: auth.RegisterRequest, context: Any) -> auth.RegisterResponse:
         """Create a user with the role `trader`."""
@@ -73,7 +84,7 @@ class AuthFace(AuthServiceServicer):
         self, request: auth.GetSignUpRulesRequest, context: Any
     ) -> auth.GetSignUpRulesResponse:
         """Tell what signing up asks for."""
-        return self._rules
+        return self._published.rules
 
     async def VerifyEmail(
         self, request: auth.VerifyEmailRequest, context: Any
@@ -107,7 +118,7 @@ class AuthFace(AuthServiceServicer):
     async def LogIn(self, request: auth.LogInRequest, context: Any) -> auth.LogInResponse:
         """Open a session."""
         device = _device(request.device_name)
-        tokens = await self._sign_in.log_in(request.email, request.password, device)
+        tokens = await self._sign_in.log_in(request.email, request.password, device, request.code)
         return auth.LogInResponse(session=to_session(tokens))
 
     async def RefreshSession(
@@ -156,20 +167,64 @@ class AuthFace(AuthServiceServicer):
         )
         return auth.ChangePasswordResponse()
 
+    async def ConfirmIdentity(
+        self, request: auth.ConfirmIdentityRequest, context: Any
+    ) -> auth.ConfirmIdentityResponse:
+        """Prove once more who the caller is."""
+        tokens = await self._sign_in.confirm(
+            caller().user_id, session_id(), request.password, request.code
+        )
+        return auth.ConfirmIdentityResponse(session=to_session(tokens))
+
+    async def EnrolTotp(
+        self, request: auth.EnrolTotpRequest, context: Any
+    ) -> auth.EnrolTotpResponse:
+        """Begin a second factor."""
+        user = await self._sign_in.profile(caller().user_id, session_id())
+        secret, uri = await self._factors.enrol(user.user_id, user.email)
+        return auth.EnrolTotpResponse(secret=secret, uri=uri)
+
+    async def ConfirmTotp(
+        self, request: auth.ConfirmTotpRequest, context: Any
+    ) -> auth.ConfirmTotpResponse:
+        """Put the second factor in force."""
+        codes = await self._factors.confirm(caller().user_id, request.code)
+        return auth.ConfirmTotpResponse(recovery_codes=codes)
+
+    async def RenewRecoveryCodes(
+        self, request: auth.RenewRecoveryCodesRequest, context: Any
+    ) -> auth.RenewRecoveryCodesResponse:
+        """Replace the recovery codes."""
+        codes = await self._factors.renew_codes(caller().user_id)
+        return auth.RenewRecoveryCodesResponse(recovery_codes=codes)
+
+    async def DisableTotp(
+        self, request: auth.DisableTotpRequest, context: Any
+    ) -> auth.DisableTotpResponse:
+        """Remove the second factor."""
+        await self._factors.remove(caller().user_id)
+        return auth.DisableTotpResponse()
+
     async def CreateStreamTicket(
         self, request: auth.CreateStreamTicketRequest, context: Any
     ) -> auth.CreateStreamTicketResponse:
         """Issue a ticket for the socket."""
-        ticket = await self._sign_in.stream_ticket(caller().user_id, session_id())
+        key = caller().key
+        if key is not None:
+            ticket = self._sign_in.key_ticket(caller(), key)
+        else:
+            ticket = await self._sign_in.stream_ticket(caller().user_id, session_id())
         return auth.CreateStreamTicketResponse(
-            ticket=ticket.token, url=self._stream_url, expire_time=to_timestamp(ticket.expires_at)
+            ticket=ticket.token,
+            url=self._published.stream_url,
+            expire_time=to_timestamp(ticket.expires_at),
         )
 
     async def ListSigningKeys(
         self, request: auth.ListSigningKeysRequest, context: Any
     ) -> auth.ListSigningKeysResponse:
         """Publish the key that verifies access tokens."""
-        key = to_signing_key(USER_ISSUER, self._keyring.public_key(USER_ISSUER))
+        key = to_signing_key(USER_ISSUER, self._published.keyring.public_key(USER_ISSUER))
         return auth.ListSigningKeysResponse(keys=[key])
 
 

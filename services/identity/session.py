@@ -75,6 +75,9 @@ class Session:
     last_used_at: datetime
     """When its tokens were last renewed."""
 
+    proven_at: datetime
+    """When the user last proved, within it or by beginning it, who he is."""
+
     ended_at: datetime | None = None
     device: Device = UNKNOWN
 

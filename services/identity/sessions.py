@@ -33,6 +33,7 @@ sessions = sa.Table(
     sa.Column("agent", sa.Text),
     sa.Column("device", sa.Text),
     sa.Column("last_used_at", sa.DateTime(timezone=True)),
+    sa.Column("proven_at", sa.DateTime(timezone=True)),
 )
 refresh_tokens = sa.Table(
     "refresh_tokens",
@@ -61,6 +62,7 @@ async def begin(connection: AsyncConnection, session: Session) -> None:
         "started_at": session.started_at,
         "expires_at": session.expires_at,
         "last_used_at": session.last_used_at,
+        "proven_at": session.proven_at,
         "device_name": session.device.name,
         "address": session.device.address,
         "agent": session.device.agent,
@@ -138,6 +140,22 @@ async def end(
         .returning(sessions)
     )
     return [_session_of(row) for row in await connection.execute(change)]
+
+
+async def prove(connection: AsyncConnection, session_id: UUID, now: datetime) -> Session | None:
+    """Note that a session's user proved who he is; return it, or None when it is over."""
+    change = (
+        sa.update(sessions)
+        .where(
+            sessions.c.session_id == session_id,
+            sessions.c.ended_at.is_(None),
+            sessions.c.expires_at > now,
+        )
+        .values(proven_at=now)
+        .returning(sessions)
+    )
+    row = (await connection.execute(change)).one_or_none()
+    return _session_of(row) if row else None
 
 
 async def live(
@@ -258,6 +276,7 @@ def _session_of(row: sa.Row[tuple[object, ...]]) -> Session:
         started_at=row.started_at,
         expires_at=row.expires_at,
         last_used_at=row.last_used_at,
+        proven_at=row.proven_at,
         ended_at=row.ended_at,
         device=Device(row.device_name, row.address, row.agent, row.device),
     )

@@ -34,6 +34,12 @@ class Settings(ServiceSettings, DatabaseSettings):
         default=None, description="file of SHA-1 digests in order, as Have I Been Pwned offers it"
     )
 
+    vault: Path | None = Field(
+        default=None,
+        description="file of keys, one a line in base64, by which secrets are sealed in the "
+        "database; by default private/identity.vault in the folder of keys",
+    )
+
     agreement_version: str = Field(default="2026-11", pattern=r"^\S{1,40}$")
     real_countries: frozenset[Annotated[str, Field(pattern=r"^[A-Z]{2}$")]] = Field(
         default=frozenset(), description="ISO 3166 codes; in no other country real accounts open"
@@ -72,3 +78,8 @@ class Settings(ServiceSettings, DatabaseSettings):
                 f"and {_ITERATIONS_FLOOR} iterations"
             )
         return self
+
+    @property
+    def vault_file(self) -> Path:
+        """Where the keys of the vault are."""
+        return self.vault or Path(self.required("keys")) / "private" / "identity.vault"

@@ -6,11 +6,12 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.identity import roles, sessions, throttle, users
+from services.identity import roles, second_factors, sessions, throttle, users
 from services.identity.device import Device
 from services.identity.ground import Ground
 from services.identity.hashing import PasswordHasher
 from services.identity.issuing import Issuer, Ticket
+from services.identity.second_factors import SecondFactors
 from services.identity.session import (
     EndReason,
     Rotation,
@@ -27,6 +28,7 @@ from services.identity.signing_out import SigningOut
 from services.identity.throttles import Throttle
 from services.identity.user import User, address_key
 from services.kit.errors import Failure
+from services.kit.principal import KeyUse, Principal
 from services.kit.reason import Reason
 from services.kit.revocations import ended
 
@@ -42,6 +44,7 @@ class SignIn:
         signing_out: SigningOut,
         hasher: PasswordHasher,
         throttle: Throttle,
+        factors: SecondFactors,
         issuer: Issuer,
     ) -> None:
         self._database = ground.database
@@ -49,17 +52,18 @@ class SignIn:
         self._signing_out = signing_out
         self._hasher = hasher
         self._throttle = throttle
+        self._second_factors = factors
         self._issuer = issuer
         self._limits = issuer.limits
         self._clock = ground.clock
         self._ids = ground.ids
         self._random = ground.random
 
-    async def log_in(self, email: str, password: str, device: Device) -> Tokens:
+    async def log_in(self, email: str, password: str, device: Device, code: str = "") -> Tokens:
         """Begin a session.
 
         Failure INVALID_CREDENTIALS, equally late whatever was wrong; USER_BLOCKED, told only to who
-        knows the password; RATE_LIMITED.
+        knows the password, as are SECOND_FACTOR_REQUIRED and CODE_INVALID; RATE_LIMITED.
         """
         # Nobody has an address that is none.
         key = address_key(email) or email
@@ -72,10 +76,49 @@ class SignIn:
         verdict = await self._hasher.check(password, known.password_hash if known else None)
         if known is None or not verdict.fits:
             raise _wrong()
-        await self._throttle.give_back(buckets)
         if verdict.new_hash is not None:
             await self._rehash(known, verdict.new_hash)
+        await self._second_factor(known.user.user_id, code)
+        await self._throttle.give_back(buckets)
         return await self._begin(known, device)
+
+    async def _second_factor(self, user_id: UUID, code: str) -> None:
+        async with self._database.transaction() as connection:
+            if not await second_factors.in_force(connection, user_id):
+                return
+            if not code:
+                message = "Send the code of your second factor as well."
+                raise Failure(Reason.SECOND_FACTOR_REQUIRED, message)
+            if not await self._second_factors.check(connection, user_id, code):
+                raise second_factors.code_invalid()
+
+    async def confirm(self, user_id: UUID, session_id: UUID, password: str, code: str) -> Tokens:
+        """Prove within a session who one is; return it with a new access token.
+
+        Failures: INVALID_CREDENTIALS or CODE_INVALID, RATE_LIMITED, SESSION_ENDED.
+        """
+        buckets = throttle.confirmation(str(user_id))
+        await self._throttle.admit(buckets)
+        await self._require_proof(user_id, password, code)
+        await self._throttle.give_back(buckets)
+        async with self._database.transaction() as connection:
+            session = await sessions.prove(connection, session_id, self._clock.now())
+            if session is None:
+                raise ended()
+            user = await users.find(connection, user_id)
+            may = await roles.may(connection, user.roles)
+        return self._issuer.tokens(user, may, session, "", session.expires_at)
+
+    async def _require_proof(self, user_id: UUID, password: str, code: str) -> None:
+        """Check the second factor of who has one, the password of who has none."""
+        async with self._database.transaction() as connection:
+            if await second_factors.in_force(connection, user_id):
+                if not await self._second_factors.check(connection, user_id, code):
+                    raise second_factors.code_invalid()
+                return
+            stored = await users.password_hash_of(connection, user_id)
+        if not (await self._hasher.check(password, stored)).fits:
+            raise Failure(Reason.INVALID_CREDENTIALS, "This is not the password.")
 
     async def _rehash(self, known: users.Credential, new_hash: str) -> None:
         async with self._database.transaction() as connection:
@@ -84,7 +127,7 @@ class SignIn:
     async def _begin(self, known: users.Credential, device: Device) -> Tokens:
         now, user_id = self._clock.now(), known.user.user_id
         end = now + self._limits.absolute
-        session = Session(self._ids(), user_id, now, end, last_used_at=now, device=device)
+        session = Session(self._ids(), user_id, now, end, now, now, device=device)
         token = first_token(self._random)
         async with self._database.transaction() as connection:
             # The lock keeps simultaneous sign-ins of one user from exceeding the bound together.
@@ -158,6 +201,10 @@ class SignIn:
         if user is None:
             raise ended()
         return user
+
+    def key_ticket(self, bearer: Principal, key: KeyUse) -> Ticket:
+        """Return a ticket for the socket to the bearer of a key's token."""
+        return self._issuer.key_ticket(bearer, key)
 
     async def stream_ticket(self, user_id: UUID, session_id: UUID) -> Ticket:
         """Return a ticket for the socket. Failure SESSION_ENDED when the session is over."""

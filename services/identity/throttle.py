@@ -50,6 +50,11 @@ def confirmation(user_id: str) -> tuple[Bucket, ...]:
     return (Bucket(f"confirmation by {user_id}", _OWN),)
 
 
+def key_exchange(address: str) -> tuple[Bucket, ...]:
+    """Return the bucket of presenting an API key: there is nothing in one to guess by."""
+    return (Bucket(f"key from {address}", _FROM_ADDRESS),)
+
+
 def letter(kind: str, account: str, address: str) -> tuple[Bucket, ...]:
     """Return the buckets of asking for a letter to an account, whether or not it exists."""
     return (

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from services.identity.api_key import ApiKey
 from services.identity.jurisdiction import Requirement
 from services.identity.letters import Delivered
 from services.identity.revocation import Revoked
@@ -16,11 +17,13 @@ from services.kit.journal import Entry, NewEvent, new_event
 from services.kit.wire import to_timestamp
 from veritick.event.v1 import event_pb2
 from veritick.identity.v1 import (
+    api_key_service_pb2,
     auth_service_pb2,
     mailbox_service_pb2,
     revocation_service_pb2,
     user_pb2,
 )
+from veritick.option.v1.access_pb2 import Access
 
 
 def to_user(user: User, missing: Sequence[Requirement] = ()) -> user_pb2.User:
@@ -87,8 +90,8 @@ def to_delivered_mail(delivered: Delivered) -> mailbox_service_pb2.DeliveredMail
 def to_revocation(revoked: Revoked) -> revocation_service_pb2.Revocation:
     """Return what was taken back as a message."""
     until = to_timestamp(revoked.until)
-    if revoked.session_id is not None:
-        return revocation_service_pb2.Revocation(grant_id=str(revoked.session_id), until_time=until)
+    if revoked.grant_id is not None:
+        return revocation_service_pb2.Revocation(grant_id=str(revoked.grant_id), until_time=until)
     authority = revocation_service_pb2.Authority(
         user_id=str(revoked.user_id), version=revoked.authority
     )
@@ -100,7 +103,9 @@ def to_revoked(entry: Entry, matters: timedelta) -> Revoked | None:
     event, until = event_pb2.Event.FromString(entry.payload), entry.time + matters
     match event.WhichOneof("data"):
         case "session_ended":
-            return Revoked(until, session_id=UUID(event.session_ended.session_id))
+            return Revoked(until, grant_id=UUID(event.session_ended.session_id))
+        case "api_key_ended":
+            return Revoked(until, grant_id=UUID(event.api_key_ended.key_id))
         case "user_changed" if event.user_changed.user.authority_version > 1:
             user = event.user_changed.user
             return Revoked(until, user_id=UUID(user.user_id), authority=user.authority_version)
@@ -124,6 +129,28 @@ def user_changed(user: User) -> NewEvent:
     """Return the event that a user is now this."""
     changed = event_pb2.UserChanged(user=to_public_user(user))
     return new_event(subject_of(user.user_id), event_pb2.Event(user_changed=changed))
+
+
+def api_key_ended(key: ApiKey, time: datetime) -> NewEvent:
+    """Return the event that an API key ended at this time."""
+    ended = event_pb2.ApiKeyEnded(
+        key_id=str(key.key_id), user_id=str(key.user_id), time=to_timestamp(time)
+    )
+    return new_event(subject_of(key.user_id), event_pb2.Event(api_key_ended=ended))
+
+
+def to_api_key(key: ApiKey) -> api_key_service_pb2.ApiKey:
+    """Return a key as its owner sees it."""
+    return api_key_service_pb2.ApiKey(
+        key_id=str(key.key_id),
+        name=key.name,
+        scopes=[Access.Scope.Value(scope) for scope in sorted(key.scopes)],
+        account_ids=key.account_ids,
+        networks=key.networks,
+        create_time=to_timestamp(key.created_at),
+        expire_time=to_timestamp(key.expires_at) if key.expires_at else None,
+        by_signature=key.public_key is not None,
+    )
 
 
 def session_ended(session: Session, time: datetime) -> NewEvent:

@@ -18,7 +18,7 @@ import grpc
 import structlog
 from google.protobuf.message import Message
 
-from services.kit.access import Guard, guard_of
+from services.kit.access import Guard, confine, guard_of, require_recent
 from services.kit.clock import Clock
 from services.kit.contract import Rpc, rpc_of, service_descriptor
 from services.kit.database import CommitUnknown, DatabaseUnavailable
@@ -64,6 +64,7 @@ class _Call:
 
     rpc: Rpc
     guard: Guard
+    recent: bool
     handler: Handler
 
 
@@ -106,7 +107,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
     def _wrap(self, path: str, handler: Handler) -> Handler:
         service, method = path.lstrip("/").split("/")
         rpc = rpc_of(service_descriptor(service).methods_by_name[method])
-        call = _Call(rpc, guard_of(rpc.access), handler)
+        call = _Call(rpc, guard_of(rpc.access), rpc.access.recent, handler)
         if handler.response_streaming:
             return grpc.unary_stream_rpc_method_handler(
                 self._streaming(call), handler.request_deserializer, handler.response_serializer
@@ -139,8 +140,8 @@ class Interceptor(grpc.aio.ServerInterceptor):
             try:
                 principal = self._admit(call, request, context)
                 responses = behaviour(request, context)
-                if self._revocations is not None and principal.session_id is not None:
-                    responses = _while_it_lasts(responses, principal.session_id, self._revocations)
+                if self._revocations is not None and principal.grant_id is not None:
+                    responses = _while_it_lasts(responses, principal.grant_id, self._revocations)
                 async for response in responses:
                     yield response
             except Exception as error:  # noqa: BLE001  the one translator of errors
@@ -153,6 +154,10 @@ class Interceptor(grpc.aio.ServerInterceptor):
         bind_request_id(metadata.get(REQUEST_ID_KEY))
         principal = self._principal(metadata.get("authorization"))
         call.guard(principal)
+        if call.recent:
+            require_recent(principal, self._clock.now())
+        if principal.key is not None:
+            confine(principal.key, request, self._origin(metadata, context).address)
         set_caller(principal)
         set_origin(partial(self._origin, metadata, context))
         validate(request)
@@ -186,10 +191,10 @@ class Interceptor(grpc.aio.ServerInterceptor):
 
 
 async def _while_it_lasts(
-    responses: AsyncIterator[Message], session_id: str, revocations: Revocations
+    responses: AsyncIterator[Message], grant_id: str, revocations: Revocations
 ) -> AsyncIterator[Message]:
-    """Yield the responses of a stream until its caller's session ends; then SESSION_ENDED."""
-    with revocations.watched(session_id) as over:
+    """Yield the responses of a stream until its caller's grant ends; then SESSION_ENDED."""
+    with revocations.watched(grant_id) as over:
         following: asyncio.Future[Any] = asyncio.ensure_future(anext(responses, None))
         try:
             while True:

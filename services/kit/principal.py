@@ -11,6 +11,19 @@ from services.kit.reason import Reason
 
 
 @dataclass(frozen=True, slots=True)
+class KeyUse:
+    """What a token that a program got for an API key is confined to."""
+
+    key_id: str
+    scopes: frozenset[str]
+    accounts: frozenset[str]
+    """The accounts it may touch; all of the user's when there are none."""
+
+    networks: tuple[str, ...]
+    """From where it may be used; from anywhere when there are none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """A caller: nobody in particular, a signed-in user, or a service."""
 
@@ -24,6 +37,15 @@ class Principal:
     """The version of the permissions that the token tells."""
 
     issued_at: datetime | None = None
+    proven_at: datetime | None = None
+    """When the user last proved who he is; never, as far as a key's token tells."""
+
+    key: KeyUse | None = None
+
+    @property
+    def grant_id(self) -> str | None:
+        """What ends the token before its time when it ends: its session, or its key."""
+        return self.key.key_id if self.key is not None else self.session_id
 
     @property
     def user_id(self) -> UUID:

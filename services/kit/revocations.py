@@ -87,7 +87,7 @@ class Revocations:
 
     def judge(self, principal: Principal) -> None:
         """Raise SESSION_ENDED or TOKEN_EXPIRED by what is known, however little that is."""
-        if principal.session_id in self._grants:
+        if principal.grant_id in self._grants:
             raise ended()
         if self._outdated(principal):
             raise Failure(Reason.TOKEN_EXPIRED, "The token is out of date.")

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from services.kit.errors import Failure
-from services.kit.principal import Principal
+from services.kit.principal import KeyUse, Principal
 from services.kit.reason import Reason
 
 USER_ISSUER = "identity"
@@ -147,14 +147,26 @@ def _user(claims: Mapping[str, Any]) -> Principal:
     version = claims.get("ver", 0)
     if not isinstance(version, int):
         raise Failure(Reason.UNAUTHENTICATED, "The token is not valid.")
+    proven = claims.get("auth_time")
     return Principal(
         "user",
         str(claims["sub"]),
-        permissions=frozenset(str(name) for name in claims.get("perm", ())),
+        permissions=_names(claims, "perm"),
         session_id=claims.get("sid"),
         authority=version,
         issued_at=_moment(claims["iat"]),
+        proven_at=None if proven is None else _moment(proven),
+        key=_key_use(claims) if "key" in claims else None,
     )
+
+
+def _key_use(claims: Mapping[str, Any]) -> KeyUse:
+    networks = tuple(sorted(_names(claims, "net")))
+    return KeyUse(str(claims["key"]), _names(claims, "scope"), _names(claims, "acc"), networks)
+
+
+def _names(claims: Mapping[str, Any], name: str) -> frozenset[str]:
+    return frozenset(str(item) for item in claims.get(name, ()))
 
 
 def _speaks_for_a_user(token: str) -> bool:
@@ -169,7 +181,10 @@ def _speaks_for_a_user(token: str) -> bool:
 def _moment(seconds: object) -> datetime:
     if not isinstance(seconds, int | float):
         raise Failure(Reason.UNAUTHENTICATED, "The token is not valid.")
-    return datetime.fromtimestamp(seconds, UTC)
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise Failure(Reason.UNAUTHENTICATED, "The token is not valid.") from error
 
 
 def _private_key(path: Path) -> Ed25519PrivateKey:

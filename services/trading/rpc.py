@@ -92,12 +92,14 @@ class AccountFace(AccountServiceServicer):
     async def ListAccounts(
         self, request: accounts_pb.ListAccountsRequest, context: Any
     ) -> accounts_pb.ListAccountsResponse:
-        user_id = caller().user_id
+        user_id, key = caller().user_id, caller().key
         accounts = [
             desk.wire.account(account)
             for _, desk in sorted(self._desks.items())
             for account in await desk.book.accounts_of(user_id)
         ]
+        if key is not None and key.accounts:
+            accounts = [account for account in accounts if account.account_id in key.accounts]
         return accounts_pb.ListAccountsResponse(accounts=accounts)
 
     async def GetAccount(

@@ -18,6 +18,8 @@ from services.kit.principal import caller
 from services.kit.reason import Reason
 from services.kit.tokens import USER_AUDIENCE, Keyring
 from services.kit.wire import to_timestamp
+from veritick.identity.v1.api_key_service_pb2 import ExchangeApiKeyRequest, ExchangeApiKeyResponse
+from veritick.identity.v1.api_key_service_pb2_grpc import ApiKeyServiceServicer
 from veritick.identity.v1.auth_service_pb2 import (
     CreateStreamTicketRequest,
     CreateStreamTicketResponse,
@@ -66,6 +68,8 @@ from veritick.trading.v1.report_service_pb2_grpc import ReportServiceServicer
 from veritick.type.v1.money_pb2 import Money
 
 PASSWORD = "correct horse battery"
+KEY = "vtk_good"
+KEY_OWNER = "0199a1b2-0000-7000-8000-000000000009"
 ACCESS_LIFETIME = timedelta(minutes=15)
 REFRESH_LIFETIME = timedelta(days=7)
 SLOW, BROKEN, SHUT = "SLOW", "BROKEN", "SHUT"
@@ -149,6 +153,27 @@ class Identity(AuthServiceServicer, ProfileServiceServicer):
             refresh_token=refresh_token,
             expire_time=to_timestamp(now + ACCESS_LIFETIME),
             refresh_expire_time=to_timestamp(now + REFRESH_LIFETIME),
+        )
+
+
+@dataclass
+class ApiKeys(ApiKeyServiceServicer):
+    """One key that is good, and how often it was exchanged."""
+
+    identity: Identity
+    exchanged: list[Origin] = field(default_factory=list)
+
+    async def ExchangeApiKey(
+        self, request: ExchangeApiKeyRequest, context: Context
+    ) -> ExchangeApiKeyResponse:
+        self.exchanged.append(origin())
+        if request.secret != KEY:
+            raise Failure(Reason.KEY_INVALID, "This API key is not valid.")
+        now = self.identity.clock.now()
+        claims = {"aud": USER_AUDIENCE, "sub": KEY_OWNER, "key": str(uuid4()), "scope": ["TRADE"]}
+        token = self.identity.keyring.sign(claims, ACCESS_LIFETIME, now)
+        return ExchangeApiKeyResponse(
+            access_token=token, expire_time=to_timestamp(now + ACCESS_LIFETIME)
         )
 
 

@@ -19,7 +19,8 @@ from services.kit.process import Application, Face, serving
 from services.kit.settings import ServiceSettings
 from services.kit.tokens import Keyring
 from tests.revoked import Revoked
-from tests.service.edge_rest_rpc import Identity, Quotes, Trading
+from tests.service.edge_rest_rpc import ApiKeys, Identity, Quotes, Trading
+from veritick.identity.v1.api_key_service_pb2_grpc import add_ApiKeyServiceServicer_to_server
 from veritick.identity.v1.auth_service_pb2_grpc import add_AuthServiceServicer_to_server
 from veritick.identity.v1.profile_service_pb2_grpc import add_ProfileServiceServicer_to_server
 from veritick.identity.v1.revocation_service_pb2_grpc import (
@@ -47,6 +48,7 @@ class World:
     quotes: Quotes
     trading: Trading
     revoked: Revoked
+    api_keys: ApiKeys
 
     def bearer(self, *permissions: str, user: str = USER) -> dict[str, str]:
         """Return the header of a signed-in program."""
@@ -72,6 +74,7 @@ async def running_world(keys: Path, others: Sequence[Face] | None = None) -> Asy
     identity = Identity(keyring, SystemClock())  # type: ignore[abstract]
     quotes, trading = Quotes(), Trading()  # type: ignore[abstract]
     revoked = Revoked()
+    api_keys = ApiKeys(identity)  # type: ignore[abstract]
     faces: list[Face] = [
         (add_AuthServiceServicer_to_server, identity),
         (add_ProfileServiceServicer_to_server, identity),
@@ -80,10 +83,11 @@ async def running_world(keys: Path, others: Sequence[Face] | None = None) -> Asy
         (add_OrderServiceServicer_to_server, trading),
         (add_ReportServiceServicer_to_server, trading),
         (add_RevocationServiceServicer_to_server, revoked),
+        (add_ApiKeyServiceServicer_to_server, api_keys),
     ]
     settings = ServiceSettings(mode="development", drain_seconds=0)
     async with serving("identity", settings, Application(keyring, others or faces)) as running:
-        yield World(keys, running.address, identity, quotes, trading, revoked)
+        yield World(keys, running.address, identity, quotes, trading, revoked, api_keys)
 
 
 @asynccontextmanager

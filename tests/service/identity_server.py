@@ -22,6 +22,7 @@ from services.kit.clock import ManualClock
 from services.kit.errors import Failure
 from services.kit.process import serving
 from services.kit.reason import Reason
+from services.kit.revocations import Revocations
 from services.kit.tokens import Keyring
 from services.local.databases import Access
 from tests.waiting import PATIENCE_SECONDS
@@ -70,6 +71,7 @@ class Identity:
     mailbox: "MailboxServiceAsyncStub"
     health: HealthStub
     address: str
+    revocations: Revocations
     numbers: Iterator[int] = field(default_factory=count)
 
     async def register(self, email: str | None = None, password: str = PASSWORD) -> User:
@@ -238,4 +240,5 @@ async def running_identity(
             MailboxServiceStub(operator),
             HealthStub(anybody),
             running.address,
+            application.revocations.revocations,
         )

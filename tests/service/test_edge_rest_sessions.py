@@ -8,8 +8,9 @@ from http.cookies import Morsel, SimpleCookie
 import httpx
 import pytest
 
+from services.kit.origin import Origin
 from services.kit.tokens import Keyring
-from tests.service.edge_rest_rpc import PASSWORD
+from tests.service.edge_rest_rpc import KEY, PASSWORD
 from tests.service.edge_rest_world import ACCOUNT, COOKIES, USER, World, order, running_edge
 from tests.service.test_edge_rest_calls import ORDERS, reason_of
 from tests.waiting import PATIENCE_SECONDS
@@ -241,3 +242,24 @@ async def test_a_cookie_of_an_ended_session_counts_nowhere_and_is_no_obstacle(
     again = await rest.post("/v1/sessions", json=CREDENTIALS, headers=COOKIES)
     assert again.status_code == 200
     assert (await rest.get("/v1/users/me")).status_code == 200
+
+
+async def test_a_program_brings_its_key_as_it_is(
+    rest: httpx.AsyncClient, rest_world: World
+) -> None:
+    headers = {"Authorization": f"Bearer {KEY}"}
+    for _ in range(3):
+        placed = await rest.post(ORDERS, json=order(), headers=headers)
+        assert placed.status_code == 200, placed.text
+    assert rest_world.api_keys.exchanged == [Origin("127.0.0.1")]
+    assert reason_of(await rest.get("/v1/users/me", headers=headers)) == (403, "PERMISSION_DENIED")
+
+
+async def test_a_key_that_is_none_is_refused_and_not_remembered(
+    rest: httpx.AsyncClient, rest_world: World
+) -> None:
+    headers = {"Authorization": "Bearer vtk_bad"}
+    for count in (1, 2):
+        refused = await rest.post(ORDERS, json=order(), headers=headers)
+        assert reason_of(refused) == (401, "KEY_INVALID")
+        assert len(rest_world.api_keys.exchanged) == count

@@ -280,3 +280,20 @@ async def test_every_channel_has_a_heartbeat(world: World, edge: str) -> None:
         assert beat["sequence"] == "2"
         assert beat["data"]["feedTime"] == "2026-11-23T12:00:00.000000Z"
         assert beat["data"]["time"].endswith("Z")
+
+
+async def test_a_key_opens_the_channels_of_its_accounts_and_no_others(
+    world: World, edge: str
+) -> None:
+    user_id = world.user()
+    bound, other = world.account(user_id), world.account(user_id)
+    accounts = [bound.partition(":")[2]]
+    async with client(edge) as program:
+        ticket = world.ticket(user_id, session="key", key=True, acc=accounts)
+        await program.say(op="authenticate", ticket=ticket)
+        await program.next("authenticated")
+        assert (await program.subscribe(bound))["type"] == "subscribed"
+        for channel in (other, f"user:{user_id}"):
+            assert (await program.subscribe(channel))["data"]["reason"] == "UNKNOWN_CHANNEL"
+        world.revoked.end("key")
+        assert await program.closed() == 4001

@@ -1,7 +1,7 @@
 """Staff: roles given, taken and defined, powerful ones by two; users shut out and let in."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -88,9 +88,9 @@ def permissions(session: Session) -> set[str]:
 
 
 @pytest.fixture
-async def desk(identity: Identity) -> Desk:
-    channel = identity.anybody()
-    return Desk(identity, UserAdminServiceStub(channel), RoleServiceStub(channel))
+async def desk(identity: Identity) -> AsyncIterator[Desk]:
+    async with identity.anybody() as channel:
+        yield Desk(identity, UserAdminServiceStub(channel), RoleServiceStub(channel))
 
 
 async def until_renewed(desk: Desk, who: Metadata) -> None:
@@ -301,7 +301,13 @@ async def test_every_method_asks_every_role_for_its_permission(identity: Identit
     """The matrix of roles and methods of this service, from the descriptors."""
     tokens = {
         name: identity.keyring.sign(
-            {"aud": "veritick", "sub": str(uuid4()), "sid": str(uuid4()), "perm": sorted(granted)},
+            {
+                "aud": "veritick",
+                "sub": str(uuid4()),
+                "sid": str(uuid4()),
+                "perm": sorted(granted),
+                "auth_time": int(identity.clock.now().timestamp()),
+            },
             timedelta(minutes=5),
             identity.clock.now(),
         )

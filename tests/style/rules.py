@@ -20,6 +20,7 @@ FUNCTION_LINES_MEDIAN = 10
 
 PURE: Mapping[str, tuple[str, ...]] = {
     "services/identity": (
+        "api_key",
         "device",
         "jurisdiction",
         "letter",

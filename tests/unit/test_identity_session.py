@@ -28,7 +28,7 @@ def _at(seconds: float) -> datetime:
 
 
 def _session(ended_at: datetime | None = None) -> Session:
-    return Session(UUID(int=1), UUID(int=2), NOON, _at(1000), NOON, ended_at)
+    return Session(UUID(int=1), UUID(int=2), NOON, _at(1000), NOON, NOON, ended_at)
 
 
 UNUSED = RefreshToken(expires_at=_at(100))

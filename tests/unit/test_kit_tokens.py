@@ -50,7 +50,9 @@ def refused(
 def test_identity_speaks_for_users(identity: Keyring, trading: Keyring) -> None:
     token = identity.sign(CLAIMS, 15 * MINUTE, NOON)
     principal = trading.verify(token, "trading", NOON)
-    assert principal == Principal("user", USER, frozenset({"terms.write"}), "session")
+    assert principal == Principal(
+        "user", USER, frozenset({"terms.write"}), "session", issued_at=NOON
+    )
     assert principal.user_id == UUID(USER)
 
 
@@ -91,6 +93,10 @@ def altered(keys: Path, issuer: str = "identity", kid: str | None = None, **clai
         {"exp": None},
         {"iss": None},
         {"exp": "soon"},
+        {"exp": 2**62},
+        {"iat": 2**62},
+        {"ver": "2"},
+        {"auth_time": "now"},
         {"aud": "stream"},
     ],
     ids=str,

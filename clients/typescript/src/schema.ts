@@ -484,6 +484,71 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/apiKeys": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Lists the caller's keys that work, newest first */
+        readonly get: operations["listApiKeys"];
+        readonly put?: never;
+        /**
+         * Makes a key
+         * @description Its secret is answered once, and never again.
+         *
+         *     Errors: CONFIRMATION_REQUIRED, TOO_MANY_KEYS, INVALID_REQUEST.
+         */
+        readonly post: operations["createApiKey"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/apiKeys/{keyId}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post?: never;
+        /**
+         * Ends a key; its tokens and sockets end within a second
+         * @description Idempotent.
+         *
+         *     Errors: KEY_NOT_FOUND.
+         */
+        readonly delete: operations["revokeApiKey"];
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/apiKeys:exchange": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Answers a short-lived access token for a key or a signed assertion
+         * @description An assertion is a JWT signed (EdDSA) with the private half of a key that was made with a public key: `iss` and `sub` are the key id, `aud` is `veritick`, `exp` is at most a minute away, `iat` and a random `jti` are there. It works once, so nothing that travels is worth stealing. Errors: KEY_INVALID, USER_BLOCKED, RATE_LIMITED.
+         */
+        readonly post: operations["exchangeApiKey"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/books/{book}/checkpoint": {
         readonly parameters: {
             readonly query?: never;
@@ -738,7 +803,7 @@ export interface paths {
         readonly put?: never;
         /**
          * Opens a session
-         * @description The answer and its delay are the same for an unknown address and a wrong password. Errors: INVALID_CREDENTIALS, USER_BLOCKED, RATE_LIMITED.
+         * @description The answer and its delay are the same for an unknown address and a wrong password. Errors: INVALID_CREDENTIALS, SECOND_FACTOR_REQUIRED, CODE_INVALID, USER_BLOCKED, RATE_LIMITED.
          */
         readonly post: operations["logIn"];
         readonly delete?: never;
@@ -762,6 +827,26 @@ export interface paths {
          * @description Idempotent: a second call may be answered with SESSION_ENDED, which says the same.
          */
         readonly delete: operations["logOut"];
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/sessions/current:confirm": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Proves once more who the caller is, for calls that ask for it
+         * @description By a code of the second factor where there is one, by the password otherwise. The session goes on with a new access token; its refresh token stays. Errors: INVALID_CREDENTIALS, CODE_INVALID, RATE_LIMITED.
+         */
+        readonly post: operations["confirmIdentity"];
+        readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
         readonly patch?: never;
@@ -924,6 +1009,72 @@ export interface paths {
         readonly patch: operations["updateProfile"];
         readonly trace?: never;
     };
+    readonly "/v1/users/me/totp": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Begins a second factor: a secret for an authenticator app
+         * @description It is in force once ConfirmTotp has seen a code of it. Until then another call replaces it. Errors: CONFIRMATION_REQUIRED, SECOND_FACTOR_EXISTS.
+         */
+        readonly post: operations["enrolTotp"];
+        /**
+         * Removes the second factor with its recovery codes
+         * @description Idempotent.
+         *
+         *     Errors: CONFIRMATION_REQUIRED.
+         */
+        readonly delete: operations["disableTotp"];
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/users/me/totp:confirm": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Puts the second factor in force, and answers recovery codes, shown once
+         * @description Errors: CODE_INVALID, SECOND_FACTOR_EXISTS, RATE_LIMITED.
+         */
+        readonly post: operations["confirmTotp"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/users/me/totp:renewRecoveryCodes": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Replaces the recovery codes
+         * @description Errors: CONFIRMATION_REQUIRED, SECOND_FACTOR_MISSING.
+         */
+        readonly post: operations["renewRecoveryCodes"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/users/me:acceptAgreement": {
         readonly parameters: {
             readonly query?: never;
@@ -1053,6 +1204,16 @@ export interface components {
             /** @description The version that is accepted: see AuthService.GetSignUpRules. */
             readonly agreementVersion: string;
         };
+        /**
+         * @description Scope is what an API key may be used for.
+         *
+         *     - `SCOPE_UNSPECIFIED`: No key may.
+         *     - `READ`: Seeing accounts, orders and events.
+         *     - `TRADE`: Placing orders, and refilling demo accounts.
+         *     - `WITHDRAW`: Taking money out.
+         * @enum {string}
+         */
+        readonly AccessScope: "SCOPE_UNSPECIFIED" | "READ" | "TRADE" | "WITHDRAW";
         /** @description Account holds one user's money of one book in one currency. */
         readonly Account: {
             /** @description Its id: the book's name and a UUIDv7, `demo_0199…`. */
@@ -1090,6 +1251,43 @@ export interface components {
          * @enum {string}
          */
         readonly AccountState: "STATE_UNSPECIFIED" | "OPEN" | "FROZEN" | "CLOSED";
+        /** @description ApiKey is a key as its owner sees it in a list. */
+        readonly ApiKey: {
+            /** @description UUIDv7 text. */
+            readonly keyId: string;
+            /** @description What the owner calls it. */
+            readonly name: string;
+            /** @description What it may be used for. */
+            readonly scopes: readonly components["schemas"]["AccessScope"][];
+            /** @description The accounts it is bound to; empty for all of the owner's. */
+            readonly accountIds: readonly string[];
+            /** @description Addresses and networks from which it may be used; empty for anywhere. */
+            readonly networks: readonly string[];
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            readonly createTime?: string;
+            /**
+             * Format: date-time
+             * @description When it stops working; absent for never.
+             */
+            readonly expireTime?: string;
+            /** @description Whether it is the public half of a key pair, and has no secret. */
+            readonly bySignature: boolean;
+        };
+        /** @description ApiKeyEnded tells that an API key's tokens no longer count. */
+        readonly ApiKeyEnded: {
+            /** @description The key. */
+            readonly keyId: string;
+            /** @description Whose it was. */
+            readonly userId: string;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            readonly time?: string;
+        };
         /** @description ApproveRoleProposalRequest is the request of RoleService.ApproveRoleProposal. */
         readonly ApproveRoleProposalRequest: {
             /** @description What the one who decides has to say. */
@@ -1203,6 +1401,57 @@ export interface components {
             /** @description The signature, 64 bytes. */
             readonly signature: string;
         };
+        /** @description ConfirmIdentityRequest is the request of AuthService.ConfirmIdentity. */
+        readonly ConfirmIdentityRequest: {
+            /**
+             * Format: password
+             * @description The password, for who has no second factor.
+             */
+            readonly password?: string;
+            /**
+             * Format: password
+             * @description The present code of the authenticator app, or a recovery code.
+             */
+            readonly code?: string;
+        };
+        /** @description ConfirmTotpRequest is the request of AuthService.ConfirmTotp. */
+        readonly ConfirmTotpRequest: {
+            /**
+             * Format: password
+             * @description The present code of the authenticator app.
+             */
+            readonly code: string;
+        };
+        /** @description ConfirmTotpResponse is the response of AuthService.ConfirmTotp. */
+        readonly ConfirmTotpResponse: {
+            /** @description Each signs in once in place of a code; to be kept on paper. They are ten, so there are no pages. */
+            readonly recoveryCodes: readonly string[];
+        };
+        /** @description CreateApiKeyRequest is the request of ApiKeyService.CreateApiKey. */
+        readonly CreateApiKeyRequest: {
+            /** @description What to call it. */
+            readonly name: string;
+            /** @description What it may be used for. */
+            readonly scopes: readonly components["schemas"]["AccessScope"][];
+            /** @description The accounts to bind it to; empty for all of the caller's. */
+            readonly accountIds?: readonly string[];
+            /** @description Addresses and networks (`203.0.113.0/24`) from which it may be used; empty for anywhere. */
+            readonly networks?: readonly string[];
+            /**
+             * Format: date-time
+             * @description When it stops working; absent for never.
+             */
+            readonly expireTime?: string;
+            /** @description The 32 bytes of an Ed25519 public key, for a key without a secret; empty otherwise. */
+            readonly publicKey?: string;
+        };
+        /** @description CreateApiKeyResponse is the response of ApiKeyService.CreateApiKey. */
+        readonly CreateApiKeyResponse: {
+            /** @description The key. */
+            readonly key?: components["schemas"]["ApiKey"];
+            /** @description `vtk_…`, shown only now; empty for a public key. */
+            readonly secret: string;
+        };
         /** @description CreateStreamTicketRequest is the request of AuthService.CreateStreamTicket. */
         readonly CreateStreamTicketRequest: Record<string, never>;
         /** @description CreateStreamTicketResponse is the response of AuthService.CreateStreamTicket. */
@@ -1275,6 +1524,8 @@ export interface components {
          * @enum {string}
          */
         readonly Direction: "DIRECTION_UNSPECIFIED" | "UP" | "DOWN";
+        /** @description DisableTotpResponse is the response of AuthService.DisableTotp. */
+        readonly DisableTotpResponse: Record<string, never>;
         /** @description EndUserSessionsRequest is the request of UserAdminService.EndUserSessions. */
         readonly EndUserSessionsRequest: Record<string, never>;
         /** @description EndUserSessionsResponse is the response of UserAdminService.EndUserSessions. */
@@ -1284,6 +1535,15 @@ export interface components {
              * @description How many sessions this call ended.
              */
             readonly ended: number;
+        };
+        /** @description EnrolTotpRequest is the request of AuthService.EnrolTotp. */
+        readonly EnrolTotpRequest: Record<string, never>;
+        /** @description EnrolTotpResponse is the response of AuthService.EnrolTotp. */
+        readonly EnrolTotpResponse: {
+            /** @description What the app makes codes of, in base32; for typing it in. */
+            readonly secret: string;
+            /** @description The same as an `otpauth:` URI; for showing it as a QR code. */
+            readonly uri: string;
         };
         /** @description Entry is one line of an account's statement. */
         readonly Entry: {
@@ -1450,6 +1710,38 @@ export interface components {
          *
          *     Example:
          *         {"reason": "ROLE_FIXED", "domain": "veritick", "metadata": {"role": "admin"}}
+         *     - `SECOND_FACTOR_REQUIRED`: The password is right, and the user has a second factor: send its code as well.
+         *
+         *     Example:
+         *         {"reason": "SECOND_FACTOR_REQUIRED", "domain": "veritick"}
+         *     - `CODE_INVALID`: The code of the second factor is wrong, or was used before.
+         *
+         *     Example:
+         *         {"reason": "CODE_INVALID", "domain": "veritick"}
+         *     - `SECOND_FACTOR_EXISTS`: A second factor is in force; remove it before enrolling another.
+         *
+         *     Example:
+         *         {"reason": "SECOND_FACTOR_EXISTS", "domain": "veritick"}
+         *     - `SECOND_FACTOR_MISSING`: The caller has no second factor.
+         *
+         *     Example:
+         *         {"reason": "SECOND_FACTOR_MISSING", "domain": "veritick"}
+         *     - `CONFIRMATION_REQUIRED`: The call asks for a caller who has lately proven who he is: see ConfirmIdentity.
+         *
+         *     Example:
+         *         {"reason": "CONFIRMATION_REQUIRED", "domain": "veritick"}
+         *     - `KEY_INVALID`: The API key is none, is wrong, has expired, or was ended.
+         *
+         *     Example:
+         *         {"reason": "KEY_INVALID", "domain": "veritick"}
+         *     - `KEY_NOT_FOUND`: The caller has no such API key.
+         *
+         *     Example:
+         *         {"reason": "KEY_NOT_FOUND", "domain": "veritick"}
+         *     - `TOO_MANY_KEYS`: The caller has as many API keys as one may have.
+         *
+         *     Example:
+         *         {"reason": "TOO_MANY_KEYS", "domain": "veritick", "metadata": {"max": "50"}}
          *     - `INSTRUMENT_NOT_FOUND`: There is no such instrument.
          *
          *     Example:
@@ -1632,7 +1924,7 @@ export interface components {
          *         {"reason": "TOO_MANY_SUBSCRIPTIONS", "domain": "veritick", "metadata": {"max": "100"}}
          * @enum {string}
          */
-        readonly ErrorReason: "ERROR_REASON_UNSPECIFIED" | "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "PROPOSAL_NOT_FOUND" | "PROPOSAL_NOT_PENDING" | "SAME_PERSON" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "LINK_INVALID" | "AGREEMENT_OUTDATED" | "PROFILE_LOCKED" | "ROLE_NOT_FOUND" | "ROLE_FIXED" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS";
+        readonly ErrorReason: "ERROR_REASON_UNSPECIFIED" | "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "PROPOSAL_NOT_FOUND" | "PROPOSAL_NOT_PENDING" | "SAME_PERSON" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "LINK_INVALID" | "AGREEMENT_OUTDATED" | "PROFILE_LOCKED" | "ROLE_NOT_FOUND" | "ROLE_FIXED" | "SECOND_FACTOR_REQUIRED" | "CODE_INVALID" | "SECOND_FACTOR_EXISTS" | "SECOND_FACTOR_MISSING" | "CONFIRMATION_REQUIRED" | "KEY_INVALID" | "KEY_NOT_FOUND" | "TOO_MANY_KEYS" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS";
         /**
          * @description Event is what travels on journals and sockets.
          *
@@ -1655,6 +1947,31 @@ export interface components {
             readonly sessionEnded?: components["schemas"]["SessionEnded"];
             /** @description Something was proposed by staff, or a proposal has come further. */
             readonly staffProposalChanged?: components["schemas"]["StaffProposalChanged"];
+            /** @description An API key ended. */
+            readonly apiKeyEnded?: components["schemas"]["ApiKeyEnded"];
+        };
+        /** @description ExchangeApiKeyRequest is the request of ApiKeyService.ExchangeApiKey. */
+        readonly ExchangeApiKeyRequest: {
+            /**
+             * Format: password
+             * @description The key, `vtk_…`; empty when there is an assertion.
+             */
+            readonly secret?: string;
+            /**
+             * Format: password
+             * @description A signed assertion; empty when there is a key.
+             */
+            readonly assertion?: string;
+        };
+        /** @description ExchangeApiKeyResponse is the response of ApiKeyService.ExchangeApiKey. */
+        readonly ExchangeApiKeyResponse: {
+            /** @description For the `authorization: Bearer` header. */
+            readonly accessToken: string;
+            /**
+             * Format: date-time
+             * @description When it stops being accepted; exchange the key again then.
+             */
+            readonly expireTime?: string;
         };
         /** @description Fixing is the price of an instrument at a moment, with what it rests on. */
         readonly Fixing: {
@@ -1921,6 +2238,11 @@ export interface components {
             /** @description The caller's accounts. A user has few, so there are no pages. */
             readonly accounts: readonly components["schemas"]["Account"][];
         };
+        /** @description ListApiKeysResponse is the response of ApiKeyService.ListApiKeys. */
+        readonly ListApiKeysResponse: {
+            /** @description The keys. A user has few, so there are no pages. */
+            readonly keys: readonly components["schemas"]["ApiKey"][];
+        };
         /** @description ListCandlesResponse is the response of MarketDataService.ListCandles. */
         readonly ListCandlesResponse: {
             /** @description Candles that exist, oldest first; intervals without a tick have none. */
@@ -2039,6 +2361,11 @@ export interface components {
             readonly password: string;
             /** @description How the owner of the session will recognise it in a list. Absent: what the client's `User-Agent` seems to be. */
             readonly deviceName?: string;
+            /**
+             * Format: password
+             * @description The present code of the authenticator app, or a recovery code. Needed by who has a second factor.
+             */
+            readonly code?: string;
         };
         /** @description LogOutResponse is the response of AuthService.LogOut. */
         readonly LogOutResponse: Record<string, never>;
@@ -2380,7 +2707,7 @@ export interface components {
             /** @description What happened, for people. Do not parse it. */
             readonly detail: string;
             /** @enum {string} */
-            readonly reason: "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "PROPOSAL_NOT_FOUND" | "PROPOSAL_NOT_PENDING" | "SAME_PERSON" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "LINK_INVALID" | "AGREEMENT_OUTDATED" | "PROFILE_LOCKED" | "ROLE_NOT_FOUND" | "ROLE_FIXED" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS";
+            readonly reason: "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "PROPOSAL_NOT_FOUND" | "PROPOSAL_NOT_PENDING" | "SAME_PERSON" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "LINK_INVALID" | "AGREEMENT_OUTDATED" | "PROFILE_LOCKED" | "ROLE_NOT_FOUND" | "ROLE_FIXED" | "SECOND_FACTOR_REQUIRED" | "CODE_INVALID" | "SECOND_FACTOR_EXISTS" | "SECOND_FACTOR_MISSING" | "CONFIRMATION_REQUIRED" | "KEY_INVALID" | "KEY_NOT_FOUND" | "TOO_MANY_KEYS" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS";
             /** @description Values that belong to the reason, under the keys it documents. */
             readonly metadata?: {
                 readonly [key: string]: string;
@@ -2549,6 +2876,13 @@ export interface components {
             /** @description What the one who decides has to say. */
             readonly note?: string;
         };
+        /** @description RenewRecoveryCodesRequest is the request of AuthService.RenewRecoveryCodes. */
+        readonly RenewRecoveryCodesRequest: Record<string, never>;
+        /** @description RenewRecoveryCodesResponse is the response of AuthService.RenewRecoveryCodes. */
+        readonly RenewRecoveryCodesResponse: {
+            /** @description The new codes; the old ones no longer count. */
+            readonly recoveryCodes: readonly string[];
+        };
         /** @description RequestEmailVerificationRequest is the request of AuthService.RequestEmailVerification. */
         readonly RequestEmailVerificationRequest: Record<string, never>;
         /** @description RequestEmailVerificationResponse is the response of AuthService.RequestEmailVerification. */
@@ -2601,6 +2935,8 @@ export interface components {
              */
             readonly ended: number;
         };
+        /** @description RevokeApiKeyResponse is the response of ApiKeyService.RevokeApiKey. */
+        readonly RevokeApiKeyResponse: Record<string, never>;
         /** @description RevokeSessionResponse is the response of AuthService.RevokeSession. */
         readonly RevokeSessionResponse: Record<string, never>;
         /** @description RoleDefinition is a role and what it may do. */
@@ -3020,8 +3356,11 @@ export interface components {
     pathItems: never;
 }
 export type AcceptAgreementRequest = components['schemas']['AcceptAgreementRequest'];
+export type AccessScope = components['schemas']['AccessScope'];
 export type Account = components['schemas']['Account'];
 export type AccountState = components['schemas']['AccountState'];
+export type ApiKey = components['schemas']['ApiKey'];
+export type ApiKeyEnded = components['schemas']['ApiKeyEnded'];
 export type ApproveRoleProposalRequest = components['schemas']['ApproveRoleProposalRequest'];
 export type BalanceChanged = components['schemas']['BalanceChanged'];
 export type BanUserRequest = components['schemas']['BanUserRequest'];
@@ -3030,17 +3369,27 @@ export type Candle = components['schemas']['Candle'];
 export type ChangePasswordRequest = components['schemas']['ChangePasswordRequest'];
 export type ChangePasswordResponse = components['schemas']['ChangePasswordResponse'];
 export type Checkpoint = components['schemas']['Checkpoint'];
+export type ConfirmIdentityRequest = components['schemas']['ConfirmIdentityRequest'];
+export type ConfirmTotpRequest = components['schemas']['ConfirmTotpRequest'];
+export type ConfirmTotpResponse = components['schemas']['ConfirmTotpResponse'];
+export type CreateApiKeyRequest = components['schemas']['CreateApiKeyRequest'];
+export type CreateApiKeyResponse = components['schemas']['CreateApiKeyResponse'];
 export type CreateStreamTicketRequest = components['schemas']['CreateStreamTicketRequest'];
 export type CreateStreamTicketResponse = components['schemas']['CreateStreamTicketResponse'];
 export type DailyProfit = components['schemas']['DailyProfit'];
 export type DeliveredMail = components['schemas']['DeliveredMail'];
 export type Direction = components['schemas']['Direction'];
+export type DisableTotpResponse = components['schemas']['DisableTotpResponse'];
 export type EndUserSessionsRequest = components['schemas']['EndUserSessionsRequest'];
 export type EndUserSessionsResponse = components['schemas']['EndUserSessionsResponse'];
+export type EnrolTotpRequest = components['schemas']['EnrolTotpRequest'];
+export type EnrolTotpResponse = components['schemas']['EnrolTotpResponse'];
 export type Entry = components['schemas']['Entry'];
 export type EntryKind = components['schemas']['EntryKind'];
 export type ErrorReason = components['schemas']['ErrorReason'];
 export type Event = components['schemas']['Event'];
+export type ExchangeApiKeyRequest = components['schemas']['ExchangeApiKeyRequest'];
+export type ExchangeApiKeyResponse = components['schemas']['ExchangeApiKeyResponse'];
 export type Fixing = components['schemas']['Fixing'];
 export type FixingState = components['schemas']['FixingState'];
 export type GetSignUpRulesResponse = components['schemas']['GetSignUpRulesResponse'];
@@ -3055,6 +3404,7 @@ export type JournalEntry = components['schemas']['JournalEntry'];
 export type LiftBanRequest = components['schemas']['LiftBanRequest'];
 export type ListAccountEventsResponse = components['schemas']['ListAccountEventsResponse'];
 export type ListAccountsResponse = components['schemas']['ListAccountsResponse'];
+export type ListApiKeysResponse = components['schemas']['ListApiKeysResponse'];
 export type ListCandlesResponse = components['schemas']['ListCandlesResponse'];
 export type ListDailyProfitsResponse = components['schemas']['ListDailyProfitsResponse'];
 export type ListEntriesResponse = components['schemas']['ListEntriesResponse'];
@@ -3101,6 +3451,8 @@ export type RefillDemoAccountRequest = components['schemas']['RefillDemoAccountR
 export type RefreshSessionRequest = components['schemas']['RefreshSessionRequest'];
 export type RegisterRequest = components['schemas']['RegisterRequest'];
 export type RejectRoleProposalRequest = components['schemas']['RejectRoleProposalRequest'];
+export type RenewRecoveryCodesRequest = components['schemas']['RenewRecoveryCodesRequest'];
+export type RenewRecoveryCodesResponse = components['schemas']['RenewRecoveryCodesResponse'];
 export type RequestEmailVerificationRequest = components['schemas']['RequestEmailVerificationRequest'];
 export type RequestEmailVerificationResponse = components['schemas']['RequestEmailVerificationResponse'];
 export type RequestPasswordResetRequest = components['schemas']['RequestPasswordResetRequest'];
@@ -3110,6 +3462,7 @@ export type ResetPasswordRequest = components['schemas']['ResetPasswordRequest']
 export type ResetPasswordResponse = components['schemas']['ResetPasswordResponse'];
 export type RevokeAllSessionsRequest = components['schemas']['RevokeAllSessionsRequest'];
 export type RevokeAllSessionsResponse = components['schemas']['RevokeAllSessionsResponse'];
+export type RevokeApiKeyResponse = components['schemas']['RevokeApiKeyResponse'];
 export type RevokeSessionResponse = components['schemas']['RevokeSessionResponse'];
 export type RoleDefinition = components['schemas']['RoleDefinition'];
 export type Schedule = components['schemas']['Schedule'];
@@ -5867,6 +6220,418 @@ export interface operations {
             };
         };
     };
+    readonly listApiKeys: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description What was asked for. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ListApiKeysResponse"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly createApiKey: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["CreateApiKeyRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description What was asked for. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["CreateApiKeyResponse"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `CONFIRMATION_REQUIRED`, `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `CSRF_REJECTED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict: `TOO_MANY_KEYS` */
+            readonly 409: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `REQUEST_TOO_LARGE` */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type: `INVALID_REQUEST` */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly revokeApiKey: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description Which key. */
+                readonly keyId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description What was asked for. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RevokeApiKeyResponse"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `CSRF_REJECTED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `KEY_NOT_FOUND` */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly exchangeApiKey: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["ExchangeApiKeyRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description What was asked for. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ExchangeApiKeyResponse"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `KEY_INVALID`, `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `USER_BLOCKED`, `CSRF_REJECTED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `REQUEST_TOO_LARGE` */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type: `INVALID_REQUEST` */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     readonly getCheckpoint: {
         readonly parameters: {
             readonly query?: {
@@ -7406,7 +8171,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized: `INVALID_CREDENTIALS`, `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            /** @description Unauthorized: `INVALID_CREDENTIALS`, `SECOND_FACTOR_REQUIRED`, `CODE_INVALID`, `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -7524,6 +8289,117 @@ export interface operations {
             };
             /** @description Forbidden: `CSRF_REJECTED` */
             readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly confirmIdentity: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["ConfirmIdentityRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The session with a new access token, and without a refresh token. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["IdentitySession"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `INVALID_CREDENTIALS`, `CODE_INVALID`, `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `CSRF_REJECTED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `REQUEST_TOO_LARGE` */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type: `INVALID_REQUEST` */
+            readonly 415: {
                 headers: {
                     readonly [name: string]: unknown;
                 };
@@ -8419,6 +9295,455 @@ export interface operations {
                 };
             };
             /** @description Conflict: `PROFILE_LOCKED` */
+            readonly 409: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `REQUEST_TOO_LARGE` */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type: `INVALID_REQUEST` */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly enrolTotp: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["EnrolTotpRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description What was asked for. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["EnrolTotpResponse"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `CONFIRMATION_REQUIRED`, `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `CSRF_REJECTED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict: `SECOND_FACTOR_EXISTS` */
+            readonly 409: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `REQUEST_TOO_LARGE` */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type: `INVALID_REQUEST` */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly disableTotp: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description What was asked for. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["DisableTotpResponse"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `CONFIRMATION_REQUIRED`, `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `CSRF_REJECTED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly confirmTotp: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["ConfirmTotpRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description What was asked for. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ConfirmTotpResponse"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `CODE_INVALID`, `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `CSRF_REJECTED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict: `SECOND_FACTOR_EXISTS` */
+            readonly 409: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `REQUEST_TOO_LARGE` */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type: `INVALID_REQUEST` */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly renewRecoveryCodes: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["RenewRecoveryCodesRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description What was asked for. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["RenewRecoveryCodesResponse"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `CONFIRMATION_REQUIRED`, `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `CSRF_REJECTED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict: `SECOND_FACTOR_MISSING` */
             readonly 409: {
                 headers: {
                     readonly [name: string]: unknown;

@@ -211,6 +211,54 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Example:
         {"reason": "ROLE_FIXED", "domain": "veritick", "metadata": {"role": "admin"}}
     """
+    SECOND_FACTOR_REQUIRED: _ErrorReason.ValueType  # 114
+    """The password is right, and the user has a second factor: send its code as well.
+
+    Example:
+        {"reason": "SECOND_FACTOR_REQUIRED", "domain": "veritick"}
+    """
+    CODE_INVALID: _ErrorReason.ValueType  # 115
+    """The code of the second factor is wrong, or was used before.
+
+    Example:
+        {"reason": "CODE_INVALID", "domain": "veritick"}
+    """
+    SECOND_FACTOR_EXISTS: _ErrorReason.ValueType  # 116
+    """A second factor is in force; remove it before enrolling another.
+
+    Example:
+        {"reason": "SECOND_FACTOR_EXISTS", "domain": "veritick"}
+    """
+    SECOND_FACTOR_MISSING: _ErrorReason.ValueType  # 117
+    """The caller has no second factor.
+
+    Example:
+        {"reason": "SECOND_FACTOR_MISSING", "domain": "veritick"}
+    """
+    CONFIRMATION_REQUIRED: _ErrorReason.ValueType  # 118
+    """The call asks for a caller who has lately proven who he is: see ConfirmIdentity.
+
+    Example:
+        {"reason": "CONFIRMATION_REQUIRED", "domain": "veritick"}
+    """
+    KEY_INVALID: _ErrorReason.ValueType  # 119
+    """The API key is none, is wrong, has expired, or was ended.
+
+    Example:
+        {"reason": "KEY_INVALID", "domain": "veritick"}
+    """
+    KEY_NOT_FOUND: _ErrorReason.ValueType  # 120
+    """The caller has no such API key.
+
+    Example:
+        {"reason": "KEY_NOT_FOUND", "domain": "veritick"}
+    """
+    TOO_MANY_KEYS: _ErrorReason.ValueType  # 121
+    """The caller has as many API keys as one may have.
+
+    Example:
+        {"reason": "TOO_MANY_KEYS", "domain": "veritick", "metadata": {"max": "50"}}
+    """
     INSTRUMENT_NOT_FOUND: _ErrorReason.ValueType  # 201
     """There is no such instrument.
 
@@ -679,6 +727,54 @@ ROLE_FIXED: ErrorReason.ValueType  # 113
 
 Example:
     {"reason": "ROLE_FIXED", "domain": "veritick", "metadata": {"role": "admin"}}
+"""
+SECOND_FACTOR_REQUIRED: ErrorReason.ValueType  # 114
+"""The password is right, and the user has a second factor: send its code as well.
+
+Example:
+    {"reason": "SECOND_FACTOR_REQUIRED", "domain": "veritick"}
+"""
+CODE_INVALID: ErrorReason.ValueType  # 115
+"""The code of the second factor is wrong, or was used before.
+
+Example:
+    {"reason": "CODE_INVALID", "domain": "veritick"}
+"""
+SECOND_FACTOR_EXISTS: ErrorReason.ValueType  # 116
+"""A second factor is in force; remove it before enrolling another.
+
+Example:
+    {"reason": "SECOND_FACTOR_EXISTS", "domain": "veritick"}
+"""
+SECOND_FACTOR_MISSING: ErrorReason.ValueType  # 117
+"""The caller has no second factor.
+
+Example:
+    {"reason": "SECOND_FACTOR_MISSING", "domain": "veritick"}
+"""
+CONFIRMATION_REQUIRED: ErrorReason.ValueType  # 118
+"""The call asks for a caller who has lately proven who he is: see ConfirmIdentity.
+
+Example:
+    {"reason": "CONFIRMATION_REQUIRED", "domain": "veritick"}
+"""
+KEY_INVALID: ErrorReason.ValueType  # 119
+"""The API key is none, is wrong, has expired, or was ended.
+
+Example:
+    {"reason": "KEY_INVALID", "domain": "veritick"}
+"""
+KEY_NOT_FOUND: ErrorReason.ValueType  # 120
+"""The caller has no such API key.
+
+Example:
+    {"reason": "KEY_NOT_FOUND", "domain": "veritick"}
+"""
+TOO_MANY_KEYS: ErrorReason.ValueType  # 121
+"""The caller has as many API keys as one may have.
+
+Example:
+    {"reason": "TOO_MANY_KEYS", "domain": "veritick", "metadata": {"max": "50"}}
 """
 INSTRUMENT_NOT_FOUND: ErrorReason.ValueType  # 201
 """There is no such instrument.

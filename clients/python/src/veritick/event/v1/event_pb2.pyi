@@ -41,6 +41,7 @@ class Event(_message.Message):
     USER_CHANGED_FIELD_NUMBER: _builtins.int
     SESSION_ENDED_FIELD_NUMBER: _builtins.int
     STAFF_PROPOSAL_CHANGED_FIELD_NUMBER: _builtins.int
+    API_KEY_ENDED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def order_opened(self) -> Global___OrderOpened:
         """An order was accepted and paid for."""
@@ -73,6 +74,10 @@ class Event(_message.Message):
     def staff_proposal_changed(self) -> Global___StaffProposalChanged:
         """Something was proposed by staff, or a proposal has come further."""
 
+    @_builtins.property
+    def api_key_ended(self) -> Global___ApiKeyEnded:
+        """An API key ended."""
+
     def __init__(
         self,
         *,
@@ -84,12 +89,13 @@ class Event(_message.Message):
         user_changed: Global___UserChanged | None = ...,
         session_ended: Global___SessionEnded | None = ...,
         staff_proposal_changed: Global___StaffProposalChanged | None = ...,
+        api_key_ended: Global___ApiKeyEnded | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["balance_changed", b"balance_changed", "data", b"data", "instrument_changed", b"instrument_changed", "order_opened", b"order_opened", "order_settled", b"order_settled", "payout_changed", b"payout_changed", "session_ended", b"session_ended", "staff_proposal_changed", b"staff_proposal_changed", "user_changed", b"user_changed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["api_key_ended", b"api_key_ended", "balance_changed", b"balance_changed", "data", b"data", "instrument_changed", b"instrument_changed", "order_opened", b"order_opened", "order_settled", b"order_settled", "payout_changed", b"payout_changed", "session_ended", b"session_ended", "staff_proposal_changed", b"staff_proposal_changed", "user_changed", b"user_changed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance_changed", b"balance_changed", "data", b"data", "instrument_changed", b"instrument_changed", "order_opened", b"order_opened", "order_settled", b"order_settled", "payout_changed", b"payout_changed", "session_ended", b"session_ended", "staff_proposal_changed", b"staff_proposal_changed", "user_changed", b"user_changed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_key_ended", b"api_key_ended", "balance_changed", b"balance_changed", "data", b"data", "instrument_changed", b"instrument_changed", "order_opened", b"order_opened", "order_settled", b"order_settled", "payout_changed", b"payout_changed", "session_ended", b"session_ended", "staff_proposal_changed", b"staff_proposal_changed", "user_changed", b"user_changed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_data: _TypeAlias = _typing.Literal["order_opened", "order_settled", "balance_changed", "payout_changed", "instrument_changed", "user_changed", "session_ended", "staff_proposal_changed"]  # noqa: Y015
+    _WhichOneofReturnType_data: _TypeAlias = _typing.Literal["order_opened", "order_settled", "balance_changed", "payout_changed", "instrument_changed", "user_changed", "session_ended", "staff_proposal_changed", "api_key_ended"]  # noqa: Y015
     _WhichOneofArgType_data: _TypeAlias = _typing.Literal["data", b"data"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_data) -> _WhichOneofReturnType_data | None: ...
 
@@ -294,3 +300,35 @@ class StaffProposalChanged(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___StaffProposalChanged: _TypeAlias = StaffProposalChanged  # noqa: Y015
+
+@_typing.final
+class ApiKeyEnded(_message.Message):
+    """ApiKeyEnded tells that an API key's tokens no longer count."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_ID_FIELD_NUMBER: _builtins.int
+    USER_ID_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    key_id: _builtins.str
+    """The key."""
+    user_id: _builtins.str
+    """Whose it was."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """When it ended."""
+
+    def __init__(
+        self,
+        *,
+        key_id: _builtins.str = ...,
+        user_id: _builtins.str = ...,
+        time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key_id", b"key_id", "time", b"time", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApiKeyEnded: _TypeAlias = ApiKeyEnded  # noqa: Y015

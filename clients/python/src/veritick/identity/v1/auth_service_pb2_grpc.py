@@ -100,6 +100,31 @@ class AuthServiceStub:
                 request_serializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.ChangePasswordRequest.SerializeToString,
                 response_deserializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.ChangePasswordResponse.FromString,
                 _registered_method=True)
+        self.ConfirmIdentity = channel.unary_unary(
+                '/veritick.identity.v1.AuthService/ConfirmIdentity',
+                request_serializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.ConfirmIdentityRequest.SerializeToString,
+                response_deserializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.ConfirmIdentityResponse.FromString,
+                _registered_method=True)
+        self.EnrolTotp = channel.unary_unary(
+                '/veritick.identity.v1.AuthService/EnrolTotp',
+                request_serializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.EnrolTotpRequest.SerializeToString,
+                response_deserializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.EnrolTotpResponse.FromString,
+                _registered_method=True)
+        self.ConfirmTotp = channel.unary_unary(
+                '/veritick.identity.v1.AuthService/ConfirmTotp',
+                request_serializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.ConfirmTotpRequest.SerializeToString,
+                response_deserializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.ConfirmTotpResponse.FromString,
+                _registered_method=True)
+        self.RenewRecoveryCodes = channel.unary_unary(
+                '/veritick.identity.v1.AuthService/RenewRecoveryCodes',
+                request_serializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.RenewRecoveryCodesRequest.SerializeToString,
+                response_deserializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.RenewRecoveryCodesResponse.FromString,
+                _registered_method=True)
+        self.DisableTotp = channel.unary_unary(
+                '/veritick.identity.v1.AuthService/DisableTotp',
+                request_serializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.DisableTotpRequest.SerializeToString,
+                response_deserializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.DisableTotpResponse.FromString,
+                _registered_method=True)
         self.CreateStreamTicket = channel.unary_unary(
                 '/veritick.identity.v1.AuthService/CreateStreamTicket',
                 request_serializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.CreateStreamTicketRequest.SerializeToString,
@@ -176,7 +201,8 @@ class AuthServiceServicer:
         """LogIn opens a session.
 
         The answer and its delay are the same for an unknown address and a wrong
-        password. Errors: INVALID_CREDENTIALS, USER_BLOCKED, RATE_LIMITED.
+        password. Errors: INVALID_CREDENTIALS, SECOND_FACTOR_REQUIRED, CODE_INVALID,
+        USER_BLOCKED, RATE_LIMITED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -231,6 +257,52 @@ class AuthServiceServicer:
 
         Errors: INVALID_CREDENTIALS for a wrong current password, RATE_LIMITED,
         PASSWORD_TOO_WEAK.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ConfirmIdentity(self, request, context):
+        """ConfirmIdentity proves once more who the caller is, for calls that ask for it.
+
+        By a code of the second factor where there is one, by the password otherwise. The
+        session goes on with a new access token; its refresh token stays.
+        Errors: INVALID_CREDENTIALS, CODE_INVALID, RATE_LIMITED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EnrolTotp(self, request, context):
+        """EnrolTotp begins a second factor: a secret for an authenticator app.
+
+        It is in force once ConfirmTotp has seen a code of it. Until then another call
+        replaces it. Errors: CONFIRMATION_REQUIRED, SECOND_FACTOR_EXISTS.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ConfirmTotp(self, request, context):
+        """ConfirmTotp puts the second factor in force, and answers recovery codes, shown once.
+
+        Errors: CODE_INVALID, SECOND_FACTOR_EXISTS, RATE_LIMITED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RenewRecoveryCodes(self, request, context):
+        """RenewRecoveryCodes replaces the recovery codes. Errors: CONFIRMATION_REQUIRED, SECOND_FACTOR_MISSING.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DisableTotp(self, request, context):
+        """DisableTotp removes the second factor with its recovery codes. Idempotent.
+
+        Errors: CONFIRMATION_REQUIRED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -319,6 +391,31 @@ def add_AuthServiceServicer_to_server(servicer, server):
                     servicer.ChangePassword,
                     request_deserializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.ChangePasswordRequest.FromString,
                     response_serializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.ChangePasswordResponse.SerializeToString,
+            ),
+            'ConfirmIdentity': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfirmIdentity,
+                    request_deserializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.ConfirmIdentityRequest.FromString,
+                    response_serializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.ConfirmIdentityResponse.SerializeToString,
+            ),
+            'EnrolTotp': grpc.unary_unary_rpc_method_handler(
+                    servicer.EnrolTotp,
+                    request_deserializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.EnrolTotpRequest.FromString,
+                    response_serializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.EnrolTotpResponse.SerializeToString,
+            ),
+            'ConfirmTotp': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfirmTotp,
+                    request_deserializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.ConfirmTotpRequest.FromString,
+                    response_serializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.ConfirmTotpResponse.SerializeToString,
+            ),
+            'RenewRecoveryCodes': grpc.unary_unary_rpc_method_handler(
+                    servicer.RenewRecoveryCodes,
+                    request_deserializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.RenewRecoveryCodesRequest.FromString,
+                    response_serializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.RenewRecoveryCodesResponse.SerializeToString,
+            ),
+            'DisableTotp': grpc.unary_unary_rpc_method_handler(
+                    servicer.DisableTotp,
+                    request_deserializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.DisableTotpRequest.FromString,
+                    response_serializer=veritick_dot_identity_dot_v1_dot_auth__service__pb2.DisableTotpResponse.SerializeToString,
             ),
             'CreateStreamTicket': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateStreamTicket,
@@ -683,6 +780,141 @@ class AuthService:
             '/veritick.identity.v1.AuthService/ChangePassword',
             veritick_dot_identity_dot_v1_dot_auth__service__pb2.ChangePasswordRequest.SerializeToString,
             veritick_dot_identity_dot_v1_dot_auth__service__pb2.ChangePasswordResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConfirmIdentity(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/veritick.identity.v1.AuthService/ConfirmIdentity',
+            veritick_dot_identity_dot_v1_dot_auth__service__pb2.ConfirmIdentityRequest.SerializeToString,
+            veritick_dot_identity_dot_v1_dot_auth__service__pb2.ConfirmIdentityResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EnrolTotp(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/veritick.identity.v1.AuthService/EnrolTotp',
+            veritick_dot_identity_dot_v1_dot_auth__service__pb2.EnrolTotpRequest.SerializeToString,
+            veritick_dot_identity_dot_v1_dot_auth__service__pb2.EnrolTotpResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConfirmTotp(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/veritick.identity.v1.AuthService/ConfirmTotp',
+            veritick_dot_identity_dot_v1_dot_auth__service__pb2.ConfirmTotpRequest.SerializeToString,
+            veritick_dot_identity_dot_v1_dot_auth__service__pb2.ConfirmTotpResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RenewRecoveryCodes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/veritick.identity.v1.AuthService/RenewRecoveryCodes',
+            veritick_dot_identity_dot_v1_dot_auth__service__pb2.RenewRecoveryCodesRequest.SerializeToString,
+            veritick_dot_identity_dot_v1_dot_auth__service__pb2.RenewRecoveryCodesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DisableTotp(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/veritick.identity.v1.AuthService/DisableTotp',
+            veritick_dot_identity_dot_v1_dot_auth__service__pb2.DisableTotpRequest.SerializeToString,
+            veritick_dot_identity_dot_v1_dot_auth__service__pb2.DisableTotpResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -68,7 +68,8 @@ class AuthServiceStub:
     """LogIn opens a session.
 
     The answer and its delay are the same for an unknown address and a wrong
-    password. Errors: INVALID_CREDENTIALS, USER_BLOCKED, RATE_LIMITED.
+    password. Errors: INVALID_CREDENTIALS, SECOND_FACTOR_REQUIRED, CODE_INVALID,
+    USER_BLOCKED, RATE_LIMITED.
     """
     RefreshSession: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.RefreshSessionRequest, _auth_service_pb2.RefreshSessionResponse]
     """RefreshSession exchanges a refresh token for new tokens of the same session.
@@ -97,6 +98,31 @@ class AuthServiceStub:
 
     Errors: INVALID_CREDENTIALS for a wrong current password, RATE_LIMITED,
     PASSWORD_TOO_WEAK.
+    """
+    ConfirmIdentity: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.ConfirmIdentityRequest, _auth_service_pb2.ConfirmIdentityResponse]
+    """ConfirmIdentity proves once more who the caller is, for calls that ask for it.
+
+    By a code of the second factor where there is one, by the password otherwise. The
+    session goes on with a new access token; its refresh token stays.
+    Errors: INVALID_CREDENTIALS, CODE_INVALID, RATE_LIMITED.
+    """
+    EnrolTotp: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.EnrolTotpRequest, _auth_service_pb2.EnrolTotpResponse]
+    """EnrolTotp begins a second factor: a secret for an authenticator app.
+
+    It is in force once ConfirmTotp has seen a code of it. Until then another call
+    replaces it. Errors: CONFIRMATION_REQUIRED, SECOND_FACTOR_EXISTS.
+    """
+    ConfirmTotp: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.ConfirmTotpRequest, _auth_service_pb2.ConfirmTotpResponse]
+    """ConfirmTotp puts the second factor in force, and answers recovery codes, shown once.
+
+    Errors: CODE_INVALID, SECOND_FACTOR_EXISTS, RATE_LIMITED.
+    """
+    RenewRecoveryCodes: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.RenewRecoveryCodesRequest, _auth_service_pb2.RenewRecoveryCodesResponse]
+    """RenewRecoveryCodes replaces the recovery codes. Errors: CONFIRMATION_REQUIRED, SECOND_FACTOR_MISSING."""
+    DisableTotp: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.DisableTotpRequest, _auth_service_pb2.DisableTotpResponse]
+    """DisableTotp removes the second factor with its recovery codes. Idempotent.
+
+    Errors: CONFIRMATION_REQUIRED.
     """
     CreateStreamTicket: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.CreateStreamTicketRequest, _auth_service_pb2.CreateStreamTicketResponse]
     """CreateStreamTicket issues a ticket for the first frame of a socket.
@@ -146,7 +172,8 @@ class AuthServiceAsyncStub(AuthServiceStub):
     """LogIn opens a session.
 
     The answer and its delay are the same for an unknown address and a wrong
-    password. Errors: INVALID_CREDENTIALS, USER_BLOCKED, RATE_LIMITED.
+    password. Errors: INVALID_CREDENTIALS, SECOND_FACTOR_REQUIRED, CODE_INVALID,
+    USER_BLOCKED, RATE_LIMITED.
     """
     RefreshSession: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.RefreshSessionRequest, _auth_service_pb2.RefreshSessionResponse]  # type: ignore[assignment]
     """RefreshSession exchanges a refresh token for new tokens of the same session.
@@ -175,6 +202,31 @@ class AuthServiceAsyncStub(AuthServiceStub):
 
     Errors: INVALID_CREDENTIALS for a wrong current password, RATE_LIMITED,
     PASSWORD_TOO_WEAK.
+    """
+    ConfirmIdentity: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ConfirmIdentityRequest, _auth_service_pb2.ConfirmIdentityResponse]  # type: ignore[assignment]
+    """ConfirmIdentity proves once more who the caller is, for calls that ask for it.
+
+    By a code of the second factor where there is one, by the password otherwise. The
+    session goes on with a new access token; its refresh token stays.
+    Errors: INVALID_CREDENTIALS, CODE_INVALID, RATE_LIMITED.
+    """
+    EnrolTotp: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.EnrolTotpRequest, _auth_service_pb2.EnrolTotpResponse]  # type: ignore[assignment]
+    """EnrolTotp begins a second factor: a secret for an authenticator app.
+
+    It is in force once ConfirmTotp has seen a code of it. Until then another call
+    replaces it. Errors: CONFIRMATION_REQUIRED, SECOND_FACTOR_EXISTS.
+    """
+    ConfirmTotp: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.ConfirmTotpRequest, _auth_service_pb2.ConfirmTotpResponse]  # type: ignore[assignment]
+    """ConfirmTotp puts the second factor in force, and answers recovery codes, shown once.
+
+    Errors: CODE_INVALID, SECOND_FACTOR_EXISTS, RATE_LIMITED.
+    """
+    RenewRecoveryCodes: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.RenewRecoveryCodesRequest, _auth_service_pb2.RenewRecoveryCodesResponse]  # type: ignore[assignment]
+    """RenewRecoveryCodes replaces the recovery codes. Errors: CONFIRMATION_REQUIRED, SECOND_FACTOR_MISSING."""
+    DisableTotp: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.DisableTotpRequest, _auth_service_pb2.DisableTotpResponse]  # type: ignore[assignment]
+    """DisableTotp removes the second factor with its recovery codes. Idempotent.
+
+    Errors: CONFIRMATION_REQUIRED.
     """
     CreateStreamTicket: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.CreateStreamTicketRequest, _auth_service_pb2.CreateStreamTicketResponse]  # type: ignore[assignment]
     """CreateStreamTicket issues a ticket for the first frame of a socket.
@@ -263,7 +315,8 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         """LogIn opens a session.
 
         The answer and its delay are the same for an unknown address and a wrong
-        password. Errors: INVALID_CREDENTIALS, USER_BLOCKED, RATE_LIMITED.
+        password. Errors: INVALID_CREDENTIALS, SECOND_FACTOR_REQUIRED, CODE_INVALID,
+        USER_BLOCKED, RATE_LIMITED.
         """
 
     @_abc_1.abstractmethod
@@ -328,6 +381,61 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: INVALID_CREDENTIALS for a wrong current password, RATE_LIMITED,
         PASSWORD_TOO_WEAK.
+        """
+
+    @_abc_1.abstractmethod
+    def ConfirmIdentity(
+        self,
+        request: _auth_service_pb2.ConfirmIdentityRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.ConfirmIdentityResponse, _abc.Awaitable[_auth_service_pb2.ConfirmIdentityResponse]]:
+        """ConfirmIdentity proves once more who the caller is, for calls that ask for it.
+
+        By a code of the second factor where there is one, by the password otherwise. The
+        session goes on with a new access token; its refresh token stays.
+        Errors: INVALID_CREDENTIALS, CODE_INVALID, RATE_LIMITED.
+        """
+
+    @_abc_1.abstractmethod
+    def EnrolTotp(
+        self,
+        request: _auth_service_pb2.EnrolTotpRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.EnrolTotpResponse, _abc.Awaitable[_auth_service_pb2.EnrolTotpResponse]]:
+        """EnrolTotp begins a second factor: a secret for an authenticator app.
+
+        It is in force once ConfirmTotp has seen a code of it. Until then another call
+        replaces it. Errors: CONFIRMATION_REQUIRED, SECOND_FACTOR_EXISTS.
+        """
+
+    @_abc_1.abstractmethod
+    def ConfirmTotp(
+        self,
+        request: _auth_service_pb2.ConfirmTotpRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.ConfirmTotpResponse, _abc.Awaitable[_auth_service_pb2.ConfirmTotpResponse]]:
+        """ConfirmTotp puts the second factor in force, and answers recovery codes, shown once.
+
+        Errors: CODE_INVALID, SECOND_FACTOR_EXISTS, RATE_LIMITED.
+        """
+
+    @_abc_1.abstractmethod
+    def RenewRecoveryCodes(
+        self,
+        request: _auth_service_pb2.RenewRecoveryCodesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.RenewRecoveryCodesResponse, _abc.Awaitable[_auth_service_pb2.RenewRecoveryCodesResponse]]:
+        """RenewRecoveryCodes replaces the recovery codes. Errors: CONFIRMATION_REQUIRED, SECOND_FACTOR_MISSING."""
+
+    @_abc_1.abstractmethod
+    def DisableTotp(
+        self,
+        request: _auth_service_pb2.DisableTotpRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_auth_service_pb2.DisableTotpResponse, _abc.Awaitable[_auth_service_pb2.DisableTotpResponse]]:
+        """DisableTotp removes the second factor with its recovery codes. Idempotent.
+
+        Errors: CONFIRMATION_REQUIRED.
         """
 
     @_abc_1.abstractmethod

@@ -29,7 +29,7 @@ from veritick.option.v1 import access_pb2 as veritick_dot_option_dot_v1_dot_acce
 from veritick.option.v1 import field_pb2 as veritick_dot_option_dot_v1_dot_field__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/veritick/journal/v1/account_event_service.proto\x12\x13veritick.journal.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a)veritick/journal/v1/journal_service.proto\x1a\x1fveritick/option/v1/access.proto\x1a\x1everitick/option/v1/field.proto\"m\n\x18ListAccountEventsRequest\x12\x1c\n\naccount_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x03\x12\x15\n\x05\x61\x66ter\x18\x02 \x01(\x03\x42\x06\xba\xbb\x18\x02(\x00\x12\x1c\n\tpage_size\x18\x03 \x01(\x05\x42\t\xba\xbb\x18\x05(\x00\x30\xe8\x07\"\x96\x01\n\x19ListAccountEventsResponse\x12\x31\n\x06\x65vents\x18\x01 \x03(\x0b\x32!.veritick.journal.v1.JournalEntry\x12\x15\n\rlast_sequence\x18\x02 \x01(\x03\x12/\n\x0bserver_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"P\n\x19WatchAccountEventsRequest\x12\x1c\n\naccount_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x03\x12\x15\n\x05\x61\x66ter\x18\x02 \x01(\x03\x42\x06\xba\xbb\x18\x02(\x00\"O\n\x1aWatchAccountEventsResponse\x12\x31\n\x06\x65vents\x18\x01 \x03(\x0b\x32!.veritick.journal.v1.JournalEntry2\xc7\x02\n\x13\x41\x63\x63ountEventService\x12\xa9\x01\n\x11ListAccountEvents\x12-.veritick.journal.v1.ListAccountEventsRequest\x1a..veritick.journal.v1.ListAccountEventsResponse\"5\x90\x02\x01\xaa\xbb\x18\x02\x10\x01\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02\"\x12 /v1/accounts/{account_id}/events\x12\x83\x01\n\x12WatchAccountEvents\x12..veritick.journal.v1.WatchAccountEventsRequest\x1a/.veritick.journal.v1.WatchAccountEventsResponse\"\n\xaa\xbb\x18\x02\x10\x01\xb0\xbb\x18\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/veritick/journal/v1/account_event_service.proto\x12\x13veritick.journal.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a)veritick/journal/v1/journal_service.proto\x1a\x1fveritick/option/v1/access.proto\x1a\x1everitick/option/v1/field.proto\"m\n\x18ListAccountEventsRequest\x12\x1c\n\naccount_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x03\x12\x15\n\x05\x61\x66ter\x18\x02 \x01(\x03\x42\x06\xba\xbb\x18\x02(\x00\x12\x1c\n\tpage_size\x18\x03 \x01(\x05\x42\t\xba\xbb\x18\x05(\x00\x30\xe8\x07\"\x96\x01\n\x19ListAccountEventsResponse\x12\x31\n\x06\x65vents\x18\x01 \x03(\x0b\x32!.veritick.journal.v1.JournalEntry\x12\x15\n\rlast_sequence\x18\x02 \x01(\x03\x12/\n\x0bserver_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"P\n\x19WatchAccountEventsRequest\x12\x1c\n\naccount_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x03\x12\x15\n\x05\x61\x66ter\x18\x02 \x01(\x03\x42\x06\xba\xbb\x18\x02(\x00\"O\n\x1aWatchAccountEventsResponse\x12\x31\n\x06\x65vents\x18\x01 \x03(\x0b\x32!.veritick.journal.v1.JournalEntry2\xcb\x02\n\x13\x41\x63\x63ountEventService\x12\xab\x01\n\x11ListAccountEvents\x12-.veritick.journal.v1.ListAccountEventsRequest\x1a..veritick.journal.v1.ListAccountEventsResponse\"7\x90\x02\x01\xaa\xbb\x18\x04\x10\x01(\x01\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02\"\x12 /v1/accounts/{account_id}/events\x12\x85\x01\n\x12WatchAccountEvents\x12..veritick.journal.v1.WatchAccountEventsRequest\x1a/.veritick.journal.v1.WatchAccountEventsResponse\"\x0c\xaa\xbb\x18\x04\x10\x01(\x01\xb0\xbb\x18\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,9 +47,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WATCHACCOUNTEVENTSREQUEST'].fields_by_name['after']._loaded_options = None
   _globals['_WATCHACCOUNTEVENTSREQUEST'].fields_by_name['after']._serialized_options = b'\272\273\030\002(\000'
   _globals['_ACCOUNTEVENTSERVICE'].methods_by_name['ListAccountEvents']._loaded_options = None
-  _globals['_ACCOUNTEVENTSERVICE'].methods_by_name['ListAccountEvents']._serialized_options = b'\220\002\001\252\273\030\002\020\001\260\273\030\001\202\323\344\223\002\"\022 /v1/accounts/{account_id}/events'
+  _globals['_ACCOUNTEVENTSERVICE'].methods_by_name['ListAccountEvents']._serialized_options = b'\220\002\001\252\273\030\004\020\001(\001\260\273\030\001\202\323\344\223\002\"\022 /v1/accounts/{account_id}/events'
   _globals['_ACCOUNTEVENTSERVICE'].methods_by_name['WatchAccountEvents']._loaded_options = None
-  _globals['_ACCOUNTEVENTSERVICE'].methods_by_name['WatchAccountEvents']._serialized_options = b'\252\273\030\002\020\001\260\273\030\001'
+  _globals['_ACCOUNTEVENTSERVICE'].methods_by_name['WatchAccountEvents']._serialized_options = b'\252\273\030\004\020\001(\001\260\273\030\001'
   _globals['_LISTACCOUNTEVENTSREQUEST']._serialized_start=243
   _globals['_LISTACCOUNTEVENTSREQUEST']._serialized_end=352
   _globals['_LISTACCOUNTEVENTSRESPONSE']._serialized_start=355
@@ -59,5 +59,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WATCHACCOUNTEVENTSRESPONSE']._serialized_start=589
   _globals['_WATCHACCOUNTEVENTSRESPONSE']._serialized_end=668
   _globals['_ACCOUNTEVENTSERVICE']._serialized_start=671
-  _globals['_ACCOUNTEVENTSERVICE']._serialized_end=998
+  _globals['_ACCOUNTEVENTSERVICE']._serialized_end=1002
 # @@protoc_insertion_point(module_scope)

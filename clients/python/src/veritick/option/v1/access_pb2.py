@@ -25,15 +25,17 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fveritick/option/v1/access.proto\x12\x12veritick.option.v1\x1a google/protobuf/descriptor.proto\"\\\n\x06\x41\x63\x63\x65ss\x12\x10\n\x06public\x18\x01 \x01(\x08H\x00\x12\x0e\n\x04user\x18\x02 \x01(\x08H\x00\x12\x14\n\npermission\x18\x03 \x01(\tH\x00\x12\x10\n\x08services\x18\x04 \x03(\tB\x08\n\x06people*c\n\tCostClass\x12\x1a\n\x16\x43OST_CLASS_UNSPECIFIED\x10\x00\x12\x08\n\x04READ\x10\x01\x12\t\n\x05WRITE\x10\x02\x12\t\n\x05TRADE\x10\x03\x12\x0e\n\nCREDENTIAL\x10\x04\x12\n\n\x06\x45XPORT\x10\x05:L\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xb5\x87\x03 \x01(\x0b\x32\x1a.veritick.option.v1.Access:M\n\x04\x63ost\x12\x1e.google.protobuf.MethodOptions\x18\xb6\x87\x03 \x01(\x0e\x32\x1d.veritick.option.v1.CostClassb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fveritick/option/v1/access.proto\x12\x12veritick.option.v1\x1a google/protobuf/descriptor.proto\"\xe0\x01\n\x06\x41\x63\x63\x65ss\x12\x10\n\x06public\x18\x01 \x01(\x08H\x00\x12\x0e\n\x04user\x18\x02 \x01(\x08H\x00\x12\x14\n\npermission\x18\x03 \x01(\tH\x00\x12\x10\n\x08services\x18\x04 \x03(\t\x12/\n\x05scope\x18\x05 \x01(\x0e\x32 .veritick.option.v1.Access.Scope\x12\x0e\n\x06recent\x18\x06 \x01(\x08\"A\n\x05Scope\x12\x15\n\x11SCOPE_UNSPECIFIED\x10\x00\x12\x08\n\x04READ\x10\x01\x12\t\n\x05TRADE\x10\x02\x12\x0c\n\x08WITHDRAW\x10\x03\x42\x08\n\x06people*c\n\tCostClass\x12\x1a\n\x16\x43OST_CLASS_UNSPECIFIED\x10\x00\x12\x08\n\x04READ\x10\x01\x12\t\n\x05WRITE\x10\x02\x12\t\n\x05TRADE\x10\x03\x12\x0e\n\nCREDENTIAL\x10\x04\x12\n\n\x06\x45XPORT\x10\x05:L\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xb5\x87\x03 \x01(\x0b\x32\x1a.veritick.option.v1.Access:M\n\x04\x63ost\x12\x1e.google.protobuf.MethodOptions\x18\xb6\x87\x03 \x01(\x0e\x32\x1d.veritick.option.v1.CostClassb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'veritick.option.v1.access_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_COSTCLASS']._serialized_start=183
-  _globals['_COSTCLASS']._serialized_end=282
-  _globals['_ACCESS']._serialized_start=89
-  _globals['_ACCESS']._serialized_end=181
+  _globals['_COSTCLASS']._serialized_start=316
+  _globals['_COSTCLASS']._serialized_end=415
+  _globals['_ACCESS']._serialized_start=90
+  _globals['_ACCESS']._serialized_end=314
+  _globals['_ACCESS_SCOPE']._serialized_start=239
+  _globals['_ACCESS_SCOPE']._serialized_end=304
 # @@protoc_insertion_point(module_scope)

@@ -65,16 +65,51 @@ class Access(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    class _Scope:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _ScopeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[Access._Scope.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        SCOPE_UNSPECIFIED: Access._Scope.ValueType  # 0
+        """No key may."""
+        READ: Access._Scope.ValueType  # 1
+        """Seeing accounts, orders and events."""
+        TRADE: Access._Scope.ValueType  # 2
+        """Placing orders, and refilling demo accounts."""
+        WITHDRAW: Access._Scope.ValueType  # 3
+        """Taking money out."""
+
+    class Scope(_Scope, metaclass=_ScopeEnumTypeWrapper):
+        """Scope is what an API key may be used for."""
+
+    SCOPE_UNSPECIFIED: Access.Scope.ValueType  # 0
+    """No key may."""
+    READ: Access.Scope.ValueType  # 1
+    """Seeing accounts, orders and events."""
+    TRADE: Access.Scope.ValueType  # 2
+    """Placing orders, and refilling demo accounts."""
+    WITHDRAW: Access.Scope.ValueType  # 3
+    """Taking money out."""
+
     PUBLIC_FIELD_NUMBER: _builtins.int
     USER_FIELD_NUMBER: _builtins.int
     PERMISSION_FIELD_NUMBER: _builtins.int
     SERVICES_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
+    RECENT_FIELD_NUMBER: _builtins.int
     public: _builtins.bool
     """Anybody, signed in or not."""
     user: _builtins.bool
     """Any signed-in user; the handler narrows to what that user owns."""
     permission: _builtins.str
     """A signed-in user whose token carries this permission, such as `instruments.write`."""
+    scope: Global___Access.Scope.ValueType
+    """What an API key needs to make this call; no key may when there is none."""
+    recent: _builtins.bool
+    """A user must have proven within the last ten minutes who he is:
+    by signing in, or by ConfirmIdentity.
+    """
     @_builtins.property
     def services(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Names of the service identities that may call as well, such as `settlement`."""
@@ -86,10 +121,12 @@ class Access(_message.Message):
         user: _builtins.bool = ...,
         permission: _builtins.str = ...,
         services: _abc.Iterable[_builtins.str] | None = ...,
+        scope: Global___Access.Scope.ValueType = ...,
+        recent: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["people", b"people", "permission", b"permission", "public", b"public", "user", b"user"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["people", b"people", "permission", b"permission", "public", b"public", "services", b"services", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["people", b"people", "permission", b"permission", "public", b"public", "recent", b"recent", "scope", b"scope", "services", b"services", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_people: _TypeAlias = _typing.Literal["public", "user", "permission"]  # noqa: Y015
     _WhichOneofArgType_people: _TypeAlias = _typing.Literal["people", b"people"]  # noqa: Y015
