@@ -11,10 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import httpx
-from prometheus_client import Gauge
+from prometheus_client import REGISTRY
 
 from edge.stream.app import running
-from edge.stream.metrics import SUBSCRIPTIONS
 from tests.service.edge_stream_world import Client, World, balance, client, signed_in
 from tests.waiting import PATIENCE_SECONDS, eventually
 
@@ -47,9 +46,9 @@ def masked(request: dict[str, object]) -> bytes:
     return bytes([0x81, 0x80 | 126]) + len(text).to_bytes(2, "big") + bytes(4) + text
 
 
-def gauge(metric: Gauge) -> float:
-    [family] = metric.collect()
-    return family.samples[0].value
+def measured(metric: str, **labels: str) -> float:
+    """Return what the server, which runs in this process, measures right now."""
+    return REGISTRY.get_sample_value(f"veritick_stream_{metric}", labels) or 0.0
 
 
 def read_all(raw: socket.socket) -> bytes:
@@ -83,7 +82,7 @@ async def test_who_does_not_read_private_events_is_closed_while_others_go_on(wor
         raw.sendall(masked({"op": "authenticate", "ticket": world.ticket(user_id)}))
         raw.sendall(masked({"op": "subscribe", "channel": channel}))
         await reader.subscribe(channel)
-        await eventually(lambda: gauge(SUBSCRIPTIONS) == 2)
+        await eventually(lambda: measured("subscriptions") == 2)
         _, seen = await asyncio.gather(trade(), reader.events(total))
         assert seen == list(range(1, total + 1))
         heard = await asyncio.to_thread(read_all, raw)
@@ -116,9 +115,10 @@ async def test_who_takes_nothing_for_long_is_gone(world: World) -> None:
     async with running(world.settings(slow_reader_seconds=0.3)) as process:
         raw = await asyncio.to_thread(never_reads, process.address)
         raw.sendall(masked({"op": "subscribe", "channel": "ticks:EURUSD"}))
-        await eventually(lambda: gauge(SUBSCRIPTIONS) == 1)
+        await eventually(lambda: measured("subscriptions") == 1)
+        before = measured("closed_total", code="4008")
         await publish_much(world)
-        await eventually(lambda: gauge(SUBSCRIPTIONS) == 0)
+        await eventually(lambda: measured("closed_total", code="4008") > before)
         assert FAREWELL in (await asyncio.to_thread(read_all, raw))[-200:]
 
 
