@@ -207,3 +207,18 @@ async def test_a_transfer_has_the_book_to_itself(
     gate.open()
     assert (await placed).replay is False
     assert await moved is Reason.INSUFFICIENT_FUNDS
+
+
+async def test_a_term_that_has_passed_is_noticed_before_what_the_next_writer_did(
+    demo: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever comes late is told that it does not lead, not that balances have moved."""
+    account = await demo.account()
+    gate = Gate(monkeypatch)
+    placed = asking(demo, request(account))
+    await gate.holds_one()
+    with psycopg.connect(demo.owner, autocommit=True) as connection:
+        connection.execute("UPDATE leader SET epoch = epoch + 1")
+        connection.execute("UPDATE account SET posted = posted - 1")
+    gate.open()
+    assert await placed is Reason.UNAVAILABLE
