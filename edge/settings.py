@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import BaseModel, Field
 
 from services.kit.settings import HostPort, ServiceSettings
+from services.kit.tls import HttpTlsSettings
 
 
 class Allowance(BaseModel):
@@ -51,6 +52,9 @@ class EdgeSettings(ServiceSettings):
     )
     origins: tuple[str, ...] = Field(
         default=(), description="origins of our pages, where they differ from the host called"
+    )
+    http_tls: HttpTlsSettings | None = Field(
+        default=None, description="certificate for clients; else cleartext, for a proxy of ours"
     )
     trusted_proxies: tuple[str, ...] = Field(
         default=(), description="networks whose X-Forwarded-For is believed, such as 10.0.0.0/8"

@@ -65,7 +65,7 @@ async def build(settings: RestSettings, clock: Clock | None = None) -> AsyncIter
         revocations = await _revocations(settings, keyring, clock, stack)
         to: dict[str, Channel] = {}
         for target in SERVICES:
-            channel = plain_channel(target, settings.addresses[target])
+            channel = plain_channel(target, settings.addresses[target], settings.tls)
             to[target] = await stack.enter_async_context(channel)
         buckets = await stack.enter_async_context(_buckets(settings, clock))
         routes = Routes(bindings())
@@ -98,7 +98,7 @@ async def _revocations(
     settings: RestSettings, keyring: Keyring, clock: Clock, stack: AsyncExitStack
 ) -> Revocations:
     """Return what was taken back, kept up to date for as long as the edge runs."""
-    channel = Channels(keyring, clock).to("identity", settings.identity_address)
+    channel = Channels(keyring, clock, settings.tls).to("identity", settings.identity_address)
     revocations = Revocations(clock)
     feed = RevocationFeed(await stack.enter_async_context(channel), revocations)
     listening = asyncio.create_task(feed.run(), name="revocations")

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from edge.settings import RestSettings
+from services.kit.tls import http_context
 
 _HEAD_BYTES_MAX = 32 * 1024
 _KEEP_ALIVE_SECONDS = 30
@@ -68,7 +69,11 @@ async def serving(settings: RestSettings, app: ASGIApp) -> AsyncIterator[str]:
     OSError when the port is taken.
     """
     with closing(_bound(settings.http_listen)) as listener:
-        server = _Server(_config(settings, app))
+        config = _config(settings, app)
+        if settings.http_tls is not None:
+            config.load()
+            config.ssl = http_context(settings.http_tls)
+        server = _Server(config)
         running = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             host, port = listener.getsockname()[:2]

@@ -150,7 +150,7 @@ def _redis(settings: StreamSettings) -> Redis:
 def _channels(
     settings: StreamSettings, keyring: Keyring, clock: Clock
 ) -> dict[str, grpc.aio.Channel]:
-    channels = Channels(keyring, clock)
+    channels = Channels(keyring, clock, settings.tls)
     addresses = {
         "identity": settings.identity_address,
         "quotes": settings.quotes_address,
@@ -173,6 +173,7 @@ def _door(settings: StreamSettings) -> Door:
         Limits(settings.subscriptions_max, user_sockets_max=settings.user_sockets_max),
         Patience(settings.queue_frames_max, settings.queue_bytes_max, settings.slow_reader_seconds),
         settings.drain_seconds,
+        settings.http_tls,
     )
 
 

@@ -21,6 +21,7 @@ from edge.stream.admission import Occupancy, refusal
 from edge.stream.connection import Patience, StreamConnection
 from edge.stream.metrics import FRAMES_SENT, REFUSED, SOCKETS
 from edge.stream.session import Hubs, Limits, Session
+from services.kit.tls import HttpTlsSettings, http_context
 
 _FRAME_BYTES_MAX = 8 * 1024
 _KERNEL_BYTES = 128 * 1024
@@ -43,6 +44,7 @@ class Door:
     limits: Limits = field(default_factory=Limits)
     patience: Patience = field(default_factory=Patience)
     drain_seconds: float = 5.0
+    tls: HttpTlsSettings | None = None
 
 
 def _listening(host: str, port: int) -> socket.socket:
@@ -71,6 +73,7 @@ class SocketServer:
                 "type[ServerConnection]", partial(StreamConnection, patience=door.patience)
             ),
             process_request=self._admit,
+            ssl=http_context(door.tls) if door.tls else None,
             # Compression costs a socket more memory than all the rest of it.
             compression=None,
             max_size=_FRAME_BYTES_MAX,

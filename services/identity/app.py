@@ -120,7 +120,7 @@ async def _accounts(
 ) -> TradingAccounts | None:
     if settings.trading_address is None:
         return None
-    channel = Channels(keyring, clock).to("trading", settings.trading_address)
+    channel = Channels(keyring, clock, settings.tls).to("trading", settings.trading_address)
     await stack.enter_async_context(channel)
     return TradingAccounts(channel, settings.open_accounts_seconds)
 

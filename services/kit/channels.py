@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import pkgutil
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -16,6 +16,7 @@ from services.kit.clock import Clock
 from services.kit.contract import rpc_of
 from services.kit.request_id import REQUEST_ID_KEY, current_request_id
 from services.kit.status import failure_of
+from services.kit.tls import RenewedChannel, TlsFiles, TlsSettings
 from services.kit.tokens import Keyring
 
 __all__ = ["Channels", "failure_of", "plain_channel"]
@@ -45,10 +46,11 @@ _OPTIONS = (
 class Channels:
     """Makes channels to other services on behalf of one."""
 
-    def __init__(self, keyring: Keyring, clock: Clock) -> None:
-        """Call with tokens of this keyring, which must hold a private key."""
+    def __init__(self, keyring: Keyring, clock: Clock, tls: TlsSettings | None = None) -> None:
+        """Call with tokens of this keyring, which must hold a private key; over `tls` if given."""
         self._keyring = keyring
         self._clock = clock
+        self._tls = tls
 
     def to(self, target: str, address: str, *, anonymous: bool = False) -> grpc.aio.Channel:
         """Return a channel to the service named `target`; nothing connects before the first call.
@@ -60,20 +62,35 @@ class Channels:
         token = (
             None if anonymous else lambda: self._keyring.service_token(target, self._clock.now())
         )
-        return grpc.aio.insecure_channel(
-            address,
-            options=_options(target),
-            interceptors=(_UnaryDressing(token), _StreamDressing(token)),
-        )
+        dressing = (_UnaryDressing(token), _StreamDressing(token))
+        return _channel(target, address, self._tls, dressing)
 
 
-def plain_channel(target: str, address: str) -> grpc.aio.Channel:
+def plain_channel(target: str, address: str, tls: TlsSettings | None = None) -> grpc.aio.Channel:
     """Return a channel that adds nothing to a call but its retries.
 
     For the edge, which passes on what its callers bring: token, request id and deadline are its
     own to give with each call.
     """
-    return grpc.aio.insecure_channel(address, options=_options(target))
+    return _channel(target, address, tls)
+
+
+def _channel(
+    target: str,
+    address: str,
+    tls: TlsSettings | None,
+    interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
+) -> grpc.aio.Channel:
+    options = _options(target)
+    if tls is None:
+        return grpc.aio.insecure_channel(address, options=options, interceptors=interceptors)
+    files = TlsFiles(tls)
+    return RenewedChannel(
+        files,
+        lambda: grpc.aio.secure_channel(
+            address, files.channel_credentials(), options=options, interceptors=interceptors
+        ),
+    )
 
 
 def _options(target: str) -> tuple[tuple[str, str | int], ...]:

@@ -25,6 +25,7 @@ from services.kit.logs import configure_logs
 from services.kit.metrics import serve_metrics
 from services.kit.revocations import Revocations
 from services.kit.settings import ServiceSettings, SettingsType, load_settings
+from services.kit.tls import TlsFiles
 from services.kit.tokens import Keyring
 
 Face = tuple[Callable[[Any, Any], None], object]
@@ -152,7 +153,7 @@ async def serving(
     )
     server = grpc.aio.server(interceptors=(guard,), options=_OPTIONS)
     health_servicer = _add_faces(server, application.faces)
-    port = server.add_insecure_port(settings.listen)
+    port = _listen(server, settings)
     running = Running(f"{settings.listen.rpartition(':')[0]}:{port}", asyncio.Event())
     tasks = [
         asyncio.create_task(_watched(label, task, running.failed), name=label)
@@ -167,6 +168,13 @@ async def serving(
         # Tasks feed the calls in flight, so they outlive them.
         await server.stop(settings.drain_seconds)
         await _end(tasks)
+
+
+def _listen(server: grpc.aio.Server, settings: ServiceSettings) -> int:
+    if settings.tls is None:
+        return server.add_insecure_port(settings.listen)
+    credentials = TlsFiles(settings.tls).server_credentials()
+    return server.add_secure_port(settings.listen, credentials)
 
 
 async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validat
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from services.kit import failpoints
+from services.kit.tls import TlsSettings
 
 Mode = Literal["development", "production"]
 LogFormat = Literal["json", "console"]
@@ -67,6 +68,9 @@ class ServiceSettings(BaseSettings):
     listen: HostPort = Field(default="127.0.0.1:0", description="gRPC")
     metrics_listen: HostPort | None = Field(default=None, description="Prometheus and /healthz")
     keys: Path | None = Field(default=None, description="folder with private/ and public/ keys")
+    tls: TlsSettings | None = Field(
+        default=None, description="certificate for the gRPC server and all channels; else cleartext"
+    )
     redis_url: SecretStr | None = None
     log_format: LogFormat = "json"
     drain_seconds: float = Field(

@@ -69,7 +69,7 @@ async def build(
     redis_url = settings.redis_url.get_secret_value()
     async with (
         Database.from_settings(settings, name="quotes") as database,
-        revocation_feed(settings, Channels(keyring, clock), clock) as revocations,
+        revocation_feed(settings, Channels(keyring, clock, settings.tls), clock) as revocations,
     ):
         market = LiveMarket()
         journal = Journal(JOURNAL, database)

@@ -48,7 +48,7 @@ async def build(
     """Yield settlement, ready to work."""
     clock = clock or process_clock()
     keyring = Keyring.load(settings.required("keys"), NAME)
-    channels = Channels(keyring, clock)
+    channels = Channels(keyring, clock, settings.tls)
     async with (
         channels.to("quotes", settings.required("quotes_address")) as quotes,
         channels.to("trading", settings.required("trading_address")) as trading,

@@ -64,7 +64,7 @@ async def build(
     """Put the books together with the market they trade on, and everything that keeps them."""
     clock = clock or process_clock()
     keyring = Keyring.load(settings.required("keys"), NAME)
-    channels = Channels(keyring, clock)
+    channels = Channels(keyring, clock, settings.tls)
     market = MarketView(clock)
     quotes = channels.to("quotes", settings.required("quotes_address"))
     identity = channels.to("identity", settings.required("identity_address"))

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+import ssl
 import sys
 from asyncio import StreamReader, StreamWriter
 from asyncio.subprocess import PIPE, Process
@@ -11,7 +12,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+import trustme
 
+from edge.rest.app import build
+from edge.rest.server import serving as serving_http
+from services.kit.tls import HttpTlsSettings
 from tests.service.edge_rest_rpc import SLOW
 from tests.service.edge_rest_world import ACCOUNT, World, order, running_edge
 from tests.waiting import PATIENCE_SECONDS, eventually
@@ -154,3 +159,23 @@ async def test_a_process_without_what_it_needs_says_what(tmp_path: Path) -> None
     _, complaint = await process.communicate()
     assert process.returncode == 2
     assert b"VERITICK_KEYS: Field required" in complaint
+
+
+async def test_clients_may_be_served_over_tls(rest_world: World, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    made = authority.issue_cert("127.0.0.1")
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    certificate.write_bytes(b"".join(blob.bytes() for blob in made.cert_chain_pems))
+    made.private_key_pem.write_to_path(key)
+    tls = HttpTlsSettings(certificate=certificate, private_key=key)
+    settings = rest_world.settings(http_tls=tls)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    async with (
+        build(settings) as app,
+        serving_http(settings, app) as address,
+        httpx.AsyncClient(base_url=f"https://{address}", verify=trusting) as client,
+    ):
+        assert (await client.get("/v1/instruments")).status_code == 200
+        with pytest.raises(httpx.HTTPError):
+            await httpx.AsyncClient().get(f"http://{address}/v1/instruments")

@@ -1,15 +1,19 @@
 """Who may open a socket, what it may ask, and what becomes of those who misbehave."""
 
+import ssl
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
+import trustme
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from edge.stream.app import running
+from services.kit.tls import HttpTlsSettings
 from services.kit.tokens import Keyring
 from tests.service.edge_stream_world import Frame, World, client, signed_in
 
@@ -297,3 +301,19 @@ async def test_a_key_opens_the_channels_of_its_accounts_and_no_others(
             assert (await program.subscribe(channel))["data"]["reason"] == "UNKNOWN_CHANNEL"
         world.revoked.end("key")
         assert await program.closed() == 4001
+
+
+async def test_sockets_may_be_served_over_tls(world: World, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    made = authority.issue_cert("127.0.0.1")
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    certificate.write_bytes(b"".join(blob.bytes() for blob in made.cert_chain_pems))
+    made.private_key_pem.write_to_path(key)
+    tls = HttpTlsSettings(certificate=certificate, private_key=key)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    async with running(world.settings(http_tls=tls)) as process:
+        url = f"wss://{process.address}/v1/stream"
+        async with connect(url, ssl=trusting) as connection:
+            await connection.send('{"op":"ping"}')
+            assert "pong" in str(await connection.recv())
