@@ -17,7 +17,7 @@ per book, whose head is signed every minute.
 **Called by** anyone who wants a receipt, or all of them. **Calls** quotes (the watermark and
 fixings) and trading (due orders, closing them).
 
-Read in this order: `fixing`, `outcome`, `receipt`, `checkpoint` (the rules); `decisions`,
-`receipts`, `checkpoints` (the tables); `market_time`, `pace`, `worker`, `books` (the flow);
-`neighbours`, `rpc`, `wire`, `book_wire` (the faces); `app` (how it is put together).
+Read in this order: `fixing`, `outcome`, `receipt`, `checkpoint`, `verification` (the rules);
+`decisions`, `receipts`, `checkpoints` (the tables); `market_time`, `pace`, `worker`, `books` (the
+flow); `neighbours`, `rpc`, `wire`, `book_wire` (the faces); `app` (how it is put together).
 """

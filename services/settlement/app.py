@@ -62,7 +62,7 @@ async def build(
         every = timedelta(seconds=settings.sign_every_seconds)
         books = Books(workshop.trading, workshop.worker)
         health = _Health(database)
-        face = ReceiptFace(workshop.receipts, checkpoints)
+        face = ReceiptFace(workshop.receipts, checkpoints, workshop.quotes)
         yield Application(
             keyring=keyring,
             faces=[(add_ReceiptServiceServicer_to_server, face)],
@@ -93,7 +93,7 @@ class Workshop:
         """Share one database, one market time and one pair of neighbours."""
         self._database = database
         self._time = time
-        self._quotes = quotes
+        self.quotes = quotes
         self.trading = trading
         self.receipts = Receipts(database)
         self._clock = clock
@@ -105,7 +105,7 @@ class Workshop:
             book,
             leadership=Leadership(self._database, f"worker:{book}", self._clock, self._ids),
             time=self._time,
-            quotes=self._quotes,
+            quotes=self.quotes,
             trading=self.trading,
             decisions=Decisions(self._database, book),
             receipts=self.receipts,

@@ -66,6 +66,21 @@ _LIST = f"""
 """
 
 
+# From one receipt to the signed head: the links alone, by the index, as far as is looked at.
+_BROKEN: LiteralString = """
+    SELECT min(sequence) FROM (
+        SELECT sequence, previous_hash, lag(hash) OVER w AS hash_before,
+               lag(sequence) OVER w AS sequence_before
+        FROM receipt
+        WHERE book = %(book)s AND sequence BETWEEN %(first)s AND %(last)s
+        WINDOW w AS (ORDER BY sequence)
+    ) links
+    WHERE sequence > %(first)s
+      AND (previous_hash, sequence_before + 1) IS DISTINCT FROM (hash_before, sequence)
+"""
+_HASH: LiteralString = "SELECT hash FROM receipt WHERE book = %(book)s AND sequence = %(sequence)s"
+
+
 class Proof(NamedTuple):
     """A receipt, with the fixing that it rests on."""
 
@@ -113,6 +128,20 @@ class Receipts:
             cursor = await connection.execute(_GET, {"order": order_id, "book": book})
             row = await cursor.fetchone()
         return _proof(row) if row else None
+
+    async def hash_at(self, book: str, sequence: int) -> str | None:
+        """Return the hash of a book's receipt, as it is stored."""
+        key = {"book": book, "sequence": sequence}
+        async with self._database.raw() as connection:
+            row = await (await connection.execute(_HASH, key)).fetchone()
+        return row[0] if row else None
+
+    async def broken_at(self, book: str, first: int, last: int) -> int | None:
+        """Return the first receipt after `first`, up to `last`, that does not follow its one."""
+        span = {"book": book, "first": first, "last": last}
+        async with self._database.raw() as connection:
+            row = await (await connection.execute(_BROKEN, span)).fetchone()
+        return row[0] if row else None
 
     async def after(self, book: str, sequence: int, limit: int) -> tuple[list[Proof], int]:
         """Return a book's receipts after a sequence, in order, and the book's last sequence."""

@@ -9,6 +9,7 @@ from services.kit.wire import to_datetime, to_timestamp
 from services.settlement.checkpoint import Checkpoint
 from services.settlement.fixing import Fixing, Point, Tick, VoidReason
 from services.settlement.receipt import Receipt
+from services.settlement.verification import Check, Verdict
 from veritick.quotes.v1 import fixing_service_pb2 as fixing_pb
 from veritick.quotes.v1 import instrument_pb2
 from veritick.settlement.v1 import receipt_service_pb2 as receipt_pb
@@ -17,6 +18,7 @@ from veritick.type.v1.money_pb2 import Money
 from veritick.type.v1.price_pb2 import Price
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from google.protobuf.timestamp_pb2 import Timestamp
@@ -109,6 +111,29 @@ def checkpoint_message(checkpoint: Checkpoint) -> receipt_pb.Checkpoint:
         key_id=checkpoint.key_id,
         public_key=checkpoint.public_key,
         signature=checkpoint.signature,
+    )
+
+
+def verification_message(
+    checks: Sequence[Check], checkpoint: Checkpoint | None
+) -> receipt_pb.VerifyReceiptResponse:
+    """Return what the checks of a receipt came to."""
+    verdicts = {check.verdict for check in checks}
+    worst = next(
+        (v for v in (Verdict.FAILED, Verdict.NOT_CHECKED) if v in verdicts), Verdict.PASSED
+    )
+    return receipt_pb.VerifyReceiptResponse(
+        verdict=receipt_pb.ReceiptCheck.Verdict.ValueType(worst),
+        checks=[
+            receipt_pb.ReceiptCheck(
+                part=receipt_pb.ReceiptCheck.Part.ValueType(check.part),
+                verdict=receipt_pb.ReceiptCheck.Verdict.ValueType(check.verdict),
+                expected=check.expected,
+                found=check.found,
+            )
+            for check in checks
+        ],
+        checkpoint=checkpoint_message(checkpoint) if checkpoint else None,
     )
 
 

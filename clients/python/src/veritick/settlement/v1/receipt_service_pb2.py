@@ -32,7 +32,7 @@ from veritick.trading.v1 import order_pb2 as veritick_dot_trading_dot_v1_dot_ord
 from veritick.type.v1 import money_pb2 as veritick_dot_type_dot_v1_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,veritick/settlement/v1/receipt_service.proto\x12\x16veritick.settlement.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fveritick/option/v1/access.proto\x1a\x1everitick/option/v1/field.proto\x1a\'veritick/quotes/v1/fixing_service.proto\x1a#veritick/quotes/v1/instrument.proto\x1a\x1fveritick/trading/v1/order.proto\x1a\x1cveritick/type/v1/money.proto\"/\n\x11GetReceiptRequest\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x03\"F\n\x12GetReceiptResponse\x12\x30\n\x07receipt\x18\x01 \x01(\x0b\x32\x1f.veritick.settlement.v1.Receipt\"\xe1\x04\n\x07Receipt\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x12\n\ninstrument\x18\x02 \x01(\t\x12\x31\n\tdirection\x18\x03 \x01(\x0e\x32\x1e.veritick.trading.v1.Direction\x12&\n\x05stake\x18\x04 \x01(\x0b\x32\x17.veritick.type.v1.Money\x12\x11\n\tpayout_bp\x18\x05 \x01(\x05\x12\x15\n\rterms_version\x18\x06 \x01(\x03\x12-\n\topen_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\nentry_tick\x18\t \x01(\x0b\x32\x18.veritick.quotes.v1.Tick\x12*\n\x06\x66ixing\x18\n \x01(\x0b\x32\x1a.veritick.quotes.v1.Fixing\x12\x33\n\x07outcome\x18\x0b \x01(\x0e\x32\".veritick.trading.v1.Order.Outcome\x12)\n\x08returned\x18\x0c \x01(\x0b\x32\x17.veritick.type.v1.Money\x12.\n\nclose_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0ctransfer_ids\x18\x0e \x03(\t\x12\x14\n\x0crule_version\x18\x0f \x01(\x05\x12\x10\n\x08sequence\x18\x10 \x01(\x03\x12\x15\n\rprevious_hash\x18\x11 \x01(\t\x12\x0c\n\x04hash\x18\x12 \x01(\t\"b\n\x13ListReceiptsRequest\x12\x16\n\x04\x62ook\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01\x18(\x12\x15\n\x05\x61\x66ter\x18\x02 \x01(\x03\x42\x06\xba\xbb\x18\x02(\x00\x12\x1c\n\tpage_size\x18\x03 \x01(\x05\x42\t\xba\xbb\x18\x05(\x00\x30\xf4\x03\"`\n\x14ListReceiptsResponse\x12\x31\n\x08receipts\x18\x01 \x03(\x0b\x32\x1f.veritick.settlement.v1.Receipt\x12\x15\n\rlast_sequence\x18\x02 \x01(\x03\"H\n\x14GetCheckpointRequest\x12\x16\n\x04\x62ook\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01\x18(\x12\x18\n\x08sequence\x18\x02 \x01(\x03\x42\x06\xba\xbb\x18\x02(\x00\"O\n\x15GetCheckpointResponse\x12\x36\n\ncheckpoint\x18\x01 \x01(\x0b\x32\".veritick.settlement.v1.Checkpoint\"\xa0\x01\n\nCheckpoint\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x03\x12\x0c\n\x04hash\x18\x03 \x01(\t\x12-\n\tsign_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06key_id\x18\x05 \x01(\t\x12\x12\n\npublic_key\x18\x06 \x01(\x0c\x12\x11\n\tsignature\x18\x07 \x01(\x0c\x32\xac\x04\n\x0eReceiptService\x12\xb0\x01\n\nGetReceipt\x12).veritick.settlement.v1.GetReceiptRequest\x1a*.veritick.settlement.v1.GetReceiptResponse\"K\x90\x02\x01\xaa\xbb\x18\x12\x08\x01\"\x04\x65\x64ge\"\x08operator\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02(\x12\x1d/v1/orders/{order_id}/receiptb\x07receipt\x12\xa9\x01\n\x0cListReceipts\x12+.veritick.settlement.v1.ListReceiptsRequest\x1a,.veritick.settlement.v1.ListReceiptsResponse\">\x90\x02\x01\xaa\xbb\x18\x12\x08\x01\"\x04\x65\x64ge\"\x08operator\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/books/{book}/receipts\x12\xba\x01\n\rGetCheckpoint\x12,.veritick.settlement.v1.GetCheckpointRequest\x1a-.veritick.settlement.v1.GetCheckpointResponse\"L\x90\x02\x01\xaa\xbb\x18\x12\x08\x01\"\x04\x65\x64ge\"\x08operator\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02)\x12\x1b/v1/books/{book}/checkpointb\ncheckpointb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,veritick/settlement/v1/receipt_service.proto\x12\x16veritick.settlement.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fveritick/option/v1/access.proto\x1a\x1everitick/option/v1/field.proto\x1a\'veritick/quotes/v1/fixing_service.proto\x1a#veritick/quotes/v1/instrument.proto\x1a\x1fveritick/trading/v1/order.proto\x1a\x1cveritick/type/v1/money.proto\"/\n\x11GetReceiptRequest\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x03\"F\n\x12GetReceiptResponse\x12\x30\n\x07receipt\x18\x01 \x01(\x0b\x32\x1f.veritick.settlement.v1.Receipt\"\xe1\x04\n\x07Receipt\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x12\n\ninstrument\x18\x02 \x01(\t\x12\x31\n\tdirection\x18\x03 \x01(\x0e\x32\x1e.veritick.trading.v1.Direction\x12&\n\x05stake\x18\x04 \x01(\x0b\x32\x17.veritick.type.v1.Money\x12\x11\n\tpayout_bp\x18\x05 \x01(\x05\x12\x15\n\rterms_version\x18\x06 \x01(\x03\x12-\n\topen_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\nentry_tick\x18\t \x01(\x0b\x32\x18.veritick.quotes.v1.Tick\x12*\n\x06\x66ixing\x18\n \x01(\x0b\x32\x1a.veritick.quotes.v1.Fixing\x12\x33\n\x07outcome\x18\x0b \x01(\x0e\x32\".veritick.trading.v1.Order.Outcome\x12)\n\x08returned\x18\x0c \x01(\x0b\x32\x17.veritick.type.v1.Money\x12.\n\nclose_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0ctransfer_ids\x18\x0e \x03(\t\x12\x14\n\x0crule_version\x18\x0f \x01(\x05\x12\x10\n\x08sequence\x18\x10 \x01(\x03\x12\x15\n\rprevious_hash\x18\x11 \x01(\t\x12\x0c\n\x04hash\x18\x12 \x01(\t\"2\n\x14VerifyReceiptRequest\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x03\"\xc4\x01\n\x15VerifyReceiptResponse\x12=\n\x07verdict\x18\x01 \x01(\x0e\x32,.veritick.settlement.v1.ReceiptCheck.Verdict\x12\x34\n\x06\x63hecks\x18\x02 \x03(\x0b\x32$.veritick.settlement.v1.ReceiptCheck\x12\x36\n\ncheckpoint\x18\x03 \x01(\x0b\x32\".veritick.settlement.v1.Checkpoint\"\xdb\x02\n\x0cReceiptCheck\x12\x37\n\x04part\x18\x01 \x01(\x0e\x32).veritick.settlement.v1.ReceiptCheck.Part\x12=\n\x07verdict\x18\x02 \x01(\x0e\x32,.veritick.settlement.v1.ReceiptCheck.Verdict\x12\x10\n\x08\x65xpected\x18\x03 \x01(\t\x12\r\n\x05\x66ound\x18\x04 \x01(\t\"e\n\x04Part\x12\x14\n\x10PART_UNSPECIFIED\x10\x00\x12\x08\n\x04HASH\x10\x01\x12\t\n\x05\x43HAIN\x10\x02\x12\x0b\n\x07OUTCOME\x10\x03\x12\n\n\x06\x41MOUNT\x10\x04\x12\n\n\x06\x46IXING\x10\x05\x12\r\n\tSIGNATURE\x10\x06\"K\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\n\n\x06PASSED\x10\x01\x12\n\n\x06\x46\x41ILED\x10\x02\x12\x0f\n\x0bNOT_CHECKED\x10\x03\"b\n\x13ListReceiptsRequest\x12\x16\n\x04\x62ook\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01\x18(\x12\x15\n\x05\x61\x66ter\x18\x02 \x01(\x03\x42\x06\xba\xbb\x18\x02(\x00\x12\x1c\n\tpage_size\x18\x03 \x01(\x05\x42\t\xba\xbb\x18\x05(\x00\x30\xf4\x03\"`\n\x14ListReceiptsResponse\x12\x31\n\x08receipts\x18\x01 \x03(\x0b\x32\x1f.veritick.settlement.v1.Receipt\x12\x15\n\rlast_sequence\x18\x02 \x01(\x03\"H\n\x14GetCheckpointRequest\x12\x16\n\x04\x62ook\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01\x18(\x12\x18\n\x08sequence\x18\x02 \x01(\x03\x42\x06\xba\xbb\x18\x02(\x00\"O\n\x15GetCheckpointResponse\x12\x36\n\ncheckpoint\x18\x01 \x01(\x0b\x32\".veritick.settlement.v1.Checkpoint\"\xa0\x01\n\nCheckpoint\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x03\x12\x0c\n\x04hash\x18\x03 \x01(\t\x12-\n\tsign_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06key_id\x18\x05 \x01(\t\x12\x12\n\npublic_key\x18\x06 \x01(\x0c\x12\x11\n\tsignature\x18\x07 \x01(\x0c\x32\xec\x05\n\x0eReceiptService\x12\xb0\x01\n\nGetReceipt\x12).veritick.settlement.v1.GetReceiptRequest\x1a*.veritick.settlement.v1.GetReceiptResponse\"K\x90\x02\x01\xaa\xbb\x18\x12\x08\x01\"\x04\x65\x64ge\"\x08operator\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02(\x12\x1d/v1/orders/{order_id}/receiptb\x07receipt\x12\xbd\x01\n\rVerifyReceipt\x12,.veritick.settlement.v1.VerifyReceiptRequest\x1a-.veritick.settlement.v1.VerifyReceiptResponse\"O\x90\x02\x01\xaa\xbb\x18\x12\x08\x01\"\x04\x65\x64ge\"\x08operator\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02,\x12*/v1/orders/{order_id}/receipt/verification\x12\xa9\x01\n\x0cListReceipts\x12+.veritick.settlement.v1.ListReceiptsRequest\x1a,.veritick.settlement.v1.ListReceiptsResponse\">\x90\x02\x01\xaa\xbb\x18\x12\x08\x01\"\x04\x65\x64ge\"\x08operator\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/books/{book}/receipts\x12\xba\x01\n\rGetCheckpoint\x12,.veritick.settlement.v1.GetCheckpointRequest\x1a-.veritick.settlement.v1.GetCheckpointResponse\"L\x90\x02\x01\xaa\xbb\x18\x12\x08\x01\"\x04\x65\x64ge\"\x08operator\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02)\x12\x1b/v1/books/{book}/checkpointb\ncheckpointb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,6 +41,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_GETRECEIPTREQUEST'].fields_by_name['order_id']._loaded_options = None
   _globals['_GETRECEIPTREQUEST'].fields_by_name['order_id']._serialized_options = b'\272\273\030\004\010\001@\003'
+  _globals['_VERIFYRECEIPTREQUEST'].fields_by_name['order_id']._loaded_options = None
+  _globals['_VERIFYRECEIPTREQUEST'].fields_by_name['order_id']._serialized_options = b'\272\273\030\004\010\001@\003'
   _globals['_LISTRECEIPTSREQUEST'].fields_by_name['book']._loaded_options = None
   _globals['_LISTRECEIPTSREQUEST'].fields_by_name['book']._serialized_options = b'\272\273\030\004\010\001\030('
   _globals['_LISTRECEIPTSREQUEST'].fields_by_name['after']._loaded_options = None
@@ -53,6 +55,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETCHECKPOINTREQUEST'].fields_by_name['sequence']._serialized_options = b'\272\273\030\002(\000'
   _globals['_RECEIPTSERVICE'].methods_by_name['GetReceipt']._loaded_options = None
   _globals['_RECEIPTSERVICE'].methods_by_name['GetReceipt']._serialized_options = b'\220\002\001\252\273\030\022\010\001\"\004edge\"\010operator\260\273\030\001\202\323\344\223\002(\022\035/v1/orders/{order_id}/receiptb\007receipt'
+  _globals['_RECEIPTSERVICE'].methods_by_name['VerifyReceipt']._loaded_options = None
+  _globals['_RECEIPTSERVICE'].methods_by_name['VerifyReceipt']._serialized_options = b'\220\002\001\252\273\030\022\010\001\"\004edge\"\010operator\260\273\030\001\202\323\344\223\002,\022*/v1/orders/{order_id}/receipt/verification'
   _globals['_RECEIPTSERVICE'].methods_by_name['ListReceipts']._loaded_options = None
   _globals['_RECEIPTSERVICE'].methods_by_name['ListReceipts']._serialized_options = b'\220\002\001\252\273\030\022\010\001\"\004edge\"\010operator\260\273\030\001\202\323\344\223\002\033\022\031/v1/books/{book}/receipts'
   _globals['_RECEIPTSERVICE'].methods_by_name['GetCheckpoint']._loaded_options = None
@@ -63,16 +67,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETRECEIPTRESPONSE']._serialized_end=460
   _globals['_RECEIPT']._serialized_start=463
   _globals['_RECEIPT']._serialized_end=1072
-  _globals['_LISTRECEIPTSREQUEST']._serialized_start=1074
-  _globals['_LISTRECEIPTSREQUEST']._serialized_end=1172
-  _globals['_LISTRECEIPTSRESPONSE']._serialized_start=1174
-  _globals['_LISTRECEIPTSRESPONSE']._serialized_end=1270
-  _globals['_GETCHECKPOINTREQUEST']._serialized_start=1272
-  _globals['_GETCHECKPOINTREQUEST']._serialized_end=1344
-  _globals['_GETCHECKPOINTRESPONSE']._serialized_start=1346
-  _globals['_GETCHECKPOINTRESPONSE']._serialized_end=1425
-  _globals['_CHECKPOINT']._serialized_start=1428
-  _globals['_CHECKPOINT']._serialized_end=1588
-  _globals['_RECEIPTSERVICE']._serialized_start=1591
-  _globals['_RECEIPTSERVICE']._serialized_end=2147
+  _globals['_VERIFYRECEIPTREQUEST']._serialized_start=1074
+  _globals['_VERIFYRECEIPTREQUEST']._serialized_end=1124
+  _globals['_VERIFYRECEIPTRESPONSE']._serialized_start=1127
+  _globals['_VERIFYRECEIPTRESPONSE']._serialized_end=1323
+  _globals['_RECEIPTCHECK']._serialized_start=1326
+  _globals['_RECEIPTCHECK']._serialized_end=1673
+  _globals['_RECEIPTCHECK_PART']._serialized_start=1495
+  _globals['_RECEIPTCHECK_PART']._serialized_end=1596
+  _globals['_RECEIPTCHECK_VERDICT']._serialized_start=1598
+  _globals['_RECEIPTCHECK_VERDICT']._serialized_end=1673
+  _globals['_LISTRECEIPTSREQUEST']._serialized_start=1675
+  _globals['_LISTRECEIPTSREQUEST']._serialized_end=1773
+  _globals['_LISTRECEIPTSRESPONSE']._serialized_start=1775
+  _globals['_LISTRECEIPTSRESPONSE']._serialized_end=1871
+  _globals['_GETCHECKPOINTREQUEST']._serialized_start=1873
+  _globals['_GETCHECKPOINTREQUEST']._serialized_end=1945
+  _globals['_GETCHECKPOINTRESPONSE']._serialized_start=1947
+  _globals['_GETCHECKPOINTRESPONSE']._serialized_end=2026
+  _globals['_CHECKPOINT']._serialized_start=2029
+  _globals['_CHECKPOINT']._serialized_end=2189
+  _globals['_RECEIPTSERVICE']._serialized_start=2192
+  _globals['_RECEIPTSERVICE']._serialized_end=2940
 # @@protoc_insertion_point(module_scope)

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from veritick.quotes.v1 import fixing_service_pb2 as _fixing_service_pb2
 from veritick.quotes.v1 import instrument_pb2 as _instrument_pb2
 from veritick.trading.v1 import order_pb2 as _order_pb2
@@ -174,6 +175,162 @@ class Receipt(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Receipt: _TypeAlias = Receipt  # noqa: Y015
+
+@_typing.final
+class VerifyReceiptRequest(_message.Message):
+    """VerifyReceiptRequest is the request of ReceiptService.VerifyReceipt."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    order_id: _builtins.str
+    """The order."""
+    def __init__(
+        self,
+        *,
+        order_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order_id", b"order_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VerifyReceiptRequest: _TypeAlias = VerifyReceiptRequest  # noqa: Y015
+
+@_typing.final
+class VerifyReceiptResponse(_message.Message):
+    """VerifyReceiptResponse is the response of ReceiptService.VerifyReceipt."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERDICT_FIELD_NUMBER: _builtins.int
+    CHECKS_FIELD_NUMBER: _builtins.int
+    CHECKPOINT_FIELD_NUMBER: _builtins.int
+    verdict: Global___ReceiptCheck.Verdict.ValueType
+    """FAILED if any check failed; else NOT_CHECKED if one could not be made; else PASSED."""
+    @_builtins.property
+    def checks(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReceiptCheck]:
+        """Every check, in this order."""
+
+    @_builtins.property
+    def checkpoint(self) -> Global___Checkpoint:
+        """The signed head that covers the receipt; absent while there is none, for up to a minute."""
+
+    def __init__(
+        self,
+        *,
+        verdict: Global___ReceiptCheck.Verdict.ValueType = ...,
+        checks: _abc.Iterable[Global___ReceiptCheck] | None = ...,
+        checkpoint: Global___Checkpoint | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "checks", b"checks", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VerifyReceiptResponse: _TypeAlias = VerifyReceiptResponse  # noqa: Y015
+
+@_typing.final
+class ReceiptCheck(_message.Message):
+    """ReceiptCheck is one part of a receipt, derived again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Part:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _PartEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ReceiptCheck._Part.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        PART_UNSPECIFIED: ReceiptCheck._Part.ValueType  # 0
+        """Never sent."""
+        HASH: ReceiptCheck._Part.ValueType  # 1
+        """The hash is that of the text."""
+        CHAIN: ReceiptCheck._Part.ValueType  # 2
+        """It names the receipt before it, and all after it, up to the signed head, do so too."""
+        OUTCOME: ReceiptCheck._Part.ValueType  # 3
+        """The outcome follows from the fixing."""
+        AMOUNT: ReceiptCheck._Part.ValueType  # 4
+        """What came back follows from the outcome."""
+        FIXING: ReceiptCheck._Part.ValueType  # 5
+        """The fixing is the one that quotes has stored."""
+        SIGNATURE: ReceiptCheck._Part.ValueType  # 6
+        """The head that covers it is signed."""
+
+    class Part(_Part, metaclass=_PartEnumTypeWrapper):
+        """Part is what of a receipt is checked."""
+
+    PART_UNSPECIFIED: ReceiptCheck.Part.ValueType  # 0
+    """Never sent."""
+    HASH: ReceiptCheck.Part.ValueType  # 1
+    """The hash is that of the text."""
+    CHAIN: ReceiptCheck.Part.ValueType  # 2
+    """It names the receipt before it, and all after it, up to the signed head, do so too."""
+    OUTCOME: ReceiptCheck.Part.ValueType  # 3
+    """The outcome follows from the fixing."""
+    AMOUNT: ReceiptCheck.Part.ValueType  # 4
+    """What came back follows from the outcome."""
+    FIXING: ReceiptCheck.Part.ValueType  # 5
+    """The fixing is the one that quotes has stored."""
+    SIGNATURE: ReceiptCheck.Part.ValueType  # 6
+    """The head that covers it is signed."""
+
+    class _Verdict:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _VerdictEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[ReceiptCheck._Verdict.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        VERDICT_UNSPECIFIED: ReceiptCheck._Verdict.ValueType  # 0
+        """Never sent."""
+        PASSED: ReceiptCheck._Verdict.ValueType  # 1
+        """All is right."""
+        FAILED: ReceiptCheck._Verdict.ValueType  # 2
+        """Something is not as it must be: the receipt, or what it rests on, was changed."""
+        NOT_CHECKED: ReceiptCheck._Verdict.ValueType  # 3
+        """It could not be checked now: quotes is away, or nothing is signed yet."""
+
+    class Verdict(_Verdict, metaclass=_VerdictEnumTypeWrapper):
+        """Verdict is what a check came to."""
+
+    VERDICT_UNSPECIFIED: ReceiptCheck.Verdict.ValueType  # 0
+    """Never sent."""
+    PASSED: ReceiptCheck.Verdict.ValueType  # 1
+    """All is right."""
+    FAILED: ReceiptCheck.Verdict.ValueType  # 2
+    """Something is not as it must be: the receipt, or what it rests on, was changed."""
+    NOT_CHECKED: ReceiptCheck.Verdict.ValueType  # 3
+    """It could not be checked now: quotes is away, or nothing is signed yet."""
+
+    PART_FIELD_NUMBER: _builtins.int
+    VERDICT_FIELD_NUMBER: _builtins.int
+    EXPECTED_FIELD_NUMBER: _builtins.int
+    FOUND_FIELD_NUMBER: _builtins.int
+    part: Global___ReceiptCheck.Part.ValueType
+    """What was checked."""
+    verdict: Global___ReceiptCheck.Verdict.ValueType
+    """What it came to."""
+    expected: _builtins.str
+    """What would have been right; of a check that failed."""
+    found: _builtins.str
+    """What there is instead."""
+    def __init__(
+        self,
+        *,
+        part: Global___ReceiptCheck.Part.ValueType = ...,
+        verdict: Global___ReceiptCheck.Verdict.ValueType = ...,
+        expected: _builtins.str = ...,
+        found: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expected", b"expected", "found", b"found", "part", b"part", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReceiptCheck: _TypeAlias = ReceiptCheck  # noqa: Y015
 
 @_typing.final
 class ListReceiptsRequest(_message.Message):

@@ -40,6 +40,11 @@ class ReceiptServiceStub:
                 request_serializer=veritick_dot_settlement_dot_v1_dot_receipt__service__pb2.GetReceiptRequest.SerializeToString,
                 response_deserializer=veritick_dot_settlement_dot_v1_dot_receipt__service__pb2.GetReceiptResponse.FromString,
                 _registered_method=True)
+        self.VerifyReceipt = channel.unary_unary(
+                '/veritick.settlement.v1.ReceiptService/VerifyReceipt',
+                request_serializer=veritick_dot_settlement_dot_v1_dot_receipt__service__pb2.VerifyReceiptRequest.SerializeToString,
+                response_deserializer=veritick_dot_settlement_dot_v1_dot_receipt__service__pb2.VerifyReceiptResponse.FromString,
+                _registered_method=True)
         self.ListReceipts = channel.unary_unary(
                 '/veritick.settlement.v1.ReceiptService/ListReceipts',
                 request_serializer=veritick_dot_settlement_dot_v1_dot_receipt__service__pb2.ListReceiptsRequest.SerializeToString,
@@ -60,6 +65,18 @@ class ReceiptServiceServicer:
         """GetReceipt answers the proof of one closed order: everything needed to decide it again.
 
         Public, and free of personal data. Errors: RECEIPT_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def VerifyReceipt(self, request, context):
+        """VerifyReceipt derives a stored receipt again, part by part, and tells what does not fit.
+
+        It makes the hash from the text, the outcome from the fixing and the amount from the outcome,
+        asks quotes whether the fixing is the one it has stored, follows the chain to the first signed
+        head that covers the receipt, and checks its signature. Whoever does not trust this answer runs
+        `veritick verify` on an export instead. Public. Errors: RECEIPT_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -93,6 +110,11 @@ def add_ReceiptServiceServicer_to_server(servicer, server):
                     servicer.GetReceipt,
                     request_deserializer=veritick_dot_settlement_dot_v1_dot_receipt__service__pb2.GetReceiptRequest.FromString,
                     response_serializer=veritick_dot_settlement_dot_v1_dot_receipt__service__pb2.GetReceiptResponse.SerializeToString,
+            ),
+            'VerifyReceipt': grpc.unary_unary_rpc_method_handler(
+                    servicer.VerifyReceipt,
+                    request_deserializer=veritick_dot_settlement_dot_v1_dot_receipt__service__pb2.VerifyReceiptRequest.FromString,
+                    response_serializer=veritick_dot_settlement_dot_v1_dot_receipt__service__pb2.VerifyReceiptResponse.SerializeToString,
             ),
             'ListReceipts': grpc.unary_unary_rpc_method_handler(
                     servicer.ListReceipts,
@@ -133,6 +155,33 @@ class ReceiptService:
             '/veritick.settlement.v1.ReceiptService/GetReceipt',
             veritick_dot_settlement_dot_v1_dot_receipt__service__pb2.GetReceiptRequest.SerializeToString,
             veritick_dot_settlement_dot_v1_dot_receipt__service__pb2.GetReceiptResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VerifyReceipt(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/veritick.settlement.v1.ReceiptService/VerifyReceipt',
+            veritick_dot_settlement_dot_v1_dot_receipt__service__pb2.VerifyReceiptRequest.SerializeToString,
+            veritick_dot_settlement_dot_v1_dot_receipt__service__pb2.VerifyReceiptResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -38,6 +38,14 @@ class ReceiptServiceStub:
 
     Public, and free of personal data. Errors: RECEIPT_NOT_FOUND.
     """
+    VerifyReceipt: _grpc.UnaryUnaryMultiCallable[_receipt_service_pb2.VerifyReceiptRequest, _receipt_service_pb2.VerifyReceiptResponse]
+    """VerifyReceipt derives a stored receipt again, part by part, and tells what does not fit.
+
+    It makes the hash from the text, the outcome from the fixing and the amount from the outcome,
+    asks quotes whether the fixing is the one it has stored, follows the chain to the first signed
+    head that covers the receipt, and checks its signature. Whoever does not trust this answer runs
+    `veritick verify` on an export instead. Public. Errors: RECEIPT_NOT_FOUND.
+    """
     ListReceipts: _grpc.UnaryUnaryMultiCallable[_receipt_service_pb2.ListReceiptsRequest, _receipt_service_pb2.ListReceiptsResponse]
     """ListReceipts lists the receipts of a book after a sequence, in order of sequence.
 
@@ -61,6 +69,14 @@ class ReceiptServiceAsyncStub(ReceiptServiceStub):
     """GetReceipt answers the proof of one closed order: everything needed to decide it again.
 
     Public, and free of personal data. Errors: RECEIPT_NOT_FOUND.
+    """
+    VerifyReceipt: _aio.UnaryUnaryMultiCallable[_receipt_service_pb2.VerifyReceiptRequest, _receipt_service_pb2.VerifyReceiptResponse]  # type: ignore[assignment]
+    """VerifyReceipt derives a stored receipt again, part by part, and tells what does not fit.
+
+    It makes the hash from the text, the outcome from the fixing and the amount from the outcome,
+    asks quotes whether the fixing is the one it has stored, follows the chain to the first signed
+    head that covers the receipt, and checks its signature. Whoever does not trust this answer runs
+    `veritick verify` on an export instead. Public. Errors: RECEIPT_NOT_FOUND.
     """
     ListReceipts: _aio.UnaryUnaryMultiCallable[_receipt_service_pb2.ListReceiptsRequest, _receipt_service_pb2.ListReceiptsResponse]  # type: ignore[assignment]
     """ListReceipts lists the receipts of a book after a sequence, in order of sequence.
@@ -88,6 +104,20 @@ class ReceiptServiceServicer(metaclass=_abc_1.ABCMeta):
         """GetReceipt answers the proof of one closed order: everything needed to decide it again.
 
         Public, and free of personal data. Errors: RECEIPT_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def VerifyReceipt(
+        self,
+        request: _receipt_service_pb2.VerifyReceiptRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_receipt_service_pb2.VerifyReceiptResponse, _abc.Awaitable[_receipt_service_pb2.VerifyReceiptResponse]]:
+        """VerifyReceipt derives a stored receipt again, part by part, and tells what does not fit.
+
+        It makes the hash from the text, the outcome from the fixing and the amount from the outcome,
+        asks quotes whether the fixing is the one it has stored, follows the chain to the first signed
+        head that covers the receipt, and checks its signature. Whoever does not trust this answer runs
+        `veritick verify` on an export instead. Public. Errors: RECEIPT_NOT_FOUND.
         """
 
     @_abc_1.abstractmethod
