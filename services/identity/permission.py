@@ -16,6 +16,8 @@ ALL = frozenset(
         "roles.grant",
         "roles.read",
         "roles.write",
+        "settlement.void.approve",
+        "settlement.void.propose",
         "terms.write",
         "users.ban",
         "users.read",
@@ -32,6 +34,8 @@ POWERFUL = frozenset(
         "roles.approve",
         "roles.grant",
         "roles.write",
+        "settlement.void.approve",
+        "settlement.void.propose",
         "terms.write",
     }
 )
@@ -63,7 +67,9 @@ PERMISSIONS: Mapping[str, frozenset[str]] = MappingProxyType(
         Role.ACCOUNTANT: frozenset(
             {"audit.read", "ledger.adjust.propose", "ledger.read", "users.read"}
         ),
-        Role.DEALER: frozenset({"instruments.write", "ledger.read", "terms.write"}),
+        Role.DEALER: frozenset(
+            {"instruments.write", "ledger.read", "settlement.void.propose", "terms.write"}
+        ),
         Role.ADMIN: ALL,
     }
 )

@@ -91,6 +91,8 @@ class Reason(StrEnum):
     HOLD_NOT_PENDING = auto()
     RECEIPT_NOT_FOUND = auto()
     CHECKPOINT_NOT_FOUND = auto()
+    FIXING_DECIDED = auto()
+    FIXING_NOT_OVERDUE = auto()
     CSRF_REJECTED = auto()
     TICKET_INVALID = auto()
     UNKNOWN_CHANNEL = auto()

@@ -11,6 +11,7 @@ per book, whose head is signed every minute.
   can be added and read, never changed; anyone can recompute the chain from the receipts alone.
 - Quotes or trading being away only delays. An hour's outage changes nothing about outcomes, for
   a fixing is judged from the record of its moment and not from the moment somebody asks.
+- Staff void a price that stays pending, two of them: for all orders of its point, in every book.
 - One worker per book is live, others stand by; one that lost its lead can write nothing here, and
   what it still tells the book is what was decided before.
 
@@ -18,6 +19,7 @@ per book, whose head is signed every minute.
 fixings) and trading (due orders, closing them).
 
 Read in this order: `fixing`, `outcome`, `receipt`, `checkpoint`, `verification` (the rules);
-`decisions`, `receipts`, `checkpoints` (the tables); `market_time`, `pace`, `worker`, `books` (the
-flow); `neighbours`, `rpc`, `wire`, `book_wire` (the faces); `app` (how it is put together).
+`decisions`, `voids`, `receipts`, `checkpoints` (the tables); `market_time`, `pace`, `worker`,
+`books` (the flow); `neighbours`, `rpc`, `void_rpc`, `wire`, `book_wire` (the faces); `app` (how it
+is put together).
 """

@@ -7,13 +7,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
+from services.kit.approvals import Approvals
 from services.kit.channels import Channels
 from services.kit.clock import Clock
 from services.kit.database import Database
 from services.kit.failpoints import process_clock
 from services.kit.ids import Ids, uuid7
-from services.kit.jobs import JobRunner
+from services.kit.jobs import Job, JobRunner
+from services.kit.journal import Journal
+from services.kit.journal_face import JournalFace
 from services.kit.leader import Leadership
 from services.kit.migrate import migrate as apply_migrations
 from services.kit.process import Application
@@ -27,13 +31,18 @@ from services.settlement.neighbours import Quotes, Trading, WatermarkFeed
 from services.settlement.receipts import Receipts
 from services.settlement.rpc import ReceiptFace
 from services.settlement.settings import Settings
+from services.settlement.void_rpc import VoidFace
+from services.settlement.voids import VOID, Voids
 from services.settlement.worker import Worker
+from veritick.journal.v1.journal_service_pb2_grpc import add_JournalServiceServicer_to_server
 from veritick.settlement.v1.receipt_service_pb2_grpc import add_ReceiptServiceServicer_to_server
+from veritick.settlement.v1.void_service_pb2_grpc import add_VoidServiceServicer_to_server
 
 NAME = "settlement"
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _HEALTH_EVERY_SECONDS = 1.0
+_APPROVALS_EVERY = timedelta(seconds=5)
 
 
 def migrate(settings: Settings) -> None:
@@ -56,21 +65,32 @@ async def build(
         revocation_feed(settings, channels, clock) as revocations,
     ):
         time = MarketTime(clock)
-        workshop = Workshop(database, time, Quotes(quotes), Trading(trading), clock, ids)
+        asked = Quotes(quotes)
+        voids = Voids(database, asked, clock.now)
+        workshop = Workshop(database, time, asked, Trading(trading), clock, ids)
+        journal = Journal(NAME, database)
+        approvals = Approvals(
+            database=database, journal=journal, ids=ids, now=clock.now, kinds={VOID: voids.make}
+        )
         checkpoints = Checkpoints(database)
         signing = Signing(checkpoints, keyring, clock)
         every = timedelta(seconds=settings.sign_every_seconds)
+        carrying_on = Job("approvals", _APPROVALS_EVERY, approvals.carry_on)
         books = Books(workshop.trading, workshop.worker)
         health = _Health(database)
         face = ReceiptFace(workshop.receipts, checkpoints, workshop.quotes)
         yield Application(
             keyring=keyring,
-            faces=[(add_ReceiptServiceServicer_to_server, face)],
+            faces=[
+                (add_ReceiptServiceServicer_to_server, face),
+                (add_VoidServiceServicer_to_server, VoidFace(approvals, voids)),
+                (add_JournalServiceServicer_to_server, JournalFace({NAME: journal}, _owns)),
+            ],
             tasks={
                 "watermarks": WatermarkFeed(quotes, time).run,
                 "books": books.run,
                 "health": health.run,
-                "jobs": JobRunner(database, [signing.job(every)], clock).run,
+                "jobs": JobRunner(database, [signing.job(every), carrying_on], clock).run,
             },
             revocations=revocations,
             # A standby is ready as well: it shows receipts, and takes over by itself.
@@ -111,6 +131,11 @@ class Workshop:
             receipts=self.receipts,
             clock=self._clock,
         )
+
+
+async def _owns(_: str, __: str, ___: UUID | None) -> bool:
+    """What settlement's journal tells concerns staff, who ask for it as such."""
+    return False
 
 
 class _Health:

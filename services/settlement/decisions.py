@@ -8,7 +8,9 @@ from typing import Any, LiteralString, NamedTuple
 
 from services.kit.arrays import integers, smallints, texts, timestamps, uuids
 from services.kit.database import Database, RawConnection, committing
+from services.kit.errors import Failure
 from services.kit.leader import Term
+from services.kit.reason import Reason
 from services.settlement.fixing import Fixing, Point, VoidReason
 from services.settlement.outcome import Decision, Outcome
 from services.settlement.wire import from_evidence, to_evidence
@@ -22,6 +24,12 @@ _STORE_FIXINGS: LiteralString = """
     INSERT INTO fixing (instrument, time, evidence)
     SELECT * FROM unnest(%(instruments)s::text[], %(times)s::timestamptz[], %(evidence)s::bytea[])
     ON CONFLICT DO NOTHING
+"""
+_OTHERWISE: LiteralString = """
+    SELECT count(*) FROM fixing
+    JOIN unnest(%(instruments)s::text[], %(times)s::timestamptz[], %(evidence)s::bytea[])
+         AS d (instrument, time, evidence) USING (instrument, time)
+    WHERE fixing.evidence <> d.evidence
 """
 _STORE_DECISIONS: LiteralString = """
     INSERT INTO decision (order_id, book, instrument, expires_at, outcome, void_reason,
@@ -55,6 +63,7 @@ _FINISH: LiteralString = """
     WHERE outstanding.book = %(book)s AND outstanding.expires_at = d.expires_at
       AND outstanding.order_id = d.order_id
 """
+_VOIDED: LiteralString = "SELECT instrument, time FROM staff_void"
 _BEFORE_ALL = ("-infinity", "00000000-0000-0000-0000-000000000000")
 
 
@@ -76,7 +85,13 @@ class Decisions:
     async def fixings(self, points: Collection[Point]) -> dict[Point, Fixing]:
         """Return the fixings that decisions were made on before."""
         async with self._database.raw() as connection:
-            return await _fixings(connection, points)
+            return await stored_fixings(connection, points)
+
+    async def voided(self) -> set[Point]:
+        """Return every point whose price staff voided."""
+        async with self._database.raw() as connection:
+            rows = await (await connection.execute(_VOIDED)).fetchall()
+        return {Point(*row) for row in rows}
 
     async def store(
         self,
@@ -88,7 +103,8 @@ class Decisions:
         """Store decisions with the fixings they rest on, and return them as they stand.
 
         A decision or a fixing that was stored before stays as it is. All of these decisions are
-        outstanding afterwards. Errors: LeadershipLost, DatabaseUnavailable.
+        outstanding afterwards. Errors: LeadershipLost, DatabaseUnavailable; Failure UNAVAILABLE
+        when another fixing of a point was stored since it was read.
         """
         parameters = _columns(self._book, decisions) | {
             "outcomes": smallints([decision.outcome for decision in decisions]),
@@ -100,13 +116,14 @@ class Decisions:
             with committing():
                 async with connection.transaction():
                     await term.fence(connection)
-                    await _store_fixings(connection, fixings.values())
+                    await store_fixings(connection, fixings.values())
+                    await _require_these(connection, fixings.values())
                     stored = await connection.execute(_STORE_DECISIONS, parameters)
                     await connection.execute(_STORE_OUTSTANDING, parameters)
             if stored.rowcount < len(decisions):
                 rows = await connection.execute(_READ_DECISIONS, parameters)
                 decisions = [_decision(row) for row in await rows.fetchall()]
-                fixings = await _fixings(connection, {item.point for item in decisions})
+                fixings = await stored_fixings(connection, {item.point for item in decisions})
         return [Outstanding(decision, fixings[decision.point]) for decision in decisions]
 
     async def outstanding(self, after: Decision | None, limit: int) -> list[Outstanding]:
@@ -116,7 +133,7 @@ class Decisions:
         async with self._database.raw() as connection:
             rows = await (await connection.execute(_READ_OUTSTANDING, key)).fetchall()
             decisions = [_decision(row) for row in rows]
-            fixings = await _fixings(connection, {decision.point for decision in decisions})
+            fixings = await stored_fixings(connection, {decision.point for decision in decisions})
         return [Outstanding(decision, fixings[decision.point]) for decision in decisions]
 
     async def finish(self, connection: RawConnection, decisions: Sequence[Decision]) -> None:
@@ -124,7 +141,10 @@ class Decisions:
         await connection.execute(_FINISH, _columns(self._book, decisions))
 
 
-async def _fixings(connection: RawConnection, points: Collection[Point]) -> dict[Point, Fixing]:
+async def stored_fixings(
+    connection: RawConnection, points: Collection[Point]
+) -> dict[Point, Fixing]:
+    """Return the fixings of these points that are stored."""
     parameters = {
         "instruments": [point.instrument for point in points],
         "times": [point.time for point in points],
@@ -134,13 +154,24 @@ async def _fixings(connection: RawConnection, points: Collection[Point]) -> dict
     return {fixing.point: fixing for fixing in fixings}
 
 
-async def _store_fixings(connection: RawConnection, fixings: Collection[Fixing]) -> None:
-    parameters = {
+async def store_fixings(connection: RawConnection, fixings: Collection[Fixing]) -> None:
+    """Store fixings; of two of one point the first one stays."""
+    await connection.execute(_STORE_FIXINGS, _fixing_columns(fixings))
+
+
+async def _require_these(connection: RawConnection, fixings: Collection[Fixing]) -> None:
+    """Refuse to decide on fixings that are not the stored ones: staff voided one just now."""
+    row = await (await connection.execute(_OTHERWISE, _fixing_columns(fixings))).fetchone()
+    if row is None or row[0]:
+        raise Failure(Reason.UNAVAILABLE, "A fixing was stored by somebody else meanwhile.")
+
+
+def _fixing_columns(fixings: Collection[Fixing]) -> dict[str, object]:
+    return {
         "instruments": [fixing.point.instrument for fixing in fixings],
         "times": [fixing.point.time for fixing in fixings],
         "evidence": [to_evidence(fixing) for fixing in fixings],
     }
-    await connection.execute(_STORE_FIXINGS, parameters)
 
 
 def _columns(book: str, decisions: Sequence[Decision]) -> dict[str, object]:

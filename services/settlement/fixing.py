@@ -18,6 +18,7 @@ class VoidReason(IntEnum):
     NO_TICK = 3
     MARKET_CLOSED = 4
     INSTRUMENT_HALTED = 5
+    VOIDED_BY_STAFF = 6
 
 
 class Tick(NamedTuple):
@@ -49,7 +50,7 @@ class Fixing(NamedTuple):
     ticks_before: tuple[Tick, ...]
     ticks_after: tuple[Tick, ...]
     watermark: datetime
-    """At which it was decided."""
+    """At which it was decided; of a void by staff, when that was made."""
 
     feed_time: datetime | None
     rule_version: int

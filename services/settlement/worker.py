@@ -29,6 +29,7 @@ from services.kit.errors import Failure
 from services.kit.failpoints import reached
 from services.kit.leader import Leadership, Term
 from services.settlement.decisions import Decisions, Outstanding
+from services.settlement.fixing import Point
 from services.settlement.market_time import MarketTime
 from services.settlement.metrics import ALARMS, LAG_SECONDS, LEADING, PENDING, RETRIES, SETTLED
 from services.settlement.neighbours import Quotes, Reply, Status, Trading
@@ -66,6 +67,9 @@ class Worker:
         self._trading = trading
         self._decisions = decisions
         self._receipts = receipts
+        self._voided: set[Point] = set()
+        """What staff voided and was carried out while quotes was away."""
+
         self._clock = clock
         self._log = _log.bind(book=book)
 
@@ -118,6 +122,8 @@ class Worker:
             yield chunk
             last = chunk[-1].decision
         if until is None:
+            async for chunk in self._decide_voided(term):
+                yield chunk
             return
         pending = 0
         async for orders in self._trading.due(self.book, until):
@@ -126,6 +132,16 @@ class Worker:
             if chunk:
                 yield chunk
         PENDING.labels(self.book).set(pending)
+
+    async def _decide_voided(self, term: Term) -> AsyncGenerator[list[Outstanding]]:
+        """Yield the orders of points that staff voided while quotes is away."""
+        new = await self._decisions.voided() - self._voided
+        if not new:
+            return
+        async for orders in self._trading.due(self.book, max(point.time for point in new)):
+            if chosen := [order for order in orders if order.point in new]:
+                yield await self._decide(chosen, term)
+        self._voided |= new
 
     async def _decide(self, orders: Sequence[DueOrder], term: Term) -> list[Outstanding]:
         """Decide those orders that can be decided."""

@@ -13,7 +13,7 @@ from itertools import zip_longest
 from typing import NamedTuple
 from uuid import UUID
 
-from services.trading.order import Close, Direction, Order, Outcome, Tick
+from services.trading.order import Close, Direction, Order, Outcome, Tick, VoidReason
 from services.trading.posting import (
     Entry,
     EntryKind,
@@ -201,6 +201,9 @@ def check_price(order: Order, close: Close) -> Iterator[Finding]:
 def check_fixing(order: Order, close: Close, fixing: Fixing | None) -> Iterator[Finding]:
     """I6: the closing tick is the stored fixing of the instrument at the expiry."""
     row, tick = str(order.order_id), fixing.tick if fixing else None
+    if close.void_reason == VoidReason.VOIDED_BY_STAFF:
+        # Two people gave up on a price that was pending: settlement keeps who, and why.
+        return
     if fixing is None:
         problem = "closed although the price at its expiry is not fixed yet"
         yield Finding("I6", "closed_order", row, problem)

@@ -45,6 +45,7 @@ class VoidReason(IntEnum):
     NO_TICK = 3
     MARKET_CLOSED = 4
     INSTRUMENT_HALTED = 5
+    VOIDED_BY_STAFF = 6
 
 
 class Tick(NamedTuple):

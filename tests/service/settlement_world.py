@@ -148,7 +148,8 @@ class World:
             serving("settlement", settings, application) as running,
             channels.to("settlement", running.address, anonymous=True) as channel,
         ):
-            yield Settlement(application, running.failed, ReceiptServiceStub(channel))
+            stub = ReceiptServiceStub(channel)
+            yield Settlement(application, running.failed, stub, running.address)
 
 
 @dataclass
@@ -158,6 +159,7 @@ class Settlement:
     application: Application
     failed: asyncio.Event
     stub: ReceiptServiceAsyncStub
+    address: str
 
     async def receipt(self, order_id: str) -> dict[str, Any]:
         """Return a receipt as the JSON that REST shows; Failure when there is none."""

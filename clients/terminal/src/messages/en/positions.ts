@@ -53,5 +53,6 @@ export const positions = {
     NO_TICK: "there was no recent price at that moment",
     MARKET_CLOSED: "the market was closed at that moment",
     INSTRUMENT_HALTED: "the instrument was halted at that moment",
+    VOIDED_BY_STAFF: "the price stayed unknown, and the operator voided it",
   },
 };

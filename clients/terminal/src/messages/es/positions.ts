@@ -55,5 +55,6 @@ export const positions: Translated<typeof english> = {
     NO_TICK: "en ese momento no había un precio reciente",
     MARKET_CLOSED: "en ese momento el mercado estaba cerrado",
     INSTRUMENT_HALTED: "en ese momento el instrumento estaba suspendido",
+    VOIDED_BY_STAFF: "el precio no llegó a conocerse y el operador la anuló",
   },
 };

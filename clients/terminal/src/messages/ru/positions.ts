@@ -55,5 +55,6 @@ export const positions: Translated<typeof english> = {
     NO_TICK: "в этот момент не было свежей цены",
     MARKET_CLOSED: "в этот момент рынок был закрыт",
     INSTRUMENT_HALTED: "в этот момент торги инструментом были приостановлены",
+    VOIDED_BY_STAFF: "цена осталась неизвестной, и оператор аннулировал ставку",
   },
 };

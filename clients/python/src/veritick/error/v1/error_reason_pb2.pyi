@@ -500,6 +500,18 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Example:
         {"reason": "CHECKPOINT_NOT_FOUND", "domain": "veritick", "metadata": {"book": "demo"}}
     """
+    FIXING_DECIDED: _ErrorReason.ValueType  # 903
+    """The price at that moment is fixed, and orders close by it.
+
+    Example:
+        {"reason": "FIXING_DECIDED", "domain": "veritick"}
+    """
+    FIXING_NOT_OVERDUE: _ErrorReason.ValueType  # 904
+    """The price at that moment may still be fixed by itself: it is not overdue for so long.
+
+    Example:
+        {"reason": "FIXING_NOT_OVERDUE", "domain": "veritick", "metadata": {"minutes": "10"}}
+    """
     CSRF_REJECTED: _ErrorReason.ValueType  # 1001
     """A change was asked for with a session cookie, but not by our own pages.
 
@@ -1016,6 +1028,18 @@ CHECKPOINT_NOT_FOUND: ErrorReason.ValueType  # 902
 
 Example:
     {"reason": "CHECKPOINT_NOT_FOUND", "domain": "veritick", "metadata": {"book": "demo"}}
+"""
+FIXING_DECIDED: ErrorReason.ValueType  # 903
+"""The price at that moment is fixed, and orders close by it.
+
+Example:
+    {"reason": "FIXING_DECIDED", "domain": "veritick"}
+"""
+FIXING_NOT_OVERDUE: ErrorReason.ValueType  # 904
+"""The price at that moment may still be fixed by itself: it is not overdue for so long.
+
+Example:
+    {"reason": "FIXING_NOT_OVERDUE", "domain": "veritick", "metadata": {"minutes": "10"}}
 """
 CSRF_REJECTED: ErrorReason.ValueType  # 1001
 """A change was asked for with a session cookie, but not by our own pages.

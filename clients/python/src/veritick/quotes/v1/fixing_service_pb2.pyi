@@ -39,6 +39,8 @@ class _VoidReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_VoidReason
     """The moment was outside the instrument's sessions."""
     INSTRUMENT_HALTED: _VoidReason.ValueType  # 5
     """The instrument was not enabled at the moment."""
+    VOIDED_BY_STAFF: _VoidReason.ValueType  # 6
+    """The price stayed pending, and two members of staff voided it. Quotes never answers this."""
 
 class VoidReason(_VoidReason, metaclass=_VoidReasonEnumTypeWrapper):
     """VoidReason says why there is no price that could be trusted."""
@@ -55,6 +57,8 @@ MARKET_CLOSED: VoidReason.ValueType  # 4
 """The moment was outside the instrument's sessions."""
 INSTRUMENT_HALTED: VoidReason.ValueType  # 5
 """The instrument was not enabled at the moment."""
+VOIDED_BY_STAFF: VoidReason.ValueType  # 6
+"""The price stayed pending, and two members of staff voided it. Quotes never answers this."""
 Global___VoidReason: _TypeAlias = VoidReason  # noqa: Y015
 
 @_typing.final

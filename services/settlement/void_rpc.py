@@ -1,0 +1,100 @@
+"""How staff void a price that nobody can fix, two at a time. Decode, call, encode."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from services.kit.approval import Proposal, State
+from services.kit.approval_wire import to_proposal
+from services.kit.approvals import Approvals
+from services.kit.errors import Failure
+from services.kit.pages import decode_page_token, encode_page_token, parse_filter
+from services.kit.principal import caller
+from services.kit.reason import Reason
+from services.kit.wire import to_datetime, to_timestamp
+from services.settlement.fixing import Point
+from services.settlement.voids import VOID, Voids, content_of, point_of
+from veritick.settlement.v1 import void_service_pb2 as void_pb
+from veritick.settlement.v1.void_service_pb2_grpc import VoidServiceServicer
+
+_PAGE = 50
+
+
+class VoidFace(VoidServiceServicer):
+    """Proposes, decides and shows voids."""
+
+    def __init__(self, approvals: Approvals, voids: Voids) -> None:
+        """Keep proposals in `approvals`; `voids` knows what may be proposed."""
+        self._approvals = approvals
+        self._voids = voids
+
+    async def ProposeVoid(
+        self, request: void_pb.ProposeVoidRequest, context: Any
+    ) -> void_pb.ProposeVoidResponse:
+        """Propose to void a price."""
+        point = Point(request.instrument, to_datetime(request.time))
+        await self._voids.check(point)
+        proposal = await self._approvals.propose(
+            VOID,
+            content_of(point),
+            reason=request.reason,
+            person=caller().user_id,
+            request_id=UUID(request.request_id),
+        )
+        return void_pb.ProposeVoidResponse(void=_message(proposal))
+
+    async def ApproveVoid(
+        self, request: void_pb.ApproveVoidRequest, context: Any
+    ) -> void_pb.ApproveVoidResponse:
+        """Approve, and void."""
+        key, person = UUID(request.void_id), caller().user_id
+        proposal = await self._approvals.approve(VOID, key, person, request.note)
+        return void_pb.ApproveVoidResponse(void=_message(proposal))
+
+    async def RejectVoid(
+        self, request: void_pb.RejectVoidRequest, context: Any
+    ) -> void_pb.RejectVoidResponse:
+        """Reject."""
+        key, person = UUID(request.void_id), caller().user_id
+        proposal = await self._approvals.reject(VOID, key, person, request.note)
+        return void_pb.RejectVoidResponse(void=_message(proposal))
+
+    async def GetVoid(
+        self, request: void_pb.GetVoidRequest, context: Any
+    ) -> void_pb.GetVoidResponse:
+        """Answer one void."""
+        proposal = await self._approvals.get(VOID, UUID(request.void_id))
+        return void_pb.GetVoidResponse(void=_message(proposal))
+
+    async def ListVoids(
+        self, request: void_pb.ListVoidsRequest, context: Any
+    ) -> void_pb.ListVoidsResponse:
+        """List voids."""
+        before = decode_page_token(request.page_token, UUID)[0] if request.page_token else None
+        limit = request.page_size or _PAGE
+        found = await self._approvals.page(VOID, _state(request.filter), before, limit)
+        last = found[-1].proposal_id if len(found) == limit else None
+        return void_pb.ListVoidsResponse(
+            voids=[_message(proposal) for proposal in found],
+            next_page_token=encode_page_token([str(last)]) if last else "",
+        )
+
+
+def _state(text: str) -> State | None:
+    name = parse_filter(text, {"state"}).get("state")
+    if name is not None and name not in State.__members__:
+        metadata = {"filter": text[:100]}
+        message = "The filter has an unknown value."
+        raise Failure(Reason.INVALID_FILTER, message, metadata=metadata)
+    return None if name is None else State[name]
+
+
+def _message(proposal: Proposal) -> void_pb.Void:
+    point = point_of(proposal)
+    return void_pb.Void(
+        void_id=str(proposal.proposal_id),
+        instrument=point.instrument,
+        time=to_timestamp(point.time),
+        proposal=to_proposal(proposal, str),
+    )
