@@ -49,7 +49,7 @@ test-terminal: $(NODE_MODULES)
 	@cd clients && npm test --silent
 
 faults: $(STAMPS)/all terminal ## hurt a running platform in every way; writes build/faults.json
-	@python -m pytest tests/faults -m ''
+	@python -m pytest tests/faults tests/model -m ''
 
 bench: $(STAMPS)/all terminal ## measure side by side; writes build/bench.json, docs/bench.png
 	@mkdir -p build

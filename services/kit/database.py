@@ -203,8 +203,7 @@ class Database:
             connection = await self._getconn(deadline)
             self._note(reachable=True)
             if _alive(connection):
-                if connection.autocommit:
-                    await connection.set_autocommit(False)
+                await _make_plain(connection)
                 return connection
             await self._pool.putconn(connection)
 
@@ -350,6 +349,16 @@ def _alive(connection: psycopg.AsyncConnection[Any]) -> bool:
     except psycopg.OperationalError:
         return False
     return not connection.closed
+
+
+async def _make_plain(connection: psycopg.AsyncConnection[Any]) -> None:
+    """Undo what its last user made of a connection: one who was cancelled leaves it as it was."""
+    if connection.autocommit:
+        await connection.set_autocommit(False)
+    if connection.read_only is not None:
+        await connection.set_read_only(None)
+    if connection.isolation_level is not None:
+        await connection.set_isolation_level(None)
 
 
 async def _characterise(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -44,6 +46,7 @@ WELL_SECONDS = 120
 _PAUSE_SECONDS = 0.05
 _BOOK = "demo"
 _WORDS = 2_000
+_AUDIT_SECONDS = 300
 _VERBS = {"settlement": "work"}
 
 
@@ -198,6 +201,19 @@ class World(Logged):
         """Read the book."""
         return self.rows(f"trading_{_BOOK}", query, parameters)
 
+    def audit(self) -> tuple[int, str]:
+        """Audit the whole book from the command line; return the exit code and what was said."""
+        arguments = ["-m", "services.trading", "audit", "--book", _BOOK, "--full"]
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            env={**os.environ, **self._environment("trading", 0)},
+            capture_output=True,
+            check=False,
+            text=True,
+            timeout=_AUDIT_SECONDS,
+        )
+        return done.returncode, f"{done.stdout}{done.stderr}"
+
     def superuser(self) -> psycopg.Connection:
         """Return a connection that may do anything."""
         return psycopg.connect(self.machine.cluster.url("postgres"), autocommit=True)
@@ -206,7 +222,7 @@ class World(Logged):
 
     def user_token(self, user_id: UUID) -> str:
         """Return a token as identity gives one to a user who signed in."""
-        claims = {"sub": str(user_id), "aud": "veritick", "sid": str(uuid4()), "perm": []}
+        claims = {"sub": str(user_id), "aud": "veritick", "sid": str(uuid4()), "perm": [], "ver": 0}
         return self.identity_keys.sign(claims, timedelta(hours=1), datetime.now(UTC))
 
     def stream_ticket(self, user_id: UUID) -> str:

@@ -11,7 +11,7 @@ from services.kit.reason import Reason
 
 PAYOUT_BP = 8_500
 STAKE_MIN, STAKE_MAX = 100, 100_000
-ESCROW, HOUSE, ISSUE, CLEARING = 1, 2, 3, 4
+ESCROW, HOUSE, ISSUE, CLEARING, ADJUSTMENT = 1, 2, 3, 4, 5
 USERS = 0
 
 
@@ -105,6 +105,17 @@ class Reference:
         has.movements[request] = amount
         has.posted += amount
         self.system[CLEARING] -= amount
+        return None
+
+    def adjust(self, account: UUID, amount: int) -> Reason | None:
+        """Correct a balance, as two people agreed."""
+        has = self.accounts[account]
+        if amount == 0:
+            return Reason.INVALID_TRANSFER
+        if has.available + amount < 0:
+            return Reason.INSUFFICIENT_FUNDS
+        has.posted += amount
+        self.system[ADJUSTMENT] -= amount
         return None
 
     def refill(self, account: UUID, request: UUID) -> Reason | None:

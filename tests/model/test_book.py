@@ -1,6 +1,6 @@
 """The book against a plain-Python ledger: whatever is done to both, they agree after every step.
 
-A failing run prints how to repeat it.
+A failing run prints how to repeat it. `make faults` takes thousands of steps, from its own seed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
-from hypothesis import HealthCheck, settings
+import pytest
+from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -25,16 +26,19 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from services.kit.approval import State
 from services.kit.database import Database
 from services.kit.errors import Failure
 from services.kit.reason import Reason
 from services.kit.values import Money
+from services.trading.adjusting import ADJUSTMENT, Adjustment
 from services.trading.audit import Point, outcome_of
 from services.trading.desk import Desk
 from services.trading.holding import EndHold, ExpireHolds, HoldRequest, HoldState
 from services.trading.moving import RefillRequest, TransferRequest
 from services.trading.order import Direction, Order, Tick
 from services.trading.posting import SystemAccount
+from tests.faults.report import SEED
 from tests.model.reference import Hold, Reference
 from tests.service.trading_audit_fixtures import Books
 from tests.service.trading_fixtures import Bench, Market, desk_on, leading, request
@@ -43,6 +47,7 @@ from tests.stores import Postgres
 CHIPS = 1_000_000
 LIMITS: dict[str, Any] = {"open_orders_max": 3, "exposure_max": 150_000}
 EXAMPLES, STEPS = 12, 35
+MANY_EXAMPLES, MANY_STEPS = 60, 80
 
 ids = st.integers(0, 5).map(lambda number: UUID(int=number))
 stakes = st.sampled_from([1, 99, 100, 101, 5_000, 99_999, 100_000, 100_001])
@@ -162,6 +167,32 @@ class BookMachine(RuleBasedStateMachine):
         command = TransferRequest(user.account_id, request_id, SystemAccount.CLEARING, money)
         self._submit(command, self._reference.transfer(user.account_id, request_id, amount))
 
+    @rule(user=users, amount=amounts, decision=st.sampled_from(["approve", "reject", "alone"]))
+    def adjust(self, user: Any, amount: int, decision: str) -> None:
+        """One person proposes, and another approves or rejects; alone nobody corrects anything."""
+        proposal, refused = self._run(self._adjust(user, amount, decision))
+        if decision == "alone":
+            assert refused is Reason.SAME_PERSON
+        elif decision == "reject":
+            assert proposal.state == State.REJECTED
+        else:
+            expected = self._reference.adjust(user.account_id, amount)
+            assert proposal.result.startswith(expected or "demo_")
+            assert proposal.state == (State.FAILED if expected else State.EXECUTED)
+
+    async def _adjust(self, user: Any, amount: int, decision: str) -> Any:
+        approvals, one, other = self._books.demo.desk.approvals, uuid4(), uuid4()
+        content = Adjustment(user.account_id, Money(amount, "USD")).content()
+        proposal = await approvals.propose(
+            ADJUSTMENT, content, reason="a model", person=one, request_id=uuid4()
+        )
+        decide = approvals.reject if decision == "reject" else approvals.approve
+        person = one if decision == "alone" else other
+        try:
+            return await decide(ADJUSTMENT, proposal.proposal_id, person, "no"), None
+        except Failure as failure:
+            return proposal, failure.reason
+
     @rule(user=users, request_id=ids)
     def refill(self, user: Any, request_id: UUID) -> None:
         command = RefillRequest(user.account_id, user.user_id, request_id, CHIPS)
@@ -264,6 +295,24 @@ def test_the_book_agrees_with_the_reference(postgres: Postgres) -> None:
         settings=settings(
             max_examples=EXAMPLES,
             stateful_step_count=STEPS,
+            print_blob=True,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(1_800)
+def test_the_book_agrees_with_the_reference_for_thousands_of_steps(postgres: Postgres) -> None:
+    """Another walk for every seed; the one that `make faults` prints repeats it."""
+    machine = seed(SEED)(partial(BookMachine, postgres))
+    run_state_machine_as_test(
+        machine,  # type: ignore[arg-type]
+        settings=settings(
+            derandomize=False,
+            database=None,
+            max_examples=MANY_EXAMPLES,
+            stateful_step_count=MANY_STEPS,
             print_blob=True,
             suppress_health_check=list(HealthCheck),
         ),

@@ -345,3 +345,20 @@ async def test_what_a_cancelled_pipeline_left_on_the_line_is_nobody_elses_answer
         with suppress(asyncio.CancelledError):
             await task
         assert await notes(kit_database) == 0
+
+
+async def test_what_one_user_made_of_a_connection_the_next_does_not_meet(
+    kit_settings: DatabaseSettings,
+) -> None:
+    """A reader of a snapshot who is cancelled must not leave a connection that cannot write."""
+    settings = kit_settings.model_copy(update={"pool_min": 1, "pool_max": 1})
+    async with Database.from_settings(settings, name="kit") as database:
+        async with database.raw() as connection:
+            await connection.set_read_only(True)
+            await connection.set_isolation_level(psycopg.IsolationLevel.SERIALIZABLE)
+        async with database.raw() as connection:
+            rows = await connection.execute(
+                "SELECT current_setting('transaction_read_only'),"
+                " current_setting('transaction_isolation')"
+            )
+            assert await rows.fetchone() == ("off", "read committed")

@@ -18,7 +18,7 @@ from services.trading.holding import EndHold, ExpireHolds, Held, HoldRequest, Ho
 from services.trading.moving import RefillRequest, TransferRequest
 from services.trading.order import Order, Outcome, Tick, VoidReason
 from services.trading.posting import SystemAccount
-from tests.service.trading_fixtures import CHIPS, SYMBOL, Bench
+from tests.service.trading_fixtures import CHIPS, Bench
 
 CLOSE_PRICES = {Outcome.WIN: 10_100, Outcome.LOSS: 9_900, Outcome.DRAW: 10_000}
 
@@ -58,6 +58,14 @@ class Books:
     demo: Bench
     record: Record = field(default_factory=Record)
 
+    def __post_init__(self) -> None:
+        self.use(self.record)
+
+    def use(self, record: Record) -> None:
+        """Let this be what quotes says; it has stored the ticks of the market."""
+        record.ticks = self.demo.market.ticks
+        self.record = record
+
     async def audit(self, *, full: bool = False) -> Report:
         """Audit the book."""
         return await self.auditor().audit(full=full)
@@ -69,9 +77,7 @@ class Books:
 
     async def open(self, account: Account, **changes: Any) -> Order:
         """Place an order on a price of 100.00."""
-        # Quotes gives no two ticks of an instrument the same time.
-        self.demo.market.clock.advance(timedelta(microseconds=1))
-        self.record.ticks.append((SYMBOL, self.demo.market.tick(10_000)))
+        self.demo.market.tick(10_000)
         return (await self.demo.place(account, **changes)).booked.order
 
     async def close(self, order: Order, outcome: Outcome) -> None:

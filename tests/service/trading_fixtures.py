@@ -49,6 +49,9 @@ class Market:
         self.clock = ManualClock(START)
         self.view = MarketView(self.clock)
         self.number = 0
+        self.ticks: list[tuple[str, Tick]] = []
+        """Everything that was known, in order."""
+
         for symbol in symbols or (SYMBOL,):
             self.view.set_instrument(instrument(symbol))
             self.tick(10_000, symbol)
@@ -57,8 +60,14 @@ class Market:
     def tick(self, price: int, symbol: str = SYMBOL) -> Tick:
         """Let a price be known now, and the watermark with it."""
         self.number += 1
+        if any(
+            known == symbol and tick.time >= self.clock.now() for known, tick in self.ticks[-1:]
+        ):
+            # Quotes gives no two ticks of an instrument the same time.
+            self.clock.advance(timedelta(microseconds=1))
         now = self.clock.now()
         tick = Tick(self.number, price, now, now)
+        self.ticks.append((symbol, tick))
         self.view.add_ticks([(symbol, tick)])
         self.view.set_watermark(now, now, now)
         return tick
