@@ -161,7 +161,9 @@ def _tasks(events: list[dict[str, Any]]) -> list[tuple[float, float]]:
     for event in events:
         thread = event["pid"], event.get("tid", 0)
         if thread in mains and event["name"].endswith("RunTask") and "dur" in event:
-            tasks.setdefault(thread, []).append((event["dur"] / 1000, event["tdur"] / 1000))
+            # The shortest ones come without a processor time.
+            worked = event.get("tdur", 0) / 1000
+            tasks.setdefault(thread, []).append((event["dur"] / 1000, worked))
     return max(tasks.values(), key=lambda each: sum(lasted for lasted, _ in each))
 
 

@@ -8,6 +8,7 @@ from services.kit.clock import utc
 from services.quotes.simulator.listing import LISTED
 from services.quotes.simulator.market import Market, Replay, speed_milli
 from services.quotes.simulator.recording import NotARecording, Recorded, read, symbol_of
+from services.quotes.simulator.settings import Settings, arguments
 from services.quotes.simulator.state import State
 
 NOW = utc(2026, 11, 23, 18)
@@ -153,3 +154,17 @@ def test_a_replay_keeps_the_recorded_pace_times_its_speed() -> None:
 def test_an_impossible_speed_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"number|speed"):
         speed_milli(text)
+
+
+def test_the_environment_says_how_to_simulate_and_the_command_line_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plain = arguments(["simulated"], Settings())
+    monkeypatch.setenv("VERITICK_SIMULATOR_CONTROL", "true")
+    monkeypatch.setenv("VERITICK_SIMULATOR_TICKS_PER_SECOND", "186")
+    told = arguments(["simulated"], Settings())
+    corrected = arguments(["simulated", "--ticks-per-second", "7"], Settings())
+
+    assert (plain.control, plain.ticks_per_second) == (False, 50)
+    assert (told.control, told.ticks_per_second) == (True, 186)
+    assert (corrected.control, corrected.ticks_per_second) == (True, 7)

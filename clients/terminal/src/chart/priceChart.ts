@@ -114,10 +114,12 @@ export class PriceChart {
 
   /** Shows these bars: where the user was looking, or `fresh`, from the newest ones. */
   replace(bars: readonly Bar[], priceScale: number, interval: number, fresh: boolean): void {
+    const sameFormat = priceScale === this.priceScale;
     this.bars = bars;
     this.priceScale = priceScale;
     this.axis.measure(bars, interval);
-    this.redress();
+    if (sameFormat) this.draw();
+    else this.redress();
     if (!fresh) return;
     this.chart.timeScale().applyOptions({ secondsVisible: interval < 60 });
     this.chart.priceScale("right").applyOptions({ autoScale: true });
