@@ -1,13 +1,12 @@
-"""The terminal by keyboard, and in every language."""
+"""The terminal by keyboard, and as its user wishes it."""
 
 import json
 import re
 
 import pytest
-from playwright.sync_api import Browser, StorageState, expect
+from playwright.sync_api import expect
 
-from tests.browser.visitor import PHONE, SETTLED_MS, Visitor, visiting
-from tests.platform import Platform
+from tests.browser.visitor import SETTLED_MS, Visitor
 
 pytestmark = [pytest.mark.platform, pytest.mark.timeout(240)]
 
@@ -80,33 +79,3 @@ def test_an_order_carries_the_price_that_was_seen_as_its_limit(trader: Visitor) 
     refused = page.get_by_text("The price moved beyond your limit")
     expect(trader.open_orders.first.or_(refused.first)).to_be_visible()
     trader.complaints[:] = [said for said in trader.complaints if "400" not in said]
-
-
-@pytest.mark.parametrize(
-    ("language", "up", "history"),
-    [("en", "Up", "Order history"), ("ru", "Вверх", "История сделок"), ("es", "Sube", "Historial")],
-)
-def test_every_page_speaks_the_language_and_fits_a_phone(
-    browser: Browser,
-    terminal: Platform,
-    signed_in: StorageState,
-    language: str,
-    up: str,
-    history: str,
-) -> None:
-    with visiting(browser, terminal, PHONE, signed_in) as visitor:
-        page = visitor.page
-        wish = json.dumps(json.dumps(language))
-        page.add_init_script(f"localStorage.setItem('veritick.language', {wish})")
-        page.goto(terminal.url)
-        expect(page.get_by_role("button", name=up, exact=True)).to_be_enabled()
-        expect(page.locator("html")).to_have_attribute("lang", language)
-        visitor.picture(f"phone-{language}")
-        for path in ("/", "/history", "/statement"):
-            page.goto(terminal.url + path)
-            expect(page.get_by_role("button").first).to_be_visible()
-            if path == "/history":
-                expect(page.get_by_role("heading", name=re.compile(history))).to_be_visible()
-            shown = page.locator("body").inner_text()
-            assert re.findall(r"\b[a-z]+\.[a-z]+[A-Z.]\w*", shown) == [], "a text is missing"
-            assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]

@@ -1,5 +1,6 @@
 """A trade, seen and done in a browser: sign up, watch, buy, see it settled, read why."""
 
+import csv
 import re
 from decimal import Decimal
 
@@ -24,9 +25,48 @@ def outcome_of_last(visitor: Visitor) -> str:
     return found.group()
 
 
-def test_a_newcomer_buys_up_and_sees_the_server_settle_it(newcomer: Visitor) -> None:
-    newcomer.sign_up()
+def take_the_tour(visitor: Visitor) -> None:
+    """Be shown around by the Enter key alone."""
+    for title in (
+        "Welcome to your demo account",
+        "Choose what to trade",
+        "How much, and until when",
+        "Up or Down",
+        "Watch it, then check it",
+    ):
+        expect(visitor.page.get_by_role("dialog", name=title)).to_be_visible()
+        visitor.picture(f"tour-{title.split()[0].lower()}")
+        visitor.page.keyboard.press("Enter")
+    expect(visitor.page.get_by_role("dialog")).to_have_count(0)
+
+
+def read_the_records(visitor: Visitor, outcome: str) -> None:
+    """Find the one order in the history, in its file, in the profit and among what happened."""
+    page = visitor.page
+    page.get_by_role("link", name="History", exact=True).click()
+    receipts = page.get_by_role("button", name=re.compile("Show the receipt"))
+    expect(receipts).to_have_count(1)
+    with page.expect_download() as kept:
+        visitor.button("CSV").click()
+    (row,) = csv.DictReader(kept.value.path().read_text().splitlines())
+    assert kept.value.suggested_filename.startswith("veritick-orders-demo-")
+    assert (row["direction"], row["stake"]) == ("UP", "10.00")
+    assert Decimal(row["profit"]) == PROFITS[outcome]
+    page.get_by_label("Until").fill("2026-01-31")
+    expect(page.get_by_text("No order matches these filters.")).to_be_visible()
+
+    page.get_by_role("link", name="Profit", exact=True).click()
+    shown = f"{PROFITS[outcome]:+,.2f}".replace("+", "+$").replace("-", "−$")
+    expect(page.get_by_role("cell", name=shown if PROFITS[outcome] else "$0.00")).to_be_visible()
+    visitor.picture("profit")
+
+
+def test_a_newcomer_is_shown_around_buys_up_and_sees_the_server_settle_it(
+    newcomer: Visitor,
+) -> None:
+    newcomer.sign_up(tour=True)
     page = newcomer.page
+    take_the_tour(newcomer)
     newcomer.await_balance(Decimal(10_000))
 
     price, drawn = newcomer.price, newcomer.chart.screenshot()
@@ -36,7 +76,7 @@ def test_a_newcomer_buys_up_and_sees_the_server_settle_it(newcomer: Visitor) -> 
 
     newcomer.button("10s").click()
     expect(page.get_by_text("+$8.50")).to_be_visible()
-    newcomer.button("Up").click()
+    page.keyboard.press("u")
 
     expect(newcomer.open_orders).to_have_text(re.compile(r"0:(10|0\d)"))
     newcomer.await_balance(Decimal(10_000) - STAKE)
@@ -55,6 +95,9 @@ def test_a_newcomer_buys_up_and_sees_the_server_settle_it(newcomer: Visitor) -> 
     expect(receipt.get_by_text("An Up order wins if the price at expiry is above")).to_be_visible()
     expect(receipt.get_by_role("row", name=re.compile("decides"))).to_have_count(1)
     expect(receipt.get_by_text(re.compile("^[0-9a-f]{64}$")).first).to_be_visible()
+    expect(receipt.get_by_role("row", name=re.compile("Stake"))).to_be_visible()
+    receipt.get_by_role("button", name="Verify").click()
+    expect(receipt.get_by_text("Verified:")).to_be_visible()
     newcomer.picture("receipt")
     page.keyboard.press("Escape")
     expect(receipt).to_have_count(0)
@@ -64,6 +107,8 @@ def test_a_newcomer_buys_up_and_sees_the_server_settle_it(newcomer: Visitor) -> 
     newcomer.await_balance(Decimal(10_000) + PROFITS[outcome])
     newcomer.tab("Closed").click()
     expect(newcomer.closed_orders).to_have_count(1)
+    expect(newcomer.button("Notifications, 1 unread")).to_be_visible()
+    read_the_records(newcomer, outcome)
 
 
 def test_a_double_click_buys_once(trader: Visitor) -> None:

@@ -56,12 +56,17 @@ test.each([
 });
 
 test("a plot has a bar for every day, and a line of the sum", () => {
-  const { bars, zeroY } = profitPlot(PROFITS, ["2026-11-24", "2026-11-25", "2026-11-26"]);
+  const { bars, zeroY, high, low } = profitPlot(PROFITS, [
+    "2026-11-24",
+    "2026-11-25",
+    "2026-11-26",
+  ]);
   expect(bars.map(({ profit, total }) => [profit, total])).toEqual([
     [0n, 0n],
     [-3_000n, -3_000n],
     [700n, -2_300n],
   ]);
+  expect([high, low]).toEqual([700n, -3_000n]);
   const at = (value: number): number => (700 - value) / 3_700;
   expect(zeroY).toBeCloseTo(at(0));
   expect(bars[1]).toMatchObject({ height: 1 - at(0), totalY: 1 });

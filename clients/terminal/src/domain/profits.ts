@@ -79,6 +79,9 @@ export interface ProfitBar {
 export interface ProfitPlot {
   readonly bars: readonly ProfitBar[];
   readonly zeroY: number;
+  /** What the top and the bottom stand for, in minor units. */
+  readonly high: bigint;
+  readonly low: bigint;
 }
 
 /** What each day brought, as a bar, and all up to it, as a line, on one scale. */
@@ -90,11 +93,15 @@ export function profitPlot(profits: readonly DailyProfit[], days: readonly strin
     total += profit;
     return { day, profit, total };
   });
-  const all = [0, ...values.flatMap((each) => [Number(each.profit), Number(each.total)])];
-  const [low, high] = [Math.min(...all), Math.max(...all)];
+  const all = [0n, ...values.flatMap((each) => [each.profit, each.total])];
+  const lowest = all.reduce((left, right) => (left < right ? left : right));
+  const highest = all.reduce((left, right) => (left > right ? left : right));
+  const [low, high] = [Number(lowest), Number(highest)];
   const y = (value: number): number => (high === low ? 0.5 : (high - value) / (high - low));
   return {
     zeroY: y(0),
+    high: highest,
+    low: lowest,
     bars: values.map((each) => {
       const [from, to] = [y(Math.max(0, Number(each.profit))), y(Math.min(0, Number(each.profit)))];
       return { ...each, top: from, height: to - from, totalY: y(Number(each.total)) };

@@ -1,0 +1,173 @@
+"""Buying when something is in the way: a closed market, another payout, a lost answer, refusals."""
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from playwright.sync_api import Browser, Route, StorageState, WebSocketRoute, expect
+
+from tests.browser.staff import change_payout, closed_market
+from tests.browser.visitor import DESKTOP, Visitor, visiting
+from tests.platform import Platform
+
+pytestmark = [pytest.mark.platform, pytest.mark.timeout(240)]
+
+ORDERS = re.compile("/orders$")
+STAKE = Decimal(10)
+
+
+def choose(visitor: Visitor, symbol: str) -> None:
+    """Show an instrument from the list."""
+    visitor.page.get_by_role("option", name=symbol).click()
+    expect(visitor.page.get_by_role("heading", name=symbol)).to_be_visible()
+
+
+def forgive(visitor: Visitor, *statuses: int) -> None:
+    """Expect what the browser says of answers that are no success."""
+    told = tuple(f"status of {status}" for status in statuses)
+    visitor.complaints[:] = [
+        said for said in visitor.complaints if not any(t in said for t in told)
+    ]
+
+
+def test_a_closed_market_says_until_when_and_opens_by_itself(trader: Visitor) -> None:
+    page = trader.page
+    choose(trader, "NZD/USD")
+    trader.page.get_by_role("button", name="Favourite: NZD/USD").click()
+    expect(trader.button("Up")).to_have_attribute("aria-disabled", "false")
+
+    with closed_market(trader.platform, "NZDUSD"):
+        expect(page.get_by_text(re.compile(r"Market closed until \d\d:\d\d"))).to_be_visible()
+        expect(page.get_by_text("NZD/USD is closed")).to_be_visible()
+        expect(trader.button("Up")).to_have_attribute("aria-disabled", "true")
+        reason = trader.button("Up").get_attribute("aria-describedby")
+        expect(page.locator(f"[id='{reason}']")).to_contain_text("Market closed until")
+        trader.picture("closed-market")
+
+    expect(trader.button("Up")).to_have_attribute("aria-disabled", "false")
+    expect(page.get_by_role("status").get_by_text("NZD/USD is open")).to_be_visible()
+    trader.page.get_by_role("button", name=re.compile(r"Notifications, \d+ unread")).click()
+    sheet = page.get_by_role("dialog", name="Notifications")
+    expect(sheet.get_by_role("button", name="NZD/USD is open")).to_be_visible()
+    trader.picture("notifications")
+
+
+def test_a_payout_that_fell_between_view_and_click_buys_nothing_and_is_shown(
+    browser: Browser, terminal: Platform, signed_in: StorageState
+) -> None:
+    def keep_payouts_back(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+        server.on_message(
+            lambda text: None if '"payout.changed.v1"' in str(text) else socket.send(text)
+        )
+
+    with visiting(browser, terminal, DESKTOP, signed_in) as visitor:
+        visitor.page.route_web_socket(re.compile("/v1/stream"), keep_payouts_back)
+        visitor.open_trade_page()
+        choose(visitor, "USD/CAD")
+        expect(visitor.page.get_by_text("+$8.50")).to_be_visible()
+        balance = visitor.balance
+
+        before = change_payout(terminal, "USDCAD", 7_000)
+        try:
+            visitor.button("Up").click()
+            expect(visitor.page.get_by_text("The payout fell to 70%")).to_be_visible()
+            expect(visitor.page.get_by_text("+$7.00")).to_be_visible()
+            assert visitor.balance == balance
+            visitor.picture("payout-fell")
+
+            visitor.button("Up").click()
+            visitor.await_balance(balance - STAKE)
+        finally:
+            change_payout(terminal, "USDCAD", before)
+        forgive(visitor, 409)
+
+
+def test_an_answer_that_is_lost_is_asked_for_again_with_the_same_id(trader: Visitor) -> None:
+    page, sent, balance = trader.page, [], trader.balance
+    trader.button("1m").click()
+
+    def lose_the_first(route: Route) -> None:
+        sent.append(json.loads(route.request.post_data or ""))
+        if len(sent) == 1:
+            route.fetch()  # the server hears it, and buys; the page never learns of it
+            expect_busy(trader)
+            route.abort()
+        else:
+            page.wait_for_timeout(600)
+            route.continue_()
+
+    page.route(ORDERS, lose_the_first)
+    trader.button("Up").click()
+
+    expect(page.get_by_text("No answer yet. Asking again")).to_be_visible()
+    trader.picture("unanswered")
+    expect(page.get_by_text("Bought after all")).to_be_visible()
+    trader.await_balance(balance - STAKE)
+    expect(trader.open_orders.first).to_be_visible()
+    assert len(sent) == 2
+    assert sent[0] == sent[1]
+    forgive(trader)
+    trader.complaints[:] = [said for said in trader.complaints if "ERR_FAILED" not in said]
+
+
+def expect_busy(visitor: Visitor) -> None:
+    """While an answer is awaited nothing else can be bought."""
+    expect(visitor.button("Up")).to_have_attribute("aria-disabled", "true")
+    expect(visitor.button("Down")).to_have_attribute("aria-disabled", "true")
+
+
+# What a page cannot bring about on a healthy platform, answered in the server's place; what it can
+# is met above and in the other stories.
+REFUSALS = {
+    "ACCOUNT_FROZEN": "The account is frozen",
+    "INSTRUMENT_HALTED": "Trading in this instrument is halted",
+    "MARKET_CLOSED": "The market is closed",
+    "EXPIRY_CUTOFF_PASSED": "It is too late to buy for this expiry",
+    "FEED_SILENT": "The price feed is silent",
+    "TICK_TOO_OLD": "The last price is too old",
+    "ENTRY_PRICE_BEYOND_LIMIT": "The price moved beyond your limit",
+    "VALID_UNTIL_PASSED": "The order arrived too late",
+    "OPEN_ORDERS_LIMIT": "You have as many open orders as are allowed",
+    "EXPOSURE_LIMIT": "No more orders in this direction",
+    "INSUFFICIENT_FUNDS": "The balance is too small",
+    "RATE_LIMITED": "Too many requests",
+    "USER_BLOCKED": "This user may not trade",
+}
+
+
+def test_each_refusal_of_the_server_has_its_own_words(trader: Visitor) -> None:
+    page, balance = trader.page, trader.balance
+    answer: dict[str, object] = {"status": 409, "detail": "No.", "metadata": {}}
+    page.route(
+        ORDERS,
+        lambda route: route.fulfill(
+            status=409, content_type="application/problem+json", body=json.dumps(answer)
+        ),
+    )
+    for reason, words in REFUSALS.items():
+        answer["reason"] = reason
+        expect(trader.button("Down")).to_have_attribute("aria-disabled", "false")
+        trader.button("Down").click()
+        expect(page.get_by_role("status").get_by_text(words)).to_be_visible()
+    assert trader.balance == balance
+    forgive(trader, 409)
+
+
+def test_an_order_by_the_clock_shows_its_cutoff_and_expires_on_the_minute(trader: Visitor) -> None:
+    page, balance = trader.page, trader.balance
+    page.get_by_text("Clock time", exact=True).click()
+    expect(page.get_by_text(re.compile(r"\d\d:\d\d:30 · \d+:\d\d"))).to_be_visible()
+    trader.page.keyboard.press("]")
+
+    with page.expect_response(ORDERS) as answered:
+        trader.page.keyboard.press("u")
+
+    order = answered.value.json()
+    expires = datetime.fromisoformat(order["expireTime"])
+    assert (expires.second, expires.microsecond) == (0, 0)
+    assert expires - datetime.now(UTC) > timedelta(seconds=25)
+    trader.await_balance(balance - STAKE)
+    trader.picture("clock-expiry")

@@ -1,0 +1,99 @@
+"""What every page owes everybody: nothing for axe to say, no sideways scrolling, every language."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from playwright.sync_api import Browser, Page, StorageState, expect
+
+from tests.browser.visitor import DESKTOP, Visitor, visiting
+from tests.platform import Platform
+
+pytestmark = [pytest.mark.platform, pytest.mark.timeout(240)]
+
+AXE = Path(__file__).parents[2] / "clients" / "node_modules" / "axe-core" / "axe.min.js"
+PAGES = ("/", "/history", "/profit", "/statement")
+SHEETS = ("Settings", "Keyboard shortcuts", "How orders are settled")
+WIDTHS = (360, 768, 1440)
+
+
+def complaints(page: Page) -> list[str]:
+    """What axe finds serious or worse, by rule and place. It is evaluated, so no policy is bent."""
+    page.evaluate(AXE.read_text())
+    found: list[dict[str, Any]] = page.evaluate("axe.run().then((result) => result.violations)")
+    return [
+        f"{each['id']}: {node['html'][:160]}"
+        for each in found
+        if each["impact"] in {"serious", "critical"}
+        for node in each["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_axe_finds_nothing_serious(
+    browser: Browser,
+    terminal: Platform,
+    signed_in: StorageState,
+    scheme: Literal["dark", "light"],
+) -> None:
+    with visiting(browser, terminal, DESKTOP, signed_in) as visitor:
+        page = visitor.page
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        for path in PAGES:
+            page.goto(terminal.url + path)
+            expect(page.get_by_role("main")).to_be_visible()
+            expect(visitor.page.get_by_label("Balance")).to_be_visible()
+            visitor.picture(f"{scheme}{path.replace('/', '-')}")
+            assert complaints(page) == [], path
+        for name in SHEETS:
+            visitor.button("Account").click()
+            page.get_by_role("menuitem", name=name).click()
+            expect(page.get_by_role("dialog", name=name)).to_be_visible()
+            assert complaints(page) == [], name
+            page.keyboard.press("Escape")
+            expect(page.get_by_role("dialog", name=name)).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_axe_finds_nothing_serious_before_signing_in(
+    newcomer: Visitor, scheme: Literal["dark", "light"]
+) -> None:
+    newcomer.page.emulate_media(color_scheme=scheme)
+    for path in ("/sign-in", "/sign-up"):
+        newcomer.page.goto(newcomer.platform.url + path)
+        expect(newcomer.page.get_by_label("Email")).to_be_visible()
+        assert complaints(newcomer.page) == [], path
+
+
+@pytest.mark.parametrize(
+    ("language", "up", "history"),
+    [("en", "Up", "Order history"), ("ru", "Вверх", "История сделок"), ("es", "Sube", "Historial")],
+)
+def test_every_page_speaks_the_language_and_fits_every_screen(
+    browser: Browser,
+    terminal: Platform,
+    signed_in: StorageState,
+    language: str,
+    up: str,
+    history: str,
+) -> None:
+    with visiting(browser, terminal, DESKTOP, signed_in) as visitor:
+        page = visitor.page
+        wish = json.dumps(json.dumps(language))
+        page.add_init_script(f"localStorage.setItem('veritick.language', {wish})")
+        for path in PAGES:
+            page.goto(terminal.url + path)
+            expect(page.get_by_role("main")).to_be_visible()
+            expect(page.locator("html")).to_have_attribute("lang", language)
+            if path == "/":
+                expect(page.get_by_role("button", name=up, exact=True)).to_be_enabled()
+            if path == "/history":
+                expect(page.get_by_role("heading", name=re.compile(history))).to_be_visible()
+            for width in WIDTHS:
+                page.set_viewport_size({"width": width, "height": 800})
+                assert page.evaluate("document.documentElement.scrollWidth") == width, path
+                visitor.picture(f"{language}-{width}{path.replace('/', '-')}")
+            shown = page.locator("body").inner_text()
+            assert re.findall(r"\b[a-z]+\.[a-z]+[A-Z.]\w*", shown) == [], "a text is missing"
