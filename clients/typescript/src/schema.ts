@@ -1313,7 +1313,11 @@ export interface components {
             /** @description What the one who decides has to say. */
             readonly note?: string;
         };
-        /** @description BalanceChanged tells an account's balance after a movement. */
+        /**
+         * @description BalanceChanged tells an account's balance after a movement.
+         *
+         *     Of several movements that were committed together, the balance after the last is told.
+         */
         readonly BalanceChanged: {
             /** @description The account. */
             readonly account?: components["schemas"]["Account"];

@@ -151,7 +151,10 @@ Global___OrderSettled: _TypeAlias = OrderSettled  # noqa: Y015
 
 @_typing.final
 class BalanceChanged(_message.Message):
-    """BalanceChanged tells an account's balance after a movement."""
+    """BalanceChanged tells an account's balance after a movement.
+
+    Of several movements that were committed together, the balance after the last is told.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
