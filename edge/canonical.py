@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -19,8 +18,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 _Encode = Callable[[Any], Any]
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SECONDS_KEPT = 4096
+_MOMENTS_KEPT = 8192
 _WIDE = frozenset(
     {
         FieldDescriptor.CPPTYPE_INT64,
@@ -127,20 +125,13 @@ def _key(key: object) -> str:
 
 
 def _timestamp(time: Timestamp) -> str:
-    nanos = time.nanos
-    if nanos % 1_000 or not 0 <= nanos < 1_000_000_000:
-        return time.ToJsonString()
-    if nanos == 0:
-        return f"{_second(time.seconds)}Z"
-    if nanos % 1_000_000 == 0:
-        return f"{_second(time.seconds)}.{nanos // 1_000_000:03}Z"
-    return f"{_second(time.seconds)}.{nanos // 1_000:06}Z"
+    return _moment(time.seconds, time.nanos)
 
 
-@lru_cache(_SECONDS_KEPT)
-def _second(seconds: int) -> str:
-    """Return a second as text; those that are told together are few."""
-    return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:-6]
+@lru_cache(_MOMENTS_KEPT)
+def _moment(seconds: int, nanos: int) -> str:
+    """Return a moment as text; what happens together shares its moments."""
+    return Timestamp(seconds=seconds, nanos=nanos).ToJsonString()
 
 
 _ENCODERS: dict[str, _Encode] = {

@@ -28,7 +28,8 @@ from veritick.type.v1.price_pb2 import Price
 
 SYMBOL = "BTCUSD"
 _SOCKETS_MAX = "10000"
-_CHUNK = 500
+_AT_ONCE = 100
+"""Readers that sign in together; the services that keep lists share a process with them all."""
 
 
 @dataclass
@@ -48,7 +49,7 @@ class Stage:
     async def seat(self, crowd: Crowd, readers: Iterable[Reader]) -> None:
         """Sign readers in, each as a user of its own who follows an account and a price."""
         aim = crowd.words
-        for reader in readers:
+        for number, reader in enumerate(readers, start=1):
             user = self.world.user()
             channel = self.world.account(user)
             reader.say(op="authenticate", ticket=self.world.ticket(user))
@@ -56,6 +57,8 @@ class Stage:
             reader.say(op="subscribe", channel=f"ticks:{SYMBOL}")
             self.channels.append(channel)
             aim += 3
+            if number % _AT_ONCE == 0:
+                await crowd.until_answered(aim)
         await crowd.until_answered(aim)
 
     def settlements(self, rounds: int, channels: Sequence[str] = ()) -> bytes:
