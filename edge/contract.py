@@ -17,6 +17,7 @@ _MODULES = {
         "veritick.identity.v1.auth_service_pb2",
         "veritick.identity.v1.profile_service_pb2",
         "veritick.identity.v1.api_key_service_pb2",
+        "veritick.identity.v1.passkey_service_pb2",
         "veritick.identity.v1.mailbox_service_pb2",
         "veritick.identity.v1.user_admin_service_pb2",
         "veritick.identity.v1.role_service_pb2",

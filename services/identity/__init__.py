@@ -1,7 +1,7 @@
 """Who someone is and what they may do.
 
-Owns users, password hashes, second factors, sessions with their refresh tokens, API keys, roles,
-bans, letters, and the journal `identity` (subjects `user:<id>`: `user.changed.v1`,
+Owns users, password hashes, second factors, passkeys, sessions with their refresh tokens, API keys,
+roles, bans, letters, and the journal `identity` (subjects `user:<id>`: `user.changed.v1`,
 `session.ended.v1`, `api.key.ended.v1`; `proposals`).
 
 Invariants:
@@ -35,6 +35,6 @@ Read: `user`, `password`, `permission`, `session`, `device`, `jurisdiction`, `le
 `revocation`, `api_key` (pure rules), `users`, `sessions`, `roles`, `letters`, `mail_tokens`,
 `throttles`, `api_keys` (tables), `hashing`, `strength`, `breached`, `vault`, `issuing`, `mailers`,
 `post`, `registration`, `standing`, `second_factors`, `sign_in`, `signing_out`, `passwords`,
-`key_access`, `staffing`, `bans`, `revoking` (flow), `rpc`, `profile_rpc`, `key_rpc`, `staff_rpc`,
-`wire`, `neighbours` (faces), `parts`, `app`.
+`passkeys`, `key_access`, `staffing`, `bans`, `revoking` (flow), `rpc`, `profile_rpc`, `key_rpc`,
+`passkey_rpc`, `staff_rpc`, `wire`, `neighbours` (faces), `parts`, `app`.
 """

@@ -13,6 +13,7 @@ from services.identity.hashing import Cost, PasswordHasher
 from services.identity.key_rpc import ApiKeyFace
 from services.identity.neighbours import TradingAccounts
 from services.identity.parts import Parts
+from services.identity.passkey_rpc import PasskeyFace
 from services.identity.password import PASSWORD_LENGTH_MIN
 from services.identity.profile_rpc import MailboxFace, ProfileFace
 from services.identity.registration import Registration
@@ -37,6 +38,7 @@ from veritick.identity.v1.api_key_service_pb2_grpc import add_ApiKeyServiceServi
 from veritick.identity.v1.auth_service_pb2 import GetSignUpRulesResponse
 from veritick.identity.v1.auth_service_pb2_grpc import add_AuthServiceServicer_to_server
 from veritick.identity.v1.mailbox_service_pb2_grpc import add_MailboxServiceServicer_to_server
+from veritick.identity.v1.passkey_service_pb2_grpc import add_PasskeyServiceServicer_to_server
 from veritick.identity.v1.profile_service_pb2_grpc import add_ProfileServiceServicer_to_server
 from veritick.identity.v1.revocation_service_pb2_grpc import (
     add_RevocationServiceServicer_to_server,
@@ -146,6 +148,7 @@ def _faces(parts: Parts, keyring: Keyring) -> list[Face]:
             UserAdminFace(parts.ground.database, parts.signing_out, parts.bans, parts.staffing),
         ),
         (add_RoleServiceServicer_to_server, RoleFace(parts.staffing)),
+        (add_PasskeyServiceServicer_to_server, PasskeyFace(parts.passkeys(keyring), sign_in)),
         (add_ApiKeyServiceServicer_to_server, ApiKeyFace(parts.key_access(keyring))),
         (add_RevocationServiceServicer_to_server, RevocationFace(parts.revoked)),
         (add_JournalServiceServicer_to_server, journal),

@@ -14,6 +14,7 @@ from services.identity.jurisdiction import Jurisdiction
 from services.identity.key_access import KeyAccess
 from services.identity.mailers import LocalMailbox, Mailer, SmtpMailer
 from services.identity.neighbours import Accounts
+from services.identity.passkeys import Passkeys
 from services.identity.passwords import Passwords
 from services.identity.post import Post
 from services.identity.registration import Registration
@@ -155,6 +156,10 @@ class Parts:
             factors=self.factors,
             issuer=self._issuer(keyring),
         )
+
+    def passkeys(self, keyring: Keyring) -> Passkeys:
+        """Return what keeps passkeys, and signs challenges with this keyring."""
+        return Passkeys(self.ground, self.throttle, keyring, self.settings.site_url)
 
     def key_access(self, keyring: Keyring) -> KeyAccess:
         """Return what keeps API keys, and signs their tokens with this keyring."""

@@ -117,7 +117,7 @@ class AuthFace(AuthServiceServicer):
 
     async def LogIn(self, request: auth.LogInRequest, context: Any) -> auth.LogInResponse:
         """Open a session."""
-        device = _device(request.device_name)
+        device = device_of(request.device_name)
         tokens = await self._sign_in.log_in(request.email, request.password, device, request.code)
         return auth.LogInResponse(session=to_session(tokens))
 
@@ -244,7 +244,7 @@ class RevocationFace(RevocationServiceServicer):
             )
 
 
-def _device(name: str) -> Device:
+def device_of(name: str) -> Device:
     """Return from what the call comes, under a name of the caller's or one that we make up."""
     seen = origin()
     return Device(name or described(seen.agent), seen.address, seen.agent, seen.device)

@@ -80,7 +80,7 @@ class SignIn:
             await self._rehash(known, verdict.new_hash)
         await self._second_factor(known.user.user_id, code)
         await self._throttle.give_back(buckets)
-        return await self._begin(known, device)
+        return await self.begin(known.user.user_id, device, known.version)
 
     async def _second_factor(self, user_id: UUID, code: str) -> None:
         async with self._database.transaction() as connection:
@@ -124,8 +124,13 @@ class SignIn:
         async with self._database.transaction() as connection:
             await users.replace_hash(connection, known.user.user_id, known.password_hash, new_hash)
 
-    async def _begin(self, known: users.Credential, device: Device) -> Tokens:
-        now, user_id = self._clock.now(), known.user.user_id
+    async def begin(self, user_id: UUID, device: Device, version: int | None = None) -> Tokens:
+        """Begin a session of a user who has proven who he is.
+
+        By the password of this `version`, or by something else than a password. Failures:
+        INVALID_CREDENTIALS, USER_BLOCKED.
+        """
+        now = self._clock.now()
         end = now + self._limits.absolute
         session = Session(self._ids(), user_id, now, end, now, now, device=device)
         token = first_token(self._random)
@@ -133,7 +138,7 @@ class SignIn:
             # The lock keeps simultaneous sign-ins of one user from exceeding the bound together.
             user = await users.lock(connection, user_id)
             # Nor may one begin with a password that was replaced while it was being checked.
-            if await users.password_version(connection, user_id) != known.version:
+            if version not in {None, await users.password_version(connection, user_id)}:
                 raise _wrong()
             _require_welcome(user, now)
             expires_at = await self._store(connection, session, token, now)

@@ -51,6 +51,7 @@ class Reason(StrEnum):
     KEY_INVALID = auto()
     KEY_NOT_FOUND = auto()
     TOO_MANY_KEYS = auto()
+    PASSKEY_INVALID = auto()
     INSTRUMENT_NOT_FOUND = auto()
     INSTRUMENT_EXISTS = auto()
     INVALID_SCHEDULE = auto()

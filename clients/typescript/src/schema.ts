@@ -811,6 +811,69 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/passkeys": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Lists the caller's passkeys, newest first */
+        readonly get: operations["listPasskeys"];
+        readonly put?: never;
+        /**
+         * Stores the passkey that a browser has made
+         * @description Errors: PASSKEY_INVALID.
+         */
+        readonly post: operations["finishPasskeyEnrolment"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/passkeys/{passkeyId}": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        readonly post?: never;
+        /**
+         * Removes a passkey; one that is not there stays away
+         * @description Idempotent.
+         *
+         *     Errors: CONFIRMATION_REQUIRED.
+         */
+        readonly delete: operations["deletePasskey"];
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/passkeys:beginEnrolment": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Answers what a browser makes a passkey by; it works for five minutes
+         * @description Errors: CONFIRMATION_REQUIRED, TOO_MANY_KEYS.
+         */
+        readonly post: operations["beginPasskeyEnrolment"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/sessions": {
         readonly parameters: {
             readonly query?: never;
@@ -889,6 +952,46 @@ export interface paths {
          *     Its tokens stop working within a second on every service, and its sockets are closed. Errors: SESSION_NOT_FOUND.
          */
         readonly delete: operations["revokeSession"];
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/sessions:beginPasskey": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Answers what a browser asks a passkey by; it works for five minutes
+         * @description It names no user and no passkey, so it tells nothing about either.
+         */
+        readonly post: operations["beginPasskeyLogIn"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/sessions:finishPasskey": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Opens a session by what a passkey has signed
+         * @description Errors: PASSKEY_INVALID, USER_BLOCKED, RATE_LIMITED.
+         */
+        readonly post: operations["finishPasskeyLogIn"];
+        readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
         readonly patch?: never;
@@ -1332,6 +1435,24 @@ export interface components {
              */
             readonly untilTime?: string;
         };
+        /** @description BeginPasskeyEnrolmentRequest is the request of PasskeyService.BeginPasskeyEnrolment. */
+        readonly BeginPasskeyEnrolmentRequest: Record<string, never>;
+        /** @description BeginPasskeyEnrolmentResponse is the response of PasskeyService.BeginPasskeyEnrolment. */
+        readonly BeginPasskeyEnrolmentResponse: {
+            /** @description Goes back with what the browser makes of `options`. */
+            readonly challenge: string;
+            /** @description JSON for `PublicKeyCredential.parseCreationOptionsFromJSON`. */
+            readonly options: string;
+        };
+        /** @description BeginPasskeyLogInRequest is the request of PasskeyService.BeginPasskeyLogIn. */
+        readonly BeginPasskeyLogInRequest: Record<string, never>;
+        /** @description BeginPasskeyLogInResponse is the response of PasskeyService.BeginPasskeyLogIn. */
+        readonly BeginPasskeyLogInResponse: {
+            /** @description Goes back with what the browser makes of `options`. */
+            readonly challenge: string;
+            /** @description JSON for `PublicKeyCredential.parseRequestOptionsFromJSON`. */
+            readonly options: string;
+        };
         /**
          * @description Book is a kind of book: which money an account holds.
          *
@@ -1523,6 +1644,8 @@ export interface components {
             /** @description What came back less the stakes. */
             readonly profit?: components["schemas"]["Money"];
         };
+        /** @description DeletePasskeyResponse is the response of PasskeyService.DeletePasskey. */
+        readonly DeletePasskeyResponse: Record<string, never>;
         /** @description DeliveredMail is a mail that was not sent anywhere, for want of a mail server. */
         readonly DeliveredMail: {
             /** @description UUIDv7 text. */
@@ -1762,10 +1885,14 @@ export interface components {
          *
          *     Example:
          *         {"reason": "KEY_NOT_FOUND", "domain": "veritick"}
-         *     - `TOO_MANY_KEYS`: The caller has as many API keys as one may have.
+         *     - `TOO_MANY_KEYS`: The caller has as many API keys, or passkeys, as one may have.
          *
          *     Example:
          *         {"reason": "TOO_MANY_KEYS", "domain": "veritick", "metadata": {"max": "50"}}
+         *     - `PASSKEY_INVALID`: The passkey is not known here, or what it signed is not genuine, too old, or was used before.
+         *
+         *     Example:
+         *         {"reason": "PASSKEY_INVALID", "domain": "veritick"}
          *     - `INSTRUMENT_NOT_FOUND`: There is no such instrument.
          *
          *     Example:
@@ -1956,7 +2083,7 @@ export interface components {
          *         {"reason": "TOO_MANY_SUBSCRIPTIONS", "domain": "veritick", "metadata": {"max": "100"}}
          * @enum {string}
          */
-        readonly ErrorReason: "ERROR_REASON_UNSPECIFIED" | "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "PROPOSAL_NOT_FOUND" | "PROPOSAL_NOT_PENDING" | "SAME_PERSON" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "LINK_INVALID" | "AGREEMENT_OUTDATED" | "PROFILE_LOCKED" | "ROLE_NOT_FOUND" | "ROLE_FIXED" | "SECOND_FACTOR_REQUIRED" | "CODE_INVALID" | "SECOND_FACTOR_EXISTS" | "SECOND_FACTOR_MISSING" | "CONFIRMATION_REQUIRED" | "KEY_INVALID" | "KEY_NOT_FOUND" | "TOO_MANY_KEYS" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "FIXING_DECIDED" | "FIXING_NOT_OVERDUE" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS";
+        readonly ErrorReason: "ERROR_REASON_UNSPECIFIED" | "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "PROPOSAL_NOT_FOUND" | "PROPOSAL_NOT_PENDING" | "SAME_PERSON" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "LINK_INVALID" | "AGREEMENT_OUTDATED" | "PROFILE_LOCKED" | "ROLE_NOT_FOUND" | "ROLE_FIXED" | "SECOND_FACTOR_REQUIRED" | "CODE_INVALID" | "SECOND_FACTOR_EXISTS" | "SECOND_FACTOR_MISSING" | "CONFIRMATION_REQUIRED" | "KEY_INVALID" | "KEY_NOT_FOUND" | "TOO_MANY_KEYS" | "PASSKEY_INVALID" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "FIXING_DECIDED" | "FIXING_NOT_OVERDUE" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS";
         /**
          * @description Event is what travels on journals and sockets.
          *
@@ -2004,6 +2131,24 @@ export interface components {
              * @description When it stops being accepted; exchange the key again then.
              */
             readonly expireTime?: string;
+        };
+        /** @description FinishPasskeyEnrolmentRequest is the request of PasskeyService.FinishPasskeyEnrolment. */
+        readonly FinishPasskeyEnrolmentRequest: {
+            /** @description As BeginPasskeyEnrolment answered it. */
+            readonly challenge: string;
+            /** @description What the browser made, by its `toJSON`. */
+            readonly credential: string;
+            /** @description What to call it. */
+            readonly name: string;
+        };
+        /** @description FinishPasskeyLogInRequest is the request of PasskeyService.FinishPasskeyLogIn. */
+        readonly FinishPasskeyLogInRequest: {
+            /** @description As BeginPasskeyLogIn answered it. */
+            readonly challenge: string;
+            /** @description What the passkey signed, by the browser's `toJSON`. */
+            readonly credential: string;
+            /** @description How the owner of the session will recognise it in a list. */
+            readonly deviceName?: string;
         };
         /** @description Fixing is the price of an instrument at a moment, with what it rests on. */
         readonly Fixing: {
@@ -2322,6 +2467,11 @@ export interface components {
             /** @description Empty on the last page. */
             readonly nextPageToken: string;
         };
+        /** @description ListPasskeysResponse is the response of PasskeyService.ListPasskeys. */
+        readonly ListPasskeysResponse: {
+            /** @description The passkeys. A user has few, so there are no pages. */
+            readonly passkeys: readonly components["schemas"]["Passkey"][];
+        };
         /** @description ListReceiptsResponse is the response of ReceiptService.ListReceipts. */
         readonly ListReceiptsResponse: {
             /** @description Receipts in order of sequence; ask again after the last one. */
@@ -2578,6 +2728,23 @@ export interface components {
          * @enum {string}
          */
         readonly OrderState: "STATE_UNSPECIFIED" | "OPEN" | "CLOSED";
+        /** @description Passkey is a passkey as its owner sees it in a list. */
+        readonly Passkey: {
+            /** @description UUIDv7 text. */
+            readonly passkeyId: string;
+            /** @description What the owner calls it. */
+            readonly name: string;
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            readonly createTime?: string;
+            /**
+             * Format: date-time
+             * @description When it signed in last; absent for never.
+             */
+            readonly lastUseTime?: string;
+        };
         /** @description PayoutChanged tells an instrument's terms after they changed, for new orders. */
         readonly PayoutChanged: {
             /** @description The terms. */
@@ -2739,7 +2906,7 @@ export interface components {
             /** @description What happened, for people. Do not parse it. */
             readonly detail: string;
             /** @enum {string} */
-            readonly reason: "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "PROPOSAL_NOT_FOUND" | "PROPOSAL_NOT_PENDING" | "SAME_PERSON" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "LINK_INVALID" | "AGREEMENT_OUTDATED" | "PROFILE_LOCKED" | "ROLE_NOT_FOUND" | "ROLE_FIXED" | "SECOND_FACTOR_REQUIRED" | "CODE_INVALID" | "SECOND_FACTOR_EXISTS" | "SECOND_FACTOR_MISSING" | "CONFIRMATION_REQUIRED" | "KEY_INVALID" | "KEY_NOT_FOUND" | "TOO_MANY_KEYS" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "FIXING_DECIDED" | "FIXING_NOT_OVERDUE" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS";
+            readonly reason: "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "PROPOSAL_NOT_FOUND" | "PROPOSAL_NOT_PENDING" | "SAME_PERSON" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "LINK_INVALID" | "AGREEMENT_OUTDATED" | "PROFILE_LOCKED" | "ROLE_NOT_FOUND" | "ROLE_FIXED" | "SECOND_FACTOR_REQUIRED" | "CODE_INVALID" | "SECOND_FACTOR_EXISTS" | "SECOND_FACTOR_MISSING" | "CONFIRMATION_REQUIRED" | "KEY_INVALID" | "KEY_NOT_FOUND" | "TOO_MANY_KEYS" | "PASSKEY_INVALID" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "FIXING_DECIDED" | "FIXING_NOT_OVERDUE" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS";
             /** @description Values that belong to the reason, under the keys it documents. */
             readonly metadata?: {
                 readonly [key: string]: string;
@@ -3440,6 +3607,10 @@ export type ApiKeyEnded = components['schemas']['ApiKeyEnded'];
 export type ApproveRoleProposalRequest = components['schemas']['ApproveRoleProposalRequest'];
 export type BalanceChanged = components['schemas']['BalanceChanged'];
 export type BanUserRequest = components['schemas']['BanUserRequest'];
+export type BeginPasskeyEnrolmentRequest = components['schemas']['BeginPasskeyEnrolmentRequest'];
+export type BeginPasskeyEnrolmentResponse = components['schemas']['BeginPasskeyEnrolmentResponse'];
+export type BeginPasskeyLogInRequest = components['schemas']['BeginPasskeyLogInRequest'];
+export type BeginPasskeyLogInResponse = components['schemas']['BeginPasskeyLogInResponse'];
 export type Book = components['schemas']['Book'];
 export type Candle = components['schemas']['Candle'];
 export type ChangePasswordRequest = components['schemas']['ChangePasswordRequest'];
@@ -3453,6 +3624,7 @@ export type CreateApiKeyResponse = components['schemas']['CreateApiKeyResponse']
 export type CreateStreamTicketRequest = components['schemas']['CreateStreamTicketRequest'];
 export type CreateStreamTicketResponse = components['schemas']['CreateStreamTicketResponse'];
 export type DailyProfit = components['schemas']['DailyProfit'];
+export type DeletePasskeyResponse = components['schemas']['DeletePasskeyResponse'];
 export type DeliveredMail = components['schemas']['DeliveredMail'];
 export type Direction = components['schemas']['Direction'];
 export type DisableTotpResponse = components['schemas']['DisableTotpResponse'];
@@ -3466,6 +3638,8 @@ export type ErrorReason = components['schemas']['ErrorReason'];
 export type Event = components['schemas']['Event'];
 export type ExchangeApiKeyRequest = components['schemas']['ExchangeApiKeyRequest'];
 export type ExchangeApiKeyResponse = components['schemas']['ExchangeApiKeyResponse'];
+export type FinishPasskeyEnrolmentRequest = components['schemas']['FinishPasskeyEnrolmentRequest'];
+export type FinishPasskeyLogInRequest = components['schemas']['FinishPasskeyLogInRequest'];
 export type Fixing = components['schemas']['Fixing'];
 export type FixingState = components['schemas']['FixingState'];
 export type GetSignUpRulesResponse = components['schemas']['GetSignUpRulesResponse'];
@@ -3487,6 +3661,7 @@ export type ListEntriesResponse = components['schemas']['ListEntriesResponse'];
 export type ListInstrumentsResponse = components['schemas']['ListInstrumentsResponse'];
 export type ListMailsResponse = components['schemas']['ListMailsResponse'];
 export type ListOrdersResponse = components['schemas']['ListOrdersResponse'];
+export type ListPasskeysResponse = components['schemas']['ListPasskeysResponse'];
 export type ListReceiptsResponse = components['schemas']['ListReceiptsResponse'];
 export type ListRoleProposalsResponse = components['schemas']['ListRoleProposalsResponse'];
 export type ListRolesResponse = components['schemas']['ListRolesResponse'];
@@ -3509,6 +3684,7 @@ export type OrderOutcome = components['schemas']['OrderOutcome'];
 export type OrderRefusal = components['schemas']['OrderRefusal'];
 export type OrderSettled = components['schemas']['OrderSettled'];
 export type OrderState = components['schemas']['OrderState'];
+export type Passkey = components['schemas']['Passkey'];
 export type PayoutChanged = components['schemas']['PayoutChanged'];
 export type PlaceOrderRequest = components['schemas']['PlaceOrderRequest'];
 export type PlaceOrderRequestInput = components['schemas']['PlaceOrderRequestInput'];
@@ -8226,6 +8402,409 @@ export interface operations {
             };
         };
     };
+    readonly listPasskeys: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description What was asked for. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ListPasskeysResponse"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly finishPasskeyEnrolment: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["FinishPasskeyEnrolmentRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The new passkey. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Passkey"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `PASSKEY_INVALID`, `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `CSRF_REJECTED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `REQUEST_TOO_LARGE` */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type: `INVALID_REQUEST` */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly deletePasskey: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description Which passkey. */
+                readonly passkeyId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description What was asked for. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["DeletePasskeyResponse"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `CONFIRMATION_REQUIRED`, `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `CSRF_REJECTED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly beginPasskeyEnrolment: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["BeginPasskeyEnrolmentRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description What was asked for. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["BeginPasskeyEnrolmentResponse"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `CONFIRMATION_REQUIRED`, `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `CSRF_REJECTED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict: `TOO_MANY_KEYS` */
+            readonly 409: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `REQUEST_TOO_LARGE` */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type: `INVALID_REQUEST` */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     readonly listSessions: {
         readonly parameters: {
             readonly query?: never;
@@ -8673,6 +9252,228 @@ export interface operations {
             };
             /** @description Not Found: `SESSION_NOT_FOUND` */
             readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly beginPasskeyLogIn: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["BeginPasskeyLogInRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description What was asked for. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["BeginPasskeyLogInResponse"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `CSRF_REJECTED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `REQUEST_TOO_LARGE` */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type: `INVALID_REQUEST` */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly finishPasskeyLogIn: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["FinishPasskeyLogInRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The new session with its tokens. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["IdentitySession"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `PASSKEY_INVALID`, `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `USER_BLOCKED`, `CSRF_REJECTED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `REQUEST_TOO_LARGE` */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type: `INVALID_REQUEST` */
+            readonly 415: {
                 headers: {
                     readonly [name: string]: unknown;
                 };

@@ -254,10 +254,16 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
         {"reason": "KEY_NOT_FOUND", "domain": "veritick"}
     """
     TOO_MANY_KEYS: _ErrorReason.ValueType  # 121
-    """The caller has as many API keys as one may have.
+    """The caller has as many API keys, or passkeys, as one may have.
 
     Example:
         {"reason": "TOO_MANY_KEYS", "domain": "veritick", "metadata": {"max": "50"}}
+    """
+    PASSKEY_INVALID: _ErrorReason.ValueType  # 122
+    """The passkey is not known here, or what it signed is not genuine, too old, or was used before.
+
+    Example:
+        {"reason": "PASSKEY_INVALID", "domain": "veritick"}
     """
     INSTRUMENT_NOT_FOUND: _ErrorReason.ValueType  # 201
     """There is no such instrument.
@@ -783,10 +789,16 @@ Example:
     {"reason": "KEY_NOT_FOUND", "domain": "veritick"}
 """
 TOO_MANY_KEYS: ErrorReason.ValueType  # 121
-"""The caller has as many API keys as one may have.
+"""The caller has as many API keys, or passkeys, as one may have.
 
 Example:
     {"reason": "TOO_MANY_KEYS", "domain": "veritick", "metadata": {"max": "50"}}
+"""
+PASSKEY_INVALID: ErrorReason.ValueType  # 122
+"""The passkey is not known here, or what it signed is not genuine, too old, or was used before.
+
+Example:
+    {"reason": "PASSKEY_INVALID", "domain": "veritick"}
 """
 INSTRUMENT_NOT_FOUND: ErrorReason.ValueType  # 201
 """There is no such instrument.
