@@ -28,6 +28,12 @@ Access tokens are Ed25519 JWTs that other services verify by themselves. What wa
 it expired (a session that ended, permissions that changed) every service and both edges hear from
 `WatchRevocations` within a second, and keep in memory for as long as such a token could be shown.
 
+It also keeps the audit trail of the whole platform: every service puts what people did on record
+in its own journal (`kit.audit`), identity follows those journals and chains each record once
+(`trail`, `auditing`). The service's role can add to the trail and read it; `python -m
+services.identity check-audit-trail` derives every hash again. A record names people by id and
+places by network, because it can never be erased.
+
 Called by the edge for users, and by followers of the journal (trading opens the accounts of whom
 it finds there). Calls trading once per registration, and does not depend on the answer.
 

@@ -1,13 +1,17 @@
-"""`python -m services.identity serve|migrate|create-admin --email …`."""
+"""`python -m services.identity serve|migrate|create-admin --email …|check-audit-trail`."""
 
 import sys
 
 from services.identity.admin import create_admin
 from services.identity.app import NAME, build, migrate
+from services.identity.audit_command import check_audit_trail
 from services.identity.settings import Settings
 from services.kit import process
 
-_USAGE = "usage: python -m services.identity serve | migrate | create-admin --email ADDRESS"
+_USAGE = (
+    "usage: python -m services.identity "
+    "serve | migrate | create-admin --email ADDRESS | check-audit-trail"
+)
 
 
 def main() -> None:
@@ -15,6 +19,8 @@ def main() -> None:
     match sys.argv[1:]:
         case ["create-admin", *arguments]:
             create_admin(arguments)
+        case ["check-audit-trail"]:
+            check_audit_trail()
         case ["serve"] | ["migrate"]:
             process.main(NAME, Settings, build, migrate)
         case _:

@@ -2,12 +2,13 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
+from services.identity.auditing import AuditTrail
 from services.identity.ground import Ground
 from services.identity.hashing import Cost, PasswordHasher
 from services.identity.key_rpc import ApiKeyFace
@@ -16,6 +17,7 @@ from services.identity.parts import Parts
 from services.identity.passkey_rpc import PasskeyFace
 from services.identity.password import PASSWORD_LENGTH_MIN
 from services.identity.profile_rpc import MailboxFace, ProfileFace
+from services.identity.records import Channel, Records
 from services.identity.registration import Registration
 from services.identity.rpc import AuthFace, Published, RevocationFace
 from services.identity.session import Random
@@ -81,13 +83,15 @@ async def build(
             await stack.enter_async_context(password_hasher(settings)),
             await _accounts(settings, keyring, clock, stack),
         )
+        records = Records(parts.ground, keyring, await _neighbours(settings, keyring, clock, stack))
         health = _Health(database)
         yield Application(
             keyring=keyring,
-            faces=_faces(parts, keyring),
-            tasks=_tasks(parts, health),
+            faces=[*_faces(parts, keyring), *records.faces],
+            tasks={**_tasks(parts, health, records.jobs), **records.tasks},
             ready=lambda: health.good,
             revocations=parts.revoked,
+            refusals=records.refusals,
         )
 
 
@@ -111,6 +115,13 @@ async def administration(settings: Settings) -> AsyncIterator[Registration]:
         yield Parts(settings, ground, hasher).registration
 
 
+@asynccontextmanager
+async def audit_trail(settings: Settings) -> AsyncIterator[AuditTrail]:
+    """Yield the trail, outside the service."""
+    async with Database.from_settings(settings, name=NAME) as database:
+        yield AuditTrail(database, _keyring(settings), SystemClock())
+
+
 def _keyring(settings: Settings) -> Keyring:
     if settings.keys is None:
         raise SystemExit("settings: VERITICK_KEYS: identity signs tokens and needs its keys")
@@ -125,6 +136,17 @@ async def _accounts(
     channel = Channels(keyring, clock, settings.tls).to("trading", settings.trading_address)
     await stack.enter_async_context(channel)
     return TradingAccounts(channel, settings.open_accounts_seconds)
+
+
+async def _neighbours(
+    settings: Settings, keyring: Keyring, clock: Clock, stack: AsyncExitStack
+) -> dict[str, Channel]:
+    """Return channels to those who put things on record, as far as it is known where they are."""
+    channels, found = Channels(keyring, clock), dict[str, Channel]()
+    for target in ("quotes", "trading"):
+        if address := getattr(settings, f"{target}_address"):
+            found[target] = await stack.enter_async_context(channels.to(target, address))
+    return found
 
 
 def _faces(parts: Parts, keyring: Keyring) -> list[Face]:
@@ -164,9 +186,9 @@ def _sign_up_rules(settings: Settings) -> GetSignUpRulesResponse:
     )
 
 
-def _tasks(parts: Parts, health: "_Health") -> dict[str, Task]:
+def _tasks(parts: Parts, health: "_Health", others: Sequence[Job]) -> dict[str, Task]:
     carry_on = Job("approvals", _APPROVALS_EVERY, parts.staffing.approvals.carry_on)
-    jobs = [parts.purge.job(), carry_on]
+    jobs = [parts.purge.job(), carry_on, *others]
     tasks: dict[str, Task] = {
         "health": health.run,
         "post": parts.post.run,

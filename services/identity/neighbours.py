@@ -1,13 +1,33 @@
-"""Trading, as far as identity needs it."""
+"""Trading, as far as identity needs it, and where the records of the audit trail come from."""
 
+from __future__ import annotations
+
+import asyncio
 from typing import Protocol
 from uuid import UUID
 
 import grpc
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.identity.auditing import AuditTrail
+from services.identity.wire import record_of
+from services.kit.audit import AUDIT_SUBJECT
 from services.kit.channels import failure_of
+from services.kit.database import Database, DatabaseUnavailable
+from services.kit.follower import Follower, advance_position, lock_position
+from services.kit.journal import Journal
+from services.kit.journal_wire import to_entries
+from veritick.journal.v1.journal_service_pb2 import JournalEntry
 from veritick.trading.v1.account_service_pb2 import OpenAccountsRequest
 from veritick.trading.v1.account_service_pb2_grpc import AccountServiceStub
+from veritick.trading.v1.book_service_pb2 import ListBooksRequest
+from veritick.trading.v1.book_service_pb2_grpc import BookServiceStub
+
+_ASK_EVERY_SECONDS = 10.0
+_LOOK_EVERY_SECONDS = 0.2
+_TOGETHER = 200
+_log = structlog.stdlib.get_logger()
 
 
 class Accounts(Protocol):
@@ -38,3 +58,79 @@ class TradingAccounts:
             await self._stub.OpenAccounts(request, timeout=self._deadline_seconds)
         except grpc.aio.AioRpcError as error:
             raise failure_of(error) from error
+
+
+class AuditFeeds:
+    """Brings what the other services put on record into the trail."""
+
+    def __init__(
+        self,
+        database: Database,
+        trail: AuditTrail,
+        quotes: grpc.aio.Channel | None,
+        trading: grpc.aio.Channel | None,
+    ) -> None:
+        """Follow quotes and every book of trading, as far as they are known."""
+        self._database = database
+        self._trail = trail
+        self._quotes = quotes
+        self._trading = trading
+        self._books: set[str] = set()
+
+    async def run(self) -> None:
+        """Follow for ever; a book that appears later is followed then."""
+        async with asyncio.TaskGroup() as group:
+            if self._quotes is not None:
+                group.create_task(self._follow(self._quotes, "quotes"))
+            while True:
+                if self._trading is not None:
+                    for book in await _books(self._trading) - self._books:
+                        self._books.add(book)
+                        group.create_task(self._follow(self._trading, book))
+                await asyncio.sleep(_ASK_EVERY_SECONDS)
+
+    async def _follow(self, channel: grpc.aio.Channel, journal: str) -> None:
+        async def take(connection: AsyncConnection, entry: JournalEntry) -> None:
+            await self._trail.take(connection, [record_of(journal, entry)])
+
+        await Follower(channel, journal, self._database, take, AUDIT_SUBJECT).run()
+
+
+async def _books(trading: grpc.aio.Channel) -> set[str]:
+    try:
+        response = await BookServiceStub(trading).ListBooks(ListBooksRequest())
+    except grpc.aio.AioRpcError as error:
+        _log.warning("trading is away", reason=failure_of(error).reason)
+        return set()
+    return set(response.books)
+
+
+class OwnRecords:
+    """Brings what identity itself put on record into the trail: the journal is at hand."""
+
+    def __init__(self, database: Database, journal: Journal, trail: AuditTrail) -> None:
+        self._database = database
+        self._journal = journal
+        self._trail = trail
+        self._name = f"{journal.name}/{AUDIT_SUBJECT}"
+
+    async def run(self) -> None:
+        """Follow for ever; an outage only delays it."""
+        while True:
+            try:
+                while await self.take():
+                    pass
+            except DatabaseUnavailable as error:
+                _log.warning("the trail waits", reason=str(error))
+            await asyncio.sleep(_LOOK_EVERY_SECONDS)
+
+    async def take(self) -> bool:
+        """Take the next records; False when there were none."""
+        async with self._database.transaction() as connection:
+            position = await lock_position(connection, self._name)
+            entries = await self._journal.read_subject(AUDIT_SUBJECT, position, _TOGETHER)
+            told = [record_of(self._journal.name, entry) for entry in to_entries(entries)]
+            await self._trail.take(connection, told)
+            if entries:
+                await advance_position(connection, self._name, entries[-1].sequence)
+        return bool(entries)

@@ -12,17 +12,20 @@ from services.identity.jurisdiction import Requirement
 from services.identity.letters import Delivered
 from services.identity.revocation import Revoked
 from services.identity.session import Session, Tokens
+from services.identity.trail import Link, Record
 from services.identity.user import User
 from services.kit.journal import Entry, NewEvent, new_event
-from services.kit.wire import to_timestamp
+from services.kit.wire import to_datetime, to_timestamp
 from veritick.event.v1 import event_pb2
 from veritick.identity.v1 import (
     api_key_service_pb2,
+    audit_record_pb2,
     auth_service_pb2,
     mailbox_service_pb2,
     revocation_service_pb2,
     user_pb2,
 )
+from veritick.journal.v1.journal_service_pb2 import JournalEntry
 from veritick.option.v1.access_pb2 import Access
 
 
@@ -159,3 +162,46 @@ def session_ended(session: Session, time: datetime) -> NewEvent:
         session_id=str(session.session_id), user_id=str(session.user_id), time=to_timestamp(time)
     )
     return new_event(subject_of(session.user_id), event_pb2.Event(session_ended=ended))
+
+
+def record_of(journal: str, entry: JournalEntry) -> Record:
+    """Return what a journal's audit event tells, as the trail keeps it."""
+    told = entry.event.audit_recorded.record
+    return Record(
+        journal=journal,
+        position=entry.sequence,
+        time=to_datetime(told.time),
+        actor=told.actor,
+        action=told.action,
+        subject=told.subject,
+        outcome=audit_record_pb2.AuditRecord.Outcome.Name(told.outcome),
+        reason=told.reason,
+        count=told.count,
+        before=told.before,
+        after=told.after,
+        network=told.network,
+        session_id=told.session_id,
+        request_id=told.request_id,
+    )
+
+
+def to_audit_record(link: Link) -> audit_record_pb2.AuditRecord:
+    """Return a record in its place as a message."""
+    record = link.record
+    return audit_record_pb2.AuditRecord(
+        sequence=link.sequence,
+        journal=record.journal,
+        actor=record.actor,
+        action=record.action,
+        subject=record.subject,
+        outcome=audit_record_pb2.AuditRecord.Outcome.Value(record.outcome),
+        reason=record.reason,
+        count=record.count,
+        before=record.before,
+        after=record.after,
+        network=record.network,
+        session_id=record.session_id,
+        request_id=record.request_id,
+        time=to_timestamp(record.time),
+        hash=link.hash.hex(),
+    )

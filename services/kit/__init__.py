@@ -13,5 +13,6 @@ Read in this order:
   `tls` where wished;
 - what two people have to agree on: `approval`, `approvals` (in `approval_wire`'s shapes);
 - what it tells others: `journal`, served by `journal_face` (in `journal_wire`'s shapes), followed
-  with `follower`, and relayed to Redis by `relay`.
+  with `follower`, and relayed to Redis by `relay`;
+- what stays on record: `audit` (who did what) and `refusals` (who was not allowed to).
 """

@@ -19,6 +19,7 @@ import structlog
 from google.protobuf.message import Message
 
 from services.kit.access import Guard, confine, guard_of, require_recent
+from services.kit.audit import by_caller
 from services.kit.clock import Clock
 from services.kit.contract import Rpc, rpc_of, service_descriptor
 from services.kit.database import CommitUnknown, DatabaseUnavailable
@@ -38,6 +39,7 @@ from services.kit.origin import (
 )
 from services.kit.principal import ANONYMOUS, Principal, set_caller
 from services.kit.reason import Reason
+from services.kit.refusals import Refusals
 from services.kit.request_id import REQUEST_ID_KEY, bind_request_id, current_request_id
 from services.kit.revocations import Revocations, ended
 from services.kit.status import DETAILS_KEY, grpc_code, status_of
@@ -77,15 +79,18 @@ class Interceptor(grpc.aio.ServerInterceptor):
         keyring: Keyring,
         clock: Clock,
         revocations: Revocations | None = None,
+        refusals: Refusals | None = None,
     ) -> None:
         """Guard the calls to `service`, the name that tokens for it must carry.
 
-        Without `revocations` a token counts until it expires.
+        Without `revocations` a token counts until it expires. Callers who may not do what they
+        ask for are noted in `refusals`.
         """
         self._service = service
         self._keyring = keyring
         self._clock = clock
         self._revocations = revocations
+        self._refusals = refusals
         self._wrapped: dict[str, Handler] = {}
 
     async def intercept_service(
@@ -153,15 +158,25 @@ class Interceptor(grpc.aio.ServerInterceptor):
         metadata = dict(context.invocation_metadata() or ())
         bind_request_id(metadata.get(REQUEST_ID_KEY))
         principal = self._principal(metadata.get("authorization"))
-        call.guard(principal)
+        set_caller(principal)
+        set_origin(partial(self._origin, metadata, context))
+        try:
+            call.guard(principal)
+        except Failure as failure:
+            self._note(call.rpc, principal, failure)
+            raise
         if call.recent:
             require_recent(principal, self._clock.now())
         if principal.key is not None:
             confine(principal.key, request, self._origin(metadata, context).address)
-        set_caller(principal)
-        set_origin(partial(self._origin, metadata, context))
         validate(request)
         return principal
+
+    def _note(self, rpc: Rpc, principal: Principal, failure: Failure) -> None:
+        """Put on record who asked. A stranger has no name; the metrics count his calls."""
+        if self._refusals is not None and principal != ANONYMOUS:
+            action = rpc.path.rpartition(".")[2].replace("/", ".")
+            self._refusals.note(action, "", by_caller(), failure.reason)
 
     def _principal(self, authorization: str | bytes | None) -> Principal:
         if authorization is None:

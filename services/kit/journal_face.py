@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 from uuid import UUID
 
 from services.kit.errors import Failure
-from services.kit.journal import Journal
+from services.kit.journal import POLL, Entry, Journal
 from services.kit.journal_wire import to_entries
 from services.kit.reason import Reason
 from veritick.journal.v1.journal_service_pb2 import (
@@ -35,14 +36,14 @@ class JournalFace(JournalServiceServicer):
     async def WatchJournal(
         self, request: WatchJournalRequest, context: Any
     ) -> AsyncIterator[WatchJournalResponse]:
-        """Stream entries after a position, and wait for more."""
+        """Stream entries after a position, or those of one subject, and wait for more."""
         journal = self._journal(request.journal)
-        position = request.after_position
-        while True:
-            async for entries in _pages(journal, position):
-                yield WatchJournalResponse(entries=to_entries(entries))
-                position = entries[-1].position
-            await journal.wait()
+        if request.HasField("subject"):
+            pages = _subject_pages(journal, request.subject.subject, request.subject.after_sequence)
+        else:
+            pages = _pages(journal, request.after_position)
+        async for entries in pages:
+            yield WatchJournalResponse(entries=to_entries(entries))
 
     async def ListEvents(self, request: ListEventsRequest, context: Any) -> ListEventsResponse:
         """List one subject's entries after a sequence."""
@@ -63,10 +64,23 @@ class JournalFace(JournalServiceServicer):
         return self._journals[name]
 
 
-async def _pages(journal: Journal, position: int) -> AsyncIterator[list[Any]]:
-    while entries := await journal.read(position, _PAGE):
-        yield entries
-        position = entries[-1].position
+async def _pages(journal: Journal, position: int) -> AsyncIterator[list[Entry]]:
+    while True:
+        while entries := await journal.read(position, _PAGE):
+            yield entries
+            position = entries[-1].position
+        await journal.wait()
+
+
+async def _subject_pages(
+    journal: Journal, subject: str, sequence: int
+) -> AsyncIterator[list[Entry]]:
+    while True:
+        while entries := await journal.read_subject(subject, sequence, _PAGE):
+            yield entries
+            sequence = entries[-1].sequence
+        # Not at every entry of a busy journal: it is hardly ever one of this subject.
+        await asyncio.sleep(POLL.total_seconds())
 
 
 def _unknown(channel: str) -> Failure:

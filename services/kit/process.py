@@ -23,6 +23,7 @@ from services.kit.clock import Clock
 from services.kit.interceptor import Interceptor
 from services.kit.logs import configure_logs
 from services.kit.metrics import serve_metrics
+from services.kit.refusals import Refusals
 from services.kit.revocations import Revocations
 from services.kit.settings import ServiceSettings, SettingsType, load_settings
 from services.kit.tls import TlsFiles
@@ -70,10 +71,14 @@ class Application:
     revocations: RevocationSource | None = None
     """From where it hears what was taken back; without one a token counts until it expires."""
 
+    refusals: Refusals | None = None
+    """Where it is noted who asked for what is not theirs to ask."""
+
     def all_tasks(self) -> Mapping[str, Task]:
         """Return everything that runs until the process stops."""
         listening = {"revocations": self.revocations.run} if self.revocations else {}
-        return {**self.tasks, **listening}
+        noting = {"refusals": self.refusals.run} if self.refusals else {}
+        return {**self.tasks, **listening, **noting}
 
     def is_ready(self) -> bool:
         """Tell whether calls can be answered, those of users included."""
@@ -150,6 +155,7 @@ async def serving(
         application.keyring,
         clock or failpoints.process_clock(),
         source.revocations if source else None,
+        application.refusals,
     )
     server = grpc.aio.server(interceptors=(guard,), options=_OPTIONS)
     health_servicer = _add_faces(server, application.faces)

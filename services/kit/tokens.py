@@ -76,6 +76,10 @@ class Keyring:
         """Return the 32 bytes by which everybody can check `signature`."""
         return self._own_key().public_key().public_bytes_raw()
 
+    def holds(self, public_key: bytes) -> bool:
+        """Tell whether these 32 bytes are one of the public keys, those retired included."""
+        return any(key.public_bytes_raw() == public_key for key in self._public.values())
+
     def service_token(self, target: str, now: datetime) -> str:
         """Return a token with which this process calls `target`, made anew when it grows old."""
         token, expires_at = self._service_tokens.get(target, ("", now))

@@ -18,7 +18,8 @@ from services.kit.jobs import Job, JobRunner
 from services.kit.journal import Journal
 from services.kit.journal_face import JournalFace
 from services.kit.leader import Leadership, Term
-from services.kit.process import Application
+from services.kit.process import Application, Face
+from services.kit.refusals import Refusals
 from services.kit.relay import Relay
 from services.kit.revocation_feed import revocation_feed
 from services.kit.tokens import Keyring
@@ -91,21 +92,7 @@ async def build(
         leader = _Leader(settings, database, catalogue, ingestor, herald, market)
         yield Application(
             keyring=keyring,
-            faces=(
-                (add_InstrumentServiceServicer_to_server, InstrumentFace(market, catalogue)),
-                (
-                    add_MarketDataServiceServicer_to_server,
-                    MarketDataFace(market, Ticks(database), Candles(database), clock),
-                ),
-                (
-                    add_FixingServiceServicer_to_server,
-                    FixingFace(market, Fixings(database), Openings(database)),
-                ),
-                (
-                    add_JournalServiceServicer_to_server,
-                    JournalFace({JOURNAL: journal}, _subject_is_public),
-                ),
-            ),
+            faces=_faces(database, market, catalogue, journal, clock),
             tasks={
                 "leadership": lambda: Leadership(database, LEADERSHIP, clock, ids).run(leader.lead),
                 "herald": herald.look,
@@ -117,7 +104,24 @@ async def build(
             ready=_Readiness(
                 ingestor, feed, clock, clock.monotonic(), settings.feed_patience_seconds
             ),
+            refusals=Refusals(journal, database, clock),
         )
+
+
+def _faces(
+    database: Database, market: LiveMarket, catalogue: Catalogue, journal: Journal, clock: Clock
+) -> list[Face]:
+    data = MarketDataFace(market, Ticks(database), Candles(database), clock)
+    fixing = FixingFace(market, Fixings(database), Openings(database))
+    return [
+        (add_InstrumentServiceServicer_to_server, InstrumentFace(market, catalogue)),
+        (add_MarketDataServiceServicer_to_server, data),
+        (add_FixingServiceServicer_to_server, fixing),
+        (
+            add_JournalServiceServicer_to_server,
+            JournalFace({JOURNAL: journal}, _subject_is_public),
+        ),
+    ]
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ transaction, and reaches the live market and the feed at once.
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import datetime
+from functools import partial
 
 from services.kit.clock import Clock
 from services.kit.database import Database, RawConnection, committing
@@ -21,6 +23,11 @@ from services.quotes.session import check_schedule
 
 Describe = Callable[[Standing], NewEvent]
 """Puts how an instrument stands into the words of the contract."""
+
+Recording = Callable[[Standing | None, Standing, datetime], NewEvent]
+"""Puts a change, from what it was (None: it was not), on record for the audit trail."""
+
+_Recording = Callable[[Standing, datetime], NewEvent]
 
 
 class Catalogue:
@@ -55,7 +62,7 @@ class Catalogue:
 
         await self._change(add)
 
-    async def create(self, definition: Definition) -> Standing:
+    async def create(self, definition: Definition, recording: Recording) -> Standing:
         """Add an instrument. Errors: INSTRUMENT_EXISTS, INVALID_SCHEDULE."""
         check_schedule(definition.schedule)
 
@@ -63,10 +70,10 @@ class Catalogue:
             moment = await instruments.next_moment(connection, self._clock)
             return [await instruments.create(connection, definition, moment)]
 
-        await self._change(add)
+        await self._change(add, partial(recording, None))
         return self._market.standing(definition.symbol)
 
-    async def update(self, definition: Definition, version: int) -> Standing:
+    async def update(self, definition: Definition, version: int, recording: Recording) -> Standing:
         """Replace an instrument's settings, if `version` is still the current one.
 
         Its symbol says which; its scale stays. Errors: INSTRUMENT_NOT_FOUND, INSTRUMENT_CHANGED,
@@ -74,13 +81,14 @@ class Catalogue:
         """
         check_schedule(definition.schedule)
         await self.refresh()
-        known = self._market.standing(definition.symbol).instrument
+        before = self._market.standing(definition.symbol)
+        known = before.instrument
         if known.version != version:
             message = "The instrument was changed meanwhile; read it again."
             metadata = {"version": str(known.version)}
             raise Failure(Reason.INSTRUMENT_CHANGED, message, metadata=metadata)
         wanted = replace(definition, price_scale=known.definition.price_scale)
-        await self._add_versions([replace(known, definition=wanted)])
+        await self._add_versions([replace(known, definition=wanted)], partial(recording, before))
         return self._market.standing(definition.symbol)
 
     async def mark_recorded(self, feed_symbols: frozenset[str]) -> None:
@@ -119,22 +127,29 @@ class Catalogue:
             await instruments.announce(connection, statuses)
             await self._append(connection, told)
 
-    async def _add_versions(self, wanted: Sequence[Instrument]) -> None:
+    async def _add_versions(
+        self, wanted: Sequence[Instrument], recording: _Recording | None = None
+    ) -> None:
         async def add(connection: RawConnection) -> list[Instrument]:
             moment = await instruments.next_moment(connection, self._clock)
             return [await instruments.add_version(connection, item, moment) for item in wanted]
 
-        await self._change(add)
+        await self._change(add, recording)
 
-    async def _change(self, work: Callable[[RawConnection], Awaitable[list[Instrument]]]) -> None:
-        """Make a change, journal it, and show it."""
+    async def _change(
+        self,
+        work: Callable[[RawConnection], Awaitable[list[Instrument]]],
+        recording: _Recording | None = None,
+    ) -> None:
+        """Make a change, journal it, put it on record if a person made it, and show it."""
         async with self._appending() as connection:
             changed = await work(connection)
             now = self._clock.now()
             standings = [self._market.preview(instrument, now) for instrument in changed]
             statuses = [(standing.instrument.id, standing.status) for standing in standings]
             await instruments.announce(connection, statuses)
-            await self._append(connection, standings)
+            on_record = [recording(standing, now) for standing in standings] if recording else []
+            await self._append(connection, standings, on_record)
         await self.refresh()
 
     @asynccontextmanager
@@ -145,8 +160,13 @@ class Catalogue:
                 await connection.commit()
         self._journal.notify()
 
-    async def _append(self, connection: RawConnection, standings: Sequence[Standing]) -> None:
-        events = [self._describe(standing) for standing in standings]
+    async def _append(
+        self,
+        connection: RawConnection,
+        standings: Sequence[Standing],
+        on_record: Sequence[NewEvent] = (),
+    ) -> None:
+        events = [*(self._describe(standing) for standing in standings), *on_record]
         if events:
             await self._journal.append(connection, events, self._clock.now())
 

@@ -2,8 +2,10 @@
 
 from collections.abc import AsyncIterator, Iterable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
+from services.kit.audit import by_caller
 from services.kit.clock import Clock
 from services.kit.errors import Failure, Violation
 from services.kit.pages import decode_page_token, encode_page_token, parse_filter
@@ -74,7 +76,9 @@ class InstrumentFace(InstrumentServiceServicer):
         self, request: instrument_pb2.CreateInstrumentRequest, context: Any
     ) -> instrument_pb2.CreateInstrumentResponse:
         """Add an instrument."""
-        standing = await self._catalogue.create(wire.to_definition(request.instrument))
+        recording = partial(wire.instrument_recorded, by_caller())
+        definition = wire.to_definition(request.instrument)
+        standing = await self._catalogue.create(definition, recording)
         return instrument_pb2.CreateInstrumentResponse(instrument=wire.to_instrument(standing))
 
     async def UpdateInstrument(
@@ -82,7 +86,8 @@ class InstrumentFace(InstrumentServiceServicer):
     ) -> instrument_pb2.UpdateInstrumentResponse:
         """Replace an instrument's settings."""
         definition = wire.to_definition(request.instrument)
-        standing = await self._catalogue.update(definition, request.instrument.version)
+        recording = partial(wire.instrument_recorded, by_caller())
+        standing = await self._catalogue.update(definition, request.instrument.version, recording)
         return instrument_pb2.UpdateInstrumentResponse(instrument=wire.to_instrument(standing))
 
 

@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from services.kit.audit import By, audited
 from services.kit.clock import Clock
 from services.kit.errors import Failure, Violation
 from services.kit.journal import NewEvent, new_event
@@ -156,6 +157,20 @@ def instrument_changed(standing: Standing) -> NewEvent:
     """Write the event that tells how an instrument stands."""
     changed = InstrumentChanged(instrument=to_instrument(standing))
     return new_event(SUBJECT, Event(instrument_changed=changed))
+
+
+def instrument_recorded(
+    by: By, before: Standing | None, after: Standing, time: datetime
+) -> NewEvent:
+    """Write the record that somebody added or changed an instrument."""
+    return audited(
+        "instrument.create" if before is None else "instrument.update",
+        f"instrument:{after.instrument.symbol}",
+        time,
+        by=by,
+        before=to_instrument(before) if before else None,
+        after=to_instrument(after),
+    )
 
 
 def tick_messages(stored: Ticks, market: LiveMarket) -> list[Message]:

@@ -19,6 +19,7 @@ from services.kit.jobs import Job, JobRunner
 from services.kit.journal_face import JournalFace
 from services.kit.migrate import migrate as migrate_database
 from services.kit.process import Application, Face, Task
+from services.kit.refusals import Refusals
 from services.kit.relay import Relay
 from services.kit.revocation_feed import revocation_feed
 from services.kit.tokens import Keyring
@@ -96,12 +97,15 @@ async def build(
             if settings.redis_url:
                 relay = Relay(desk.journal, settings.redis_url.get_secret_value())
                 tasks[f"{name}: relay"] = relay.run
+        first = next(iter(desks.values()))
         yield Application(
             keyring=keyring,
             faces=faces(desks, keyring, auditors),
             tasks=tasks,
             ready=lambda: all(desk.ready() for desk in desks.values()),
             revocations=revocations,
+            # A refused call names no book: any of them can tell it.
+            refusals=Refusals(first.journal, first.book.database, clock),
         )
 
 

@@ -14,7 +14,9 @@ from typing import Any, LiteralString, NamedTuple
 from uuid import UUID
 
 from services.kit.arrays import bigints, byteas, smallints, texts, timestamps, uuids
+from services.kit.audit import By
 from services.kit.errors import Failure
+from services.kit.journal import NewEvent
 from services.kit.reason import Reason
 from services.kit.values import Money
 from services.trading.book import Account
@@ -28,6 +30,7 @@ from services.trading.moving import (
     check_participation,
     entry_of,
 )
+from services.trading.on_record import money_moved
 from services.trading.posting import EntryKind, SystemAccount
 from services.trading.statement import Part, Statement
 from services.trading.tables import (
@@ -89,6 +92,8 @@ class HoldRequest(NamedTuple):
     amount: Money
     expires_at: datetime | None = None
     note: str = ""
+    by: By | None = None
+    """The person who sets it aside, if it is one: it goes on record."""
 
     def digest(self) -> bytes:
         """Return a hash of what was asked for; the note takes no part."""
@@ -104,6 +109,9 @@ class EndHold(NamedTuple):
     request_id: UUID
     state: HoldState
     """POSTED or VOIDED."""
+
+    by: By | None = None
+    """The person who ends it, if it is one: it goes on record."""
 
 
 class ExpireHolds(NamedTuple):
@@ -213,7 +221,8 @@ class Holding(Moving):
             (UPDATE_ACCOUNTS, balance_parameters([change(account, after)])),
             (_INSERT_HOLD, columns("hold", _HOLD_ENCODERS, [hold])),
         ]
-        await self._record(transaction, changes, [], after, now)
+        told = self._told(command.by, "hold", hold, account, after, now)
+        await self._record(transaction, changes, [], after, now, told)
         return Held(hold, replay=False)
 
     async def _end(self, command: EndHold, transaction: Transaction) -> Held:
@@ -255,7 +264,8 @@ class Holding(Moving):
             (INSERT_TRANSFERS, columns("transfer", TRANSFER_ENCODERS, [transfer])),
             (_END_HOLD, _fields(ended)),
         ]
-        await self._record(transaction, changes, [entry], after, now)
+        told = self._told(command.by, "post", hold, account, after, now)
+        await self._record(transaction, changes, [entry], after, now, told)
         return ended
 
     async def _release(
@@ -274,8 +284,17 @@ class Holding(Moving):
             (UPDATE_ACCOUNTS, balance_parameters([change(account, after)])),
             (_END_HOLD, _fields(ended)),
         ]
-        await self._record(transaction, changes, [], after, now)
+        told = self._told(command.by if command else None, "void", hold, account, after, now)
+        await self._record(transaction, changes, [], after, now, told)
         return ended
+
+    def _told(
+        self, by: By | None, what: str, hold: Hold, before: Account, after: Account, now: datetime
+    ) -> list[NewEvent]:
+        if by is None:
+            return []
+        account_id, words = self._wire.id(after.account_id), (hold.system, now, hold.note)
+        return [money_moved(by, f"ledger.{what}", account_id, before, after, *words)]
 
     async def _expire(self, transaction: Transaction) -> int:
         """End the holds whose time is over, each in a commit of its own; return how many."""

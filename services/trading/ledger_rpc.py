@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from services.kit.audit import By, by_caller
 from services.kit.errors import Failure
+from services.kit.principal import caller
 from services.kit.reason import Reason
 from services.kit.wire import to_datetime, to_timestamp
 from services.trading.desk import Desk
@@ -17,6 +19,8 @@ from services.trading.rpc import Desks, desk_of, locate
 from services.trading.wire import missing, money, to_money
 from veritick.trading.v1 import ledger_service_pb2 as ledger_pb
 from veritick.trading.v1.ledger_service_pb2_grpc import LedgerServiceServicer
+
+_PROGRAMS = frozenset({"payments", "tournaments"})
 
 
 class LedgerFace(LedgerServiceServicer):
@@ -35,6 +39,7 @@ class LedgerFace(LedgerServiceServicer):
             system=_system(request.system_account),
             amount=to_money(request.amount),
             note=request.note,
+            by=_person(),
         )
         moved: Moved = await desk.writer.submit(command)
         return ledger_pb.TransferResponse(
@@ -54,6 +59,7 @@ class LedgerFace(LedgerServiceServicer):
             amount=to_money(request.amount),
             expires_at=to_datetime(request.expire_time) if expires else None,
             note=request.note,
+            by=_person(),
         )
         held: Held = await desk.writer.submit(command)
         return ledger_pb.HoldResponse(hold=_hold(held.hold, desk), replay=held.replay)
@@ -104,7 +110,8 @@ class LedgerFace(LedgerServiceServicer):
 
     async def _end(self, hold: str, request_id: str, state: HoldState) -> tuple[Desk, Held]:
         desk, hold_id = locate(self._desks, hold, Reason.HOLD_NOT_FOUND)
-        ended: Held = await desk.writer.submit(EndHold(hold_id, UUID(request_id), state))
+        command = EndHold(hold_id, UUID(request_id), state, _person())
+        ended: Held = await desk.writer.submit(command)
         return desk, ended
 
 
@@ -115,6 +122,11 @@ def _system(number: int) -> SystemAccount:
         message = f"No service moves money to or from {system.name}."
         raise Failure(Reason.INVALID_TRANSFER, message)
     return system
+
+
+def _person() -> By | None:
+    """Return who calls, unless it is a program that moves money by rule."""
+    return None if caller().id in _PROGRAMS else by_caller()
 
 
 def _hold(hold: Hold, desk: Desk) -> ledger_pb.Hold:

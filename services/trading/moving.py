@@ -9,9 +9,11 @@ from typing import LiteralString, NamedTuple
 from uuid import UUID
 
 from services.kit.arrays import uuids
+from services.kit.audit import By
 from services.kit.database import RawConnection
 from services.kit.errors import Failure
 from services.kit.ids import Ids
+from services.kit.journal import NewEvent
 from services.kit.reason import Reason
 from services.kit.values import Money
 from services.trading.acceptance import AccountState, Funds, check_account
@@ -19,6 +21,7 @@ from services.trading.book import ACCOUNT_COLUMNS, Account
 from services.trading.commit import Transaction
 from services.trading.ledger import TRANSFER_COLUMNS, Transfer
 from services.trading.market import MarketView
+from services.trading.on_record import money_moved
 from services.trading.posting import Entry, EntryKind, SystemAccount
 from services.trading.recording import Recorder
 from services.trading.statement import Statement
@@ -60,6 +63,8 @@ class TransferRequest(NamedTuple):
     """What the user's account receives; negative: what it pays."""
 
     note: str = ""
+    by: By | None = None
+    """The person who moves it, if it is one: it goes on record."""
 
     def digest(self) -> bytes:
         """Return a hash of what was asked for; the note takes no part."""
@@ -118,9 +123,10 @@ class Moving:
         entries: Sequence[Entry],
         after: Account,
         now: datetime,
+        on_record: Sequence[NewEvent] = (),
     ) -> None:
         """Write what changed one account, and tell it."""
-        events = [self._wire.balance_changed(after)]
+        events = [self._wire.balance_changed(after), *on_record]
         await self._recorder.record(transaction, changes, entries, events, now)
 
 
@@ -205,8 +211,22 @@ class Transferring(Moving):
             (UPDATE_ACCOUNTS, balance_parameters([change(account, after)])),
             (INSERT_TRANSFERS, columns("transfer", TRANSFER_ENCODERS, [transfer])),
         ]
-        await self._record(transaction, changes, [entry], after, now)
+        told = self._told(command, account, after, transfer)
+        await self._record(transaction, changes, [entry], after, now, told)
         return Moved(transfer, after, replay=False)
+
+    def _told(
+        self,
+        command: TransferRequest | RefillRequest,
+        before: Account,
+        after: Account,
+        transfer: Transfer,
+    ) -> list[NewEvent]:
+        if isinstance(command, RefillRequest) or command.by is None:
+            return []
+        account_id, system = self._wire.id(after.account_id), transfer.system
+        words = (system, transfer.time, transfer.note)
+        return [money_moved(command.by, "ledger.transfer", account_id, before, after, *words)]
 
 
 def _owned(account: Account | None, command: TransferRequest | RefillRequest) -> Account:

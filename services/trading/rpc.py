@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from services.kit.audit import by_caller
 from services.kit.errors import Failure
 from services.kit.journal_wire import to_entries
 from services.kit.pages import decode_page_token, encode_page_token, parse_filter
@@ -243,8 +244,8 @@ class TermsFace(TermsServiceServicer):
         if request.terms.instrument not in desk.market.instruments:
             metadata = {"instrument": request.terms.instrument}
             raise Failure(Reason.INSTRUMENT_NOT_FOUND, "No such instrument.", metadata=metadata)
-        changed_by = f"{caller().kind}:{caller().id}"
-        terms = await desk.writer.submit(SetTerms(to_terms(request.terms), changed_by))
+        by = by_caller()
+        terms = await desk.writer.submit(SetTerms(to_terms(request.terms), by.actor, by=by))
         return terms_pb.UpdateTermsResponse(terms=terms_message(terms))
 
 

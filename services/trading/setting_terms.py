@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from services.kit.audit import By
 from services.kit.database import RawConnection
 from services.kit.errors import Failure
 from services.kit.reason import Reason
 from services.trading.commit import Transaction
 from services.trading.market import MarketView
+from services.trading.on_record import terms_set
 from services.trading.recording import Recorder
 from services.trading.tables import INSERT_TERMS, TermsBook
 from services.trading.terms import Terms
@@ -23,6 +25,9 @@ class SetTerms(NamedTuple):
     changed_by: str
     inputs: str = "{}"
     """What the change was calculated from, as JSON."""
+
+    by: By | None = None
+    """The person who makes the change, if it is one: it goes on record."""
 
 
 class SettingTerms:
@@ -64,6 +69,8 @@ class SettingTerms:
             "terms.inputs": command.inputs,
         }
         events = [self._wire.payout_changed(terms)]
+        if command.by is not None:
+            events.append(terms_set(command.by, current, terms, now))
         await self._recorder.record(transaction, [(INSERT_TERMS, stored)], [], events, now)
         self._terms.set(terms)
         return terms

@@ -17,6 +17,11 @@ from tests.service.identity_server import Identity, StartIdentity, Trading, runn
 from tests.stores import Postgres
 from veritick.trading.v1.account_service_pb2_grpc import add_AccountServiceServicer_to_server
 
+_TABLES = (
+    "users, roles, proposal, used_assertions, letters, mailbox, throttles, job, "
+    "journal, journal_head, journal_subject, "
+    "follower_position, audit_record, audit_seal"
+)
 NOON = utc(2026, 11, 23, 12)
 
 
@@ -59,10 +64,7 @@ def identity_database(postgres: Postgres) -> Iterator[Access]:
 def identity_access(identity_database: Access) -> Access:
     """The same, emptied: much faster than a new one."""
     with psycopg.connect(identity_database.owner) as connection:
-        connection.execute(
-            "TRUNCATE users, roles, proposal, used_assertions, letters, mailbox, throttles, job, "
-            "journal, journal_head, journal_subject CASCADE"
-        )
+        connection.execute(f"TRUNCATE {_TABLES} CASCADE")
     return identity_database
 
 

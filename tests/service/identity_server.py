@@ -26,6 +26,7 @@ from services.kit.revocations import Revocations
 from services.kit.tokens import Keyring
 from services.local.databases import Access
 from tests.waiting import PATIENCE_SECONDS
+from veritick.identity.v1.audit_service_pb2_grpc import AuditServiceStub
 from veritick.identity.v1.auth_service_pb2 import (
     LogInRequest,
     RefreshSessionRequest,
@@ -49,6 +50,7 @@ from veritick.trading.v1.account_service_pb2_grpc import (
 )
 
 if TYPE_CHECKING:
+    from veritick.identity.v1.audit_service_pb2_grpc import AuditServiceAsyncStub
     from veritick.identity.v1.auth_service_pb2_grpc import AuthServiceAsyncStub
     from veritick.identity.v1.mailbox_service_pb2_grpc import MailboxServiceAsyncStub
     from veritick.identity.v1.profile_service_pb2_grpc import ProfileServiceAsyncStub
@@ -69,6 +71,7 @@ class Identity:
     profile: "ProfileServiceAsyncStub"
     journal: "JournalServiceAsyncStub"
     mailbox: "MailboxServiceAsyncStub"
+    audit: "AuditServiceAsyncStub"
     health: HealthStub
     address: str
     revocations: Revocations
@@ -238,6 +241,7 @@ async def running_identity(
             ProfileServiceStub(anybody),
             JournalServiceStub(operator),
             MailboxServiceStub(operator),
+            AuditServiceStub(anybody),
             HealthStub(anybody),
             running.address,
             application.revocations.revocations,

@@ -17,6 +17,7 @@ from services.kit.channels import Channels, failure_of
 from services.kit.clock import ManualClock, SystemClock
 from services.kit.errors import Failure
 from services.kit.process import Application, Task, serving
+from services.kit.refusals import Refusals
 from services.kit.revocations import Revocations
 from services.kit.settings import ServiceSettings
 from services.kit.tokens import USER_AUDIENCE, Keyring
@@ -169,6 +170,7 @@ async def running_server(
     clock: ManualClock,
     ready: Callable[[], bool] = lambda: True,
     revocations: Revocations | None = None,
+    refusals: Refusals | None = None,
     **tasks: Task,
 ) -> AsyncIterator[Server]:
     """Serve both services within the block."""
@@ -183,6 +185,7 @@ async def running_server(
         tasks=tasks,
         ready=ready,
         revocations=HeardElsewhere(revocations) if revocations else None,
+        refusals=refusals,
     )
     settings = ServiceSettings(mode="development", drain_seconds=2)
     anonymous = Channels(Keyring.load(keys, "edge"), SystemClock())

@@ -1,4 +1,5 @@
 import asyncio
+import json
 from collections.abc import AsyncIterator
 
 import pytest
@@ -11,7 +12,12 @@ from services.kit.wire import to_datetime
 from tests.service.quotes_fixtures import Quotes, Simulator, World, simulator
 from tests.stores import Postgres, ValkeyServer
 from tests.waiting import PATIENCE_SECONDS, eventually
-from veritick.journal.v1.journal_service_pb2 import ListEventsRequest
+from veritick.identity.v1.audit_record_pb2 import AuditRecord
+from veritick.journal.v1.journal_service_pb2 import (
+    ListEventsRequest,
+    SubjectPlace,
+    WatchJournalRequest,
+)
 from veritick.quotes.v1 import instrument_pb2
 from veritick.quotes.v1 import market_data_service_pb2 as market
 from veritick.quotes.v1.instrument_service_pb2 import (
@@ -203,3 +209,22 @@ async def test_pages_of_instruments_are_complete_and_in_order(staffed: Quotes) -
     assert await refused(staffed.instruments.ListInstruments(bad)) is Reason.INVALID_PAGE_TOKEN
     odd = ListInstrumentsRequest(filter="price=1")
     assert await refused(staffed.instruments.ListInstruments(odd)) is Reason.INVALID_FILTER
+
+
+async def test_what_staff_make_of_an_instrument_is_on_record(staffed: Quotes) -> None:
+    made = await create(staffed, an_instrument("RECORDED"))
+    made.display_name = "Another"
+    await update(staffed, made)
+
+    request = WatchJournalRequest(journal="quotes", subject=SubjectPlace(subject="audit"))
+    told: list[AuditRecord] = []
+    async with asyncio.timeout(10):
+        async for response in staffed.journal.WatchJournal(request):
+            records = [entry.event.audit_recorded.record for entry in response.entries]
+            told += [record for record in records if record.subject == "instrument:RECORDED"]
+            if len(told) == 2:
+                break
+    assert [record.action for record in told] == ["instrument.create", "instrument.update"]
+    assert (told[0].before, json.loads(told[0].after)["displayName"]) == ("", "RECORDED")
+    assert json.loads(told[1].before)["displayName"] == "RECORDED"
+    assert json.loads(told[1].after)["displayName"] == "Another"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -14,19 +15,24 @@ import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from services.kit.audit import AUDIT_SUBJECT
 from services.kit.channels import Channels, failure_of
 from services.kit.clock import SystemClock
 from services.kit.process import Application, serving
 from services.kit.reason import Reason
 from services.kit.settings import ServiceSettings
-from services.kit.tokens import Keyring
+from services.kit.tokens import USER_AUDIENCE, Keyring
 from services.kit.wire import to_timestamp
 from services.local.keys import ensure_keys
 from services.trading.app import faces
+from services.trading.holding import HoldState
 from services.trading.posting import SystemAccount
+from services.trading.wire import terms_message
 from tests.service.trading_audit_fixtures import Books
 from tests.service.trading_fixtures import CHIPS, bench
 from tests.stores import Postgres
+from veritick.event.v1.event_pb2 import Event
+from veritick.identity.v1.audit_record_pb2 import AuditRecord
 from veritick.proof.canonical import time_text
 from veritick.proof.ledger import USER, Ledger, Located
 from veritick.proof.seals import head_text
@@ -34,6 +40,8 @@ from veritick.trading.v1 import audit_service_pb2 as audit_pb
 from veritick.trading.v1 import ledger_service_pb2 as ledger_pb
 from veritick.trading.v1.audit_service_pb2_grpc import AuditServiceStub
 from veritick.trading.v1.ledger_service_pb2_grpc import LedgerServiceStub
+from veritick.trading.v1.terms_service_pb2 import UpdateTermsRequest
+from veritick.trading.v1.terms_service_pb2_grpc import TermsServiceStub
 from veritick.type.v1.money_pb2 import Money
 
 
@@ -200,3 +208,72 @@ async def test_a_ledger_without_entries_has_a_head(books: Books, tmp_path: Path)
     async with called_by("settlement", books, tmp_path) as channel:
         asked = AuditServiceStub(channel).ListSeals(audit_pb.ListSealsRequest(book="demo"))
         assert await refusal(asked) is Reason.PERMISSION_DENIED
+
+
+async def on_record(books: Books) -> list[AuditRecord]:
+    entries = await books.demo.desk.journal.read_subject(AUDIT_SUBJECT, 0, 100)
+    return [Event.FromString(entry.payload).audit_recorded.record for entry in entries]
+
+
+async def test_money_that_a_person_moves_is_on_record(books: Books, tmp_path: Path) -> None:
+    account = await books.demo.account()
+    account_id = f"demo_{account.account_id}"
+    asked = ledger_pb.TransferRequest(
+        request_id=str(uuid4()),
+        account_id=account_id,
+        system_account=ledger_pb.CLEARING,
+        amount=dollars(-700),
+        note="a mistake of ours",
+    )
+    async with called_by("operator", books, tmp_path) as channel:
+        for _ in range(2):
+            await LedgerServiceStub(channel).Transfer(asked)
+    (record,) = await on_record(books)
+    assert (record.actor, record.action) == ("service:operator", "ledger.transfer")
+    assert (record.subject, record.reason) == (f"account:{account_id}", "a mistake of ours")
+    assert json.loads(record.before)["posted"] == CHIPS
+    assert json.loads(record.after)["posted"] == CHIPS - 700
+
+
+async def test_a_hold_and_its_end_are_on_record(books: Books, tmp_path: Path) -> None:
+    account_id = f"demo_{(await books.demo.account()).account_id}"
+    async with called_by("operator", books, tmp_path) as channel:
+        ledger = LedgerServiceStub(channel)
+        for end in (HoldState.POSTED, HoldState.VOIDED):
+            held = await ledger.Hold(
+                ledger_pb.HoldRequest(
+                    request_id=str(uuid4()),
+                    account_id=account_id,
+                    system_account=ledger_pb.CLEARING,
+                    amount=dollars(100),
+                )
+            )
+            names = {"hold_id": held.hold.hold_id, "request_id": str(uuid4())}
+            if end is HoldState.POSTED:
+                await ledger.PostHold(ledger_pb.PostHoldRequest(**names))
+            else:
+                await ledger.VoidHold(ledger_pb.VoidHoldRequest(**names))
+    actions = [record.action for record in await on_record(books)]
+    assert actions == ["ledger.hold", "ledger.post", "ledger.hold", "ledger.void"]
+
+
+async def test_terms_that_staff_set_are_on_record_and_those_of_a_rule_are_not(
+    books: Books, tmp_path: Path
+) -> None:
+    assert await on_record(books) == [], "the first terms are a rule's"
+    (terms,) = await books.demo.desk.terms.current("BTCUSD", "", 1)
+    ensure_keys(tmp_path)
+    clock = SystemClock()
+    claims = {"aud": USER_AUDIENCE, "sub": str(uuid4()), "sid": "s", "perm": ["terms.write"]}
+    token = Keyring.load(tmp_path, "identity").sign(claims, timedelta(minutes=5), clock.now())
+    async with called_by("operator", books, tmp_path) as channel:
+        wanted = terms_message(terms._replace(open_orders_max=7))
+        await TermsServiceStub(channel).UpdateTerms(
+            UpdateTermsRequest(book="demo", terms=wanted),
+            metadata=(("authorization", f"Bearer {token}"),),
+        )
+    (record,) = await on_record(books)
+    assert (record.actor, record.action) == (f"user:{claims['sub']}", "terms.update")
+    assert record.subject == "instrument:BTCUSD"
+    assert json.loads(record.before)["open_orders_max"] == terms.open_orders_max
+    assert json.loads(record.after)["open_orders_max"] == 7

@@ -29,6 +29,7 @@ PURE: Mapping[str, tuple[str, ...]] = {
         "revocation",
         "session",
         "throttle",
+        "trail",
         "user",
     ),
     "services/quotes": (
@@ -54,6 +55,7 @@ GENERATED_ALLOWED = ("app", "neighbours", "rpc", "wire")
 KIT_GENERATED_ALLOWED = (
     "access",
     "approval_wire",
+    "audit",
     "channels",
     "contract",
     "follower",

@@ -549,6 +549,46 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/auditRecords": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Lists records by time, the newest first
+         * @description A search is a staff action: it is recorded too. Errors: INVALID_FILTER, INVALID_PAGE_TOKEN, INVALID_TIME_RANGE.
+         */
+        readonly get: operations["listAuditRecords"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/auditTrail:check": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Derives the hashes of some records again, in order of their sequence
+         * @description Whoever calls it until `finished`, each time after `lastSequence`, has checked all.
+         */
+        readonly get: operations["checkAuditTrail"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/books/{book}/checkpoint": {
         readonly parameters: {
             readonly query?: never;
@@ -1416,6 +1456,76 @@ export interface components {
             /** @description What the one who decides has to say. */
             readonly note?: string;
         };
+        /** @description AuditBreak tells where the trail is not what it was. */
+        readonly AuditBreak: {
+            /**
+             * Format: int64
+             * @description The record, or where one is missing.
+             */
+            readonly sequence: string;
+            /** @description What is wrong there. */
+            readonly problem: string;
+        };
+        /**
+         * @description AuditRecord is one line of the audit trail: who did what, when, from where.
+         *
+         *     It names people by id alone, and places by their network, because it can never be erased. Values before and after a change leave out what is secret.
+         */
+        readonly AuditRecord: {
+            /**
+             * Format: int64
+             * @description Counts the records of the trail from 1 without gaps; 0 before it has its place.
+             */
+            readonly sequence: string;
+            /** @description The journal that brought it, such as `quotes`; empty before it has its place. */
+            readonly journal: string;
+            /** @description Who: `user:<id>`, `service:<name>`, or `anonymous`. */
+            readonly actor: string;
+            /** @description What was done, or tried: `instrument.update`. A refused call goes by the name of its RPC, such as `TermsService.UpdateTerms`. */
+            readonly action: string;
+            /** @description To what or whom: `instrument:EURUSD`, `user:<id>`. Empty where that was not looked at. */
+            readonly subject: string;
+            /** @description How it ended. */
+            readonly outcome: components["schemas"]["AuditRecordOutcome"];
+            /** @description Why it was refused: the name of an error reason. Else the words of who did it, if any. */
+            readonly reason: string;
+            /**
+             * Format: int64
+             * @description How often: more than once when refusals of one kind were counted together.
+             */
+            readonly count: string;
+            /** @description What was before, as JSON; empty for what did not exist, or did not change. */
+            readonly before: string;
+            /** @description What is now, as JSON; empty for what does not exist any more, or did not change. */
+            readonly after: string;
+            /** @description From where: the network around the caller's address, or `unknown`. */
+            readonly network: string;
+            /** @description The session it was done in, if any. */
+            readonly sessionId: string;
+            /** @description Finds the call in the logs. */
+            readonly requestId: string;
+            /**
+             * Format: date-time
+             * @description When it was done.
+             */
+            readonly time?: string;
+            /** @description SHA-256 over the hash before it and the record, as hexadecimal digits; empty before it has its place. */
+            readonly hash: string;
+        };
+        /**
+         * @description Outcome tells whether something was done.
+         *
+         *     - `OUTCOME_UNSPECIFIED`: Not said.
+         *     - `DONE`: It was done.
+         *     - `REFUSED`: It was refused, and changed nothing.
+         * @enum {string}
+         */
+        readonly AuditRecordOutcome: "OUTCOME_UNSPECIFIED" | "DONE" | "REFUSED";
+        /** @description AuditRecorded tells what somebody did, or was refused, for the audit trail. */
+        readonly AuditRecorded: {
+            /** @description The record, which has no place in the trail yet. */
+            readonly record?: components["schemas"]["AuditRecord"];
+        };
         /**
          * @description BalanceChanged tells an account's balance after a movement.
          *
@@ -1513,6 +1623,23 @@ export interface components {
         };
         /** @description ChangePasswordResponse is the response of AuthService.ChangePassword. */
         readonly ChangePasswordResponse: Record<string, never>;
+        /** @description CheckAuditTrailResponse is the response of AuditService.CheckAuditTrail. */
+        readonly CheckAuditTrailResponse: {
+            /**
+             * Format: int64
+             * @description How many records were looked at.
+             */
+            readonly checked: string;
+            /**
+             * Format: int64
+             * @description The last of them.
+             */
+            readonly lastSequence: string;
+            /** @description Nothing comes after it. */
+            readonly finished: boolean;
+            /** @description What is wrong, by sequence, at most 100 of them; empty for a trail that nobody touched. */
+            readonly breaks: readonly components["schemas"]["AuditBreak"][];
+        };
         /**
          * @description Checkpoint is the head of a book's chain of receipts, signed by the platform.
          *
@@ -2108,6 +2235,8 @@ export interface components {
             readonly staffProposalChanged?: components["schemas"]["StaffProposalChanged"];
             /** @description An API key ended. */
             readonly apiKeyEnded?: components["schemas"]["ApiKeyEnded"];
+            /** @description Somebody did what stays on record. No socket shows it. */
+            readonly auditRecorded?: components["schemas"]["AuditRecorded"];
         };
         /** @description ExchangeApiKeyRequest is the request of ApiKeyService.ExchangeApiKey. */
         readonly ExchangeApiKeyRequest: {
@@ -2419,6 +2548,13 @@ export interface components {
         readonly ListApiKeysResponse: {
             /** @description The keys. A user has few, so there are no pages. */
             readonly keys: readonly components["schemas"]["ApiKey"][];
+        };
+        /** @description ListAuditRecordsResponse is the response of AuditService.ListAuditRecords. */
+        readonly ListAuditRecordsResponse: {
+            /** @description The records. */
+            readonly records: readonly components["schemas"]["AuditRecord"][];
+            /** @description Asks for the next page; empty on the last one. */
+            readonly nextPageToken: string;
         };
         /** @description ListCandlesResponse is the response of MarketDataService.ListCandles. */
         readonly ListCandlesResponse: {
@@ -3605,6 +3741,10 @@ export type AccountState = components['schemas']['AccountState'];
 export type ApiKey = components['schemas']['ApiKey'];
 export type ApiKeyEnded = components['schemas']['ApiKeyEnded'];
 export type ApproveRoleProposalRequest = components['schemas']['ApproveRoleProposalRequest'];
+export type AuditBreak = components['schemas']['AuditBreak'];
+export type AuditRecord = components['schemas']['AuditRecord'];
+export type AuditRecordOutcome = components['schemas']['AuditRecordOutcome'];
+export type AuditRecorded = components['schemas']['AuditRecorded'];
 export type BalanceChanged = components['schemas']['BalanceChanged'];
 export type BanUserRequest = components['schemas']['BanUserRequest'];
 export type BeginPasskeyEnrolmentRequest = components['schemas']['BeginPasskeyEnrolmentRequest'];
@@ -3615,6 +3755,7 @@ export type Book = components['schemas']['Book'];
 export type Candle = components['schemas']['Candle'];
 export type ChangePasswordRequest = components['schemas']['ChangePasswordRequest'];
 export type ChangePasswordResponse = components['schemas']['ChangePasswordResponse'];
+export type CheckAuditTrailResponse = components['schemas']['CheckAuditTrailResponse'];
 export type Checkpoint = components['schemas']['Checkpoint'];
 export type ConfirmIdentityRequest = components['schemas']['ConfirmIdentityRequest'];
 export type ConfirmTotpRequest = components['schemas']['ConfirmTotpRequest'];
@@ -3655,6 +3796,7 @@ export type LiftBanRequest = components['schemas']['LiftBanRequest'];
 export type ListAccountEventsResponse = components['schemas']['ListAccountEventsResponse'];
 export type ListAccountsResponse = components['schemas']['ListAccountsResponse'];
 export type ListApiKeysResponse = components['schemas']['ListApiKeysResponse'];
+export type ListAuditRecordsResponse = components['schemas']['ListAuditRecordsResponse'];
 export type ListCandlesResponse = components['schemas']['ListCandlesResponse'];
 export type ListDailyProfitsResponse = components['schemas']['ListDailyProfitsResponse'];
 export type ListEntriesResponse = components['schemas']['ListEntriesResponse'];
@@ -6843,6 +6985,198 @@ export interface operations {
             };
             /** @description Unsupported Media Type: `INVALID_REQUEST` */
             readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly listAuditRecords: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description Conditions on `actor`, `action`, `subject` or `outcome`, such as `actor=user:0199… AND outcome=REFUSED`. */
+                readonly filter?: string;
+                /** @description Only what was done at or after this time. */
+                readonly start?: string;
+                /** @description Only what was done before this time. */
+                readonly end?: string;
+                /** @description At most this many; 0 means 50. */
+                readonly pageSize?: number;
+                /** @description Where to go on, from the answer before. */
+                readonly pageToken?: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description What was asked for. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ListAuditRecordsResponse"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST`, `INVALID_FILTER`, `INVALID_PAGE_TOKEN`, `INVALID_TIME_RANGE` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `PERMISSION_DENIED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly checkAuditTrail: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description The last record already checked; 0 to begin. */
+                readonly afterSequence?: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description What was asked for. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["CheckAuditTrailResponse"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `PERMISSION_DENIED` */
+            readonly 403: {
                 headers: {
                     readonly [name: string]: unknown;
                 };

@@ -6,6 +6,7 @@ isort:skip_file
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from veritick.identity.v1 import audit_record_pb2 as _audit_record_pb2
 from veritick.identity.v1 import user_pb2 as _user_pb2
 from veritick.quotes.v1 import instrument_pb2 as _instrument_pb2
 from veritick.trading.v1 import account_pb2 as _account_pb2
@@ -42,6 +43,7 @@ class Event(_message.Message):
     SESSION_ENDED_FIELD_NUMBER: _builtins.int
     STAFF_PROPOSAL_CHANGED_FIELD_NUMBER: _builtins.int
     API_KEY_ENDED_FIELD_NUMBER: _builtins.int
+    AUDIT_RECORDED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def order_opened(self) -> Global___OrderOpened:
         """An order was accepted and paid for."""
@@ -78,6 +80,10 @@ class Event(_message.Message):
     def api_key_ended(self) -> Global___ApiKeyEnded:
         """An API key ended."""
 
+    @_builtins.property
+    def audit_recorded(self) -> Global___AuditRecorded:
+        """Somebody did what stays on record. No socket shows it."""
+
     def __init__(
         self,
         *,
@@ -90,12 +96,13 @@ class Event(_message.Message):
         session_ended: Global___SessionEnded | None = ...,
         staff_proposal_changed: Global___StaffProposalChanged | None = ...,
         api_key_ended: Global___ApiKeyEnded | None = ...,
+        audit_recorded: Global___AuditRecorded | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["api_key_ended", b"api_key_ended", "balance_changed", b"balance_changed", "data", b"data", "instrument_changed", b"instrument_changed", "order_opened", b"order_opened", "order_settled", b"order_settled", "payout_changed", b"payout_changed", "session_ended", b"session_ended", "staff_proposal_changed", b"staff_proposal_changed", "user_changed", b"user_changed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["api_key_ended", b"api_key_ended", "audit_recorded", b"audit_recorded", "balance_changed", b"balance_changed", "data", b"data", "instrument_changed", b"instrument_changed", "order_opened", b"order_opened", "order_settled", b"order_settled", "payout_changed", b"payout_changed", "session_ended", b"session_ended", "staff_proposal_changed", b"staff_proposal_changed", "user_changed", b"user_changed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_key_ended", b"api_key_ended", "balance_changed", b"balance_changed", "data", b"data", "instrument_changed", b"instrument_changed", "order_opened", b"order_opened", "order_settled", b"order_settled", "payout_changed", b"payout_changed", "session_ended", b"session_ended", "staff_proposal_changed", b"staff_proposal_changed", "user_changed", b"user_changed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_key_ended", b"api_key_ended", "audit_recorded", b"audit_recorded", "balance_changed", b"balance_changed", "data", b"data", "instrument_changed", b"instrument_changed", "order_opened", b"order_opened", "order_settled", b"order_settled", "payout_changed", b"payout_changed", "session_ended", b"session_ended", "staff_proposal_changed", b"staff_proposal_changed", "user_changed", b"user_changed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_data: _TypeAlias = _typing.Literal["order_opened", "order_settled", "balance_changed", "payout_changed", "instrument_changed", "user_changed", "session_ended", "staff_proposal_changed", "api_key_ended"]  # noqa: Y015
+    _WhichOneofReturnType_data: _TypeAlias = _typing.Literal["order_opened", "order_settled", "balance_changed", "payout_changed", "instrument_changed", "user_changed", "session_ended", "staff_proposal_changed", "api_key_ended", "audit_recorded"]  # noqa: Y015
     _WhichOneofArgType_data: _TypeAlias = _typing.Literal["data", b"data"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_data) -> _WhichOneofReturnType_data | None: ...
 
@@ -335,3 +342,27 @@ class ApiKeyEnded(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ApiKeyEnded: _TypeAlias = ApiKeyEnded  # noqa: Y015
+
+@_typing.final
+class AuditRecorded(_message.Message):
+    """AuditRecorded tells what somebody did, or was refused, for the audit trail."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECORD_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def record(self) -> _audit_record_pb2.AuditRecord:
+        """The record, which has no place in the trail yet."""
+
+    def __init__(
+        self,
+        *,
+        record: _audit_record_pb2.AuditRecord | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["record", b"record"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["record", b"record"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuditRecorded: _TypeAlias = AuditRecorded  # noqa: Y015

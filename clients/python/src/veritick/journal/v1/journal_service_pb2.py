@@ -28,7 +28,7 @@ from veritick.option.v1 import access_pb2 as veritick_dot_option_dot_v1_dot_acce
 from veritick.option.v1 import field_pb2 as veritick_dot_option_dot_v1_dot_field__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)veritick/journal/v1/journal_service.proto\x12\x13veritick.journal.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dveritick/event/v1/event.proto\x1a\x1fveritick/option/v1/access.proto\x1a\x1everitick/option/v1/field.proto\"\xa4\x01\n\x0cJournalEntry\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x10\n\x08sequence\x18\x03 \x01(\x03\x12\x0c\n\x04type\x18\x04 \x01(\t\x12(\n\x04time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x05\x65vent\x18\x06 \x01(\x0b\x32\x18.veritick.event.v1.Event\"P\n\x13WatchJournalRequest\x12\x19\n\x07journal\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01\x18(\x12\x1e\n\x0e\x61\x66ter_position\x18\x02 \x01(\x03\x42\x06\xba\xbb\x18\x02(\x00\"J\n\x14WatchJournalResponse\x12\x32\n\x07\x65ntries\x18\x01 \x03(\x0b\x32!.veritick.journal.v1.JournalEntry\"\xc5\x01\n\x11ListEventsRequest\x12\x19\n\x07journal\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01\x18(\x12\x19\n\x07subject\x18\x02 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01\x18\x64\x12#\n\x0e\x61\x66ter_sequence\x18\x03 \x01(\x03\x42\x06\xba\xbb\x18\x02(\x00H\x00\x88\x01\x01\x12\x1c\n\tpage_size\x18\x04 \x01(\x05\x42\t\xba\xbb\x18\x05(\x00\x30\xe8\x07\x12$\n\x14on_behalf_of_user_id\x18\x05 \x01(\tB\x06\xba\xbb\x18\x02@\x01\x42\x11\n\x0f_after_sequence\"_\n\x12ListEventsResponse\x12\x32\n\x07\x65ntries\x18\x01 \x03(\x0b\x32!.veritick.journal.v1.JournalEntry\x12\x15\n\rlast_sequence\x18\x02 \x01(\x03\x32\xb5\x02\n\x0eJournalService\x12\xa6\x01\n\x0cWatchJournal\x12(.veritick.journal.v1.WatchJournalRequest\x1a).veritick.journal.v1.WatchJournalResponse\"?\xaa\xbb\x18\x37\"\x08identity\"\x06quotes\"\x07trading\"\nsettlement\"\x04\x65\x64ge\"\x08operator\xb0\xbb\x18\x01\x30\x01\x12z\n\nListEvents\x12&.veritick.journal.v1.ListEventsRequest\x1a\'.veritick.journal.v1.ListEventsResponse\"\x1b\x90\x02\x01\xaa\xbb\x18\x10\"\x04\x65\x64ge\"\x08operator\xb0\xbb\x18\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)veritick/journal/v1/journal_service.proto\x12\x13veritick.journal.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dveritick/event/v1/event.proto\x1a\x1fveritick/option/v1/access.proto\x1a\x1everitick/option/v1/field.proto\"\xa4\x01\n\x0cJournalEntry\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x10\n\x08sequence\x18\x03 \x01(\x03\x12\x0c\n\x04type\x18\x04 \x01(\t\x12(\n\x04time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x05\x65vent\x18\x06 \x01(\x0b\x32\x18.veritick.event.v1.Event\"\x84\x01\n\x13WatchJournalRequest\x12\x19\n\x07journal\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01\x18(\x12\x1e\n\x0e\x61\x66ter_position\x18\x02 \x01(\x03\x42\x06\xba\xbb\x18\x02(\x00\x12\x32\n\x07subject\x18\x03 \x01(\x0b\x32!.veritick.journal.v1.SubjectPlace\"I\n\x0cSubjectPlace\x12\x19\n\x07subject\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01\x18\x64\x12\x1e\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\x42\x06\xba\xbb\x18\x02(\x00\"J\n\x14WatchJournalResponse\x12\x32\n\x07\x65ntries\x18\x01 \x03(\x0b\x32!.veritick.journal.v1.JournalEntry\"\xc5\x01\n\x11ListEventsRequest\x12\x19\n\x07journal\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01\x18(\x12\x19\n\x07subject\x18\x02 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01\x18\x64\x12#\n\x0e\x61\x66ter_sequence\x18\x03 \x01(\x03\x42\x06\xba\xbb\x18\x02(\x00H\x00\x88\x01\x01\x12\x1c\n\tpage_size\x18\x04 \x01(\x05\x42\t\xba\xbb\x18\x05(\x00\x30\xe8\x07\x12$\n\x14on_behalf_of_user_id\x18\x05 \x01(\tB\x06\xba\xbb\x18\x02@\x01\x42\x11\n\x0f_after_sequence\"_\n\x12ListEventsResponse\x12\x32\n\x07\x65ntries\x18\x01 \x03(\x0b\x32!.veritick.journal.v1.JournalEntry\x12\x15\n\rlast_sequence\x18\x02 \x01(\x03\x32\xb5\x02\n\x0eJournalService\x12\xa6\x01\n\x0cWatchJournal\x12(.veritick.journal.v1.WatchJournalRequest\x1a).veritick.journal.v1.WatchJournalResponse\"?\xaa\xbb\x18\x37\"\x08identity\"\x06quotes\"\x07trading\"\nsettlement\"\x04\x65\x64ge\"\x08operator\xb0\xbb\x18\x01\x30\x01\x12z\n\nListEvents\x12&.veritick.journal.v1.ListEventsRequest\x1a\'.veritick.journal.v1.ListEventsResponse\"\x1b\x90\x02\x01\xaa\xbb\x18\x10\"\x04\x65\x64ge\"\x08operator\xb0\xbb\x18\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,6 +39,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WATCHJOURNALREQUEST'].fields_by_name['journal']._serialized_options = b'\272\273\030\004\010\001\030('
   _globals['_WATCHJOURNALREQUEST'].fields_by_name['after_position']._loaded_options = None
   _globals['_WATCHJOURNALREQUEST'].fields_by_name['after_position']._serialized_options = b'\272\273\030\002(\000'
+  _globals['_SUBJECTPLACE'].fields_by_name['subject']._loaded_options = None
+  _globals['_SUBJECTPLACE'].fields_by_name['subject']._serialized_options = b'\272\273\030\004\010\001\030d'
+  _globals['_SUBJECTPLACE'].fields_by_name['after_sequence']._loaded_options = None
+  _globals['_SUBJECTPLACE'].fields_by_name['after_sequence']._serialized_options = b'\272\273\030\002(\000'
   _globals['_LISTEVENTSREQUEST'].fields_by_name['journal']._loaded_options = None
   _globals['_LISTEVENTSREQUEST'].fields_by_name['journal']._serialized_options = b'\272\273\030\004\010\001\030('
   _globals['_LISTEVENTSREQUEST'].fields_by_name['subject']._loaded_options = None
@@ -55,14 +59,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_JOURNALSERVICE'].methods_by_name['ListEvents']._serialized_options = b'\220\002\001\252\273\030\020\"\004edge\"\010operator\260\273\030\001'
   _globals['_JOURNALENTRY']._serialized_start=196
   _globals['_JOURNALENTRY']._serialized_end=360
-  _globals['_WATCHJOURNALREQUEST']._serialized_start=362
-  _globals['_WATCHJOURNALREQUEST']._serialized_end=442
-  _globals['_WATCHJOURNALRESPONSE']._serialized_start=444
-  _globals['_WATCHJOURNALRESPONSE']._serialized_end=518
-  _globals['_LISTEVENTSREQUEST']._serialized_start=521
-  _globals['_LISTEVENTSREQUEST']._serialized_end=718
-  _globals['_LISTEVENTSRESPONSE']._serialized_start=720
-  _globals['_LISTEVENTSRESPONSE']._serialized_end=815
-  _globals['_JOURNALSERVICE']._serialized_start=818
-  _globals['_JOURNALSERVICE']._serialized_end=1127
+  _globals['_WATCHJOURNALREQUEST']._serialized_start=363
+  _globals['_WATCHJOURNALREQUEST']._serialized_end=495
+  _globals['_SUBJECTPLACE']._serialized_start=497
+  _globals['_SUBJECTPLACE']._serialized_end=570
+  _globals['_WATCHJOURNALRESPONSE']._serialized_start=572
+  _globals['_WATCHJOURNALRESPONSE']._serialized_end=646
+  _globals['_LISTEVENTSREQUEST']._serialized_start=649
+  _globals['_LISTEVENTSREQUEST']._serialized_end=846
+  _globals['_LISTEVENTSRESPONSE']._serialized_start=848
+  _globals['_LISTEVENTSRESPONSE']._serialized_end=943
+  _globals['_JOURNALSERVICE']._serialized_start=946
+  _globals['_JOURNALSERVICE']._serialized_end=1255
 # @@protoc_insertion_point(module_scope)

@@ -74,23 +74,57 @@ class WatchJournalRequest(_message.Message):
 
     JOURNAL_FIELD_NUMBER: _builtins.int
     AFTER_POSITION_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
     journal: _builtins.str
     """The journal's name: `identity`, `quotes`, or the name of a book."""
     after_position: _builtins.int
     """The last position already seen; 0 for all."""
+    @_builtins.property
+    def subject(self) -> Global___SubjectPlace:
+        """Only the entries of this subject, after this sequence of its own. Those to come are
+        looked for a few times a second, however busy the journal is.
+        """
+
     def __init__(
         self,
         *,
         journal: _builtins.str = ...,
         after_position: _builtins.int = ...,
+        subject: Global___SubjectPlace | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["subject", b"subject"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_position", b"after_position", "journal", b"journal"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_position", b"after_position", "journal", b"journal", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WatchJournalRequest: _TypeAlias = WatchJournalRequest  # noqa: Y015
+
+@_typing.final
+class SubjectPlace(_message.Message):
+    """SubjectPlace is how far the entries of one subject were seen."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    AFTER_SEQUENCE_FIELD_NUMBER: _builtins.int
+    subject: _builtins.str
+    """The subject."""
+    after_sequence: _builtins.int
+    """The last sequence already seen; 0 for all."""
+    def __init__(
+        self,
+        *,
+        subject: _builtins.str = ...,
+        after_sequence: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_sequence", b"after_sequence", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SubjectPlace: _TypeAlias = SubjectPlace  # noqa: Y015
 
 @_typing.final
 class WatchJournalResponse(_message.Message):
