@@ -10,6 +10,7 @@ from google.protobuf.json_format import MessageToDict
 
 from services.settlement.receipt import Link
 from services.settlement.wire import checkpoint_message, receipt_message
+from tests.ledger_proof import commits_of, items, sealed_of, signed_ledger
 from tests.proof import CASES, KEY_ID, chained, items_of, signed
 from tests.unit.sdk_edge import Edge, Reply, answer, client, refusal
 from veritick import VeritickError
@@ -129,3 +130,58 @@ async def test_an_export_that_is_cancelled_leaves_nothing(tmp_path: Path) -> Non
 async def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="none"):
         await write(Platform(200), tmp_path / "none" / "demo.jsonl")
+
+
+class Audited(Edge):
+    """Shows a book with its ledger, three seals at a time."""
+
+    def __init__(self, left_out: int = 0) -> None:
+        super().__init__(answer({}))
+        self.orders = items()
+        self.sealed, self.head = sealed_of(commits_of(self.orders))
+        self.left_out = left_out
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(0)
+        query = parse_qs(request.url.query.decode())
+        after = int(query.get("after", ["0"])[0])
+        proofs = chained(self.orders)
+        what = request.url.path.rpartition("/")[2]
+        if what == "ledgerHead":
+            return answer(MessageToDict(signed_ledger(self.head)))(request)
+        if what == "seals":
+            page = [item for item in self.sealed if item.seal.seal_id != self.left_out]
+            shown = [MessageToDict(item) for item in page if item.seal.seal_id > after][:3]
+            return answer({"seals": shown})(request)
+        if what == "checkpoint":
+            last = proofs[-1][0]
+            head = Link(last.sequence, last.hash)
+            return answer(MessageToDict(checkpoint_message(signed(head))))(request)
+        shown = [MessageToDict(receipt_message("demo", *proof)) for proof in proofs[after:]]
+        return answer({"receipts": shown})(request)
+
+
+async def test_a_ledger_is_written_behind_the_receipts_page_by_page(tmp_path: Path) -> None:
+    path, told = tmp_path / "demo.jsonl", list[tuple[str, int, int]]()
+    async with client(Audited()) as veritick:
+        await export(
+            veritick,
+            "https://veritick.test",
+            "demo",
+            path,
+            ledger=True,
+            progress=lambda *progress: told.append(progress),
+        )
+    with path.open("rb") as file:
+        seen = verify(file, KEY_ID, KEY_ID)
+    assert seen.receipts == 5
+    assert seen.ledger is not None
+    assert seen.ledger.open_orders == 1
+    assert told[-1] == ("entries", seen.ledger.entries, seen.ledger.entries)
+
+
+async def test_a_ledger_with_a_gap_is_not_written(tmp_path: Path) -> None:
+    async with client(Audited(left_out=4)) as veritick:
+        with pytest.raises(VeritickError, match="did not show the seals after 3"):
+            await export(veritick, "here", "demo", tmp_path / "demo.jsonl", ledger=True)
+    assert list(tmp_path.iterdir()) == []
