@@ -13,6 +13,7 @@ from services.kit.revocation_feed import RevocationFeed
 from services.kit.revocations import Revocations
 from services.kit.tokens import Keyring
 from tests.service.identity_server import PASSWORD, Identity, StartIdentity, bearer, refused
+from tests.waiting import PATIENCE_SECONDS
 from veritick.identity.v1.auth_service_pb2 import (
     ChangePasswordRequest,
     ListSessionsRequest,
@@ -188,12 +189,12 @@ async def test_other_services_hear_of_an_end_within_a_second(
         async with channels.to("identity", replica.address) as channel:
             revocations = Revocations(SystemClock())
             following = asyncio.create_task(RevocationFeed(channel, revocations).run())
-            await revocations.until_known(5)
+            await revocations.until_known(PATIENCE_SECONDS)
             with revocations.watched(early.session_id) as over:
                 assert over.done()
             with revocations.watched(late.session_id) as over:
                 assert not over.done()
-                async with asyncio.timeout(1):
+                async with asyncio.timeout(PATIENCE_SECONDS):
                     await identity.auth.RevokeAllSessions(
                         RevokeAllSessionsRequest(include_current=True),
                         metadata=bearer(late.access_token),

@@ -17,6 +17,7 @@ from services.kit.contract import Rpc, rpc_of
 from services.kit.reason import Reason
 from services.kit.wire import to_datetime, to_timestamp
 from tests.service.identity_server import Identity, bearer, refused
+from tests.waiting import PATIENCE_SECONDS
 from veritick.identity.v1.role_service_pb2 import (
     ApproveRoleProposalRequest,
     ListRoleProposalsRequest,
@@ -95,7 +96,7 @@ async def desk(identity: Identity) -> AsyncIterator[Desk]:
 
 async def until_renewed(desk: Desk, who: Metadata) -> None:
     """Wait until a token is refused because it tells older permissions."""
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while await refusal_of(desk.roles.ListRoles(ListRolesRequest(), metadata=who)) is None:
             await asyncio.sleep(0.01)
     with refused(Reason.TOKEN_EXPIRED):

@@ -17,6 +17,7 @@ from services.kit.settings import ServiceSettings
 from services.kit.tokens import Keyring
 from services.local.keys import ensure_keys
 from tests.service.kit_events import cancelled
+from tests.waiting import PATIENCE_SECONDS
 from veritick.journal.v1.journal_service_pb2 import (
     JournalEntry,
     ListEventsRequest,
@@ -90,7 +91,7 @@ async def test_entries_that_come_twice_and_in_disorder_have_one_effect_each_in_o
         channels.to("identity", running.address) as channel,
     ):
         task = asyncio.create_task(Follower(channel, "identity", kit_database, apply).run())
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while await notes(kit_database) != list(range(1, ENTRIES + 1)):
                 await asyncio.sleep(0.05)
         await cancelled(task)
