@@ -1,5 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { countdownText, durationText, exactClockText, momentText, soonText } from "@/domain/time";
+import {
+  countdownText,
+  dateText,
+  durationText,
+  exactClockText,
+  minuteText,
+  momentText,
+  soonText,
+  zoneText,
+} from "@/domain/time";
 
 describe("time left", () => {
   test.each([
@@ -60,4 +69,15 @@ describe("durations in other languages", () => {
   ])("in %s a minute and a half is %s", (locale, text) => {
     expect(durationText(90, locale).replace(/\s/g, " ")).toBe(text);
   });
+});
+
+test("a day is the same in every zone", () => {
+  expect(dateText("2026-11-26", "en")).toBe("Nov 26");
+});
+
+test("a time to the minute has its zone beside it", () => {
+  const time = new Date(2026, 10, 26, 18, 30, 59).getTime();
+  expect(minuteText(time, "en")).toBe("18:30");
+  const zone = new Date(time).toLocaleTimeString("en", { timeZoneName: "short" }).split(" ").at(-1);
+  expect(zoneText(time, "en")).toBe(zone);
 });

@@ -60,6 +60,12 @@ export function clockText(time: string | number, locale: string): string {
   return format(locale, { timeStyle: "medium", hourCycle: "h23" }).format(new Date(time));
 }
 
+/** The user's zone in short, as it is at a moment: `UTC`, `GMT+2`. */
+export function zoneText(time: number, locale: string): string {
+  const parts = format(locale, { timeZoneName: "short" }).formatToParts(new Date(time));
+  return parts.find(({ type }) => type === "timeZoneName")?.value ?? "";
+}
+
 /** The time of day to the minute: `18:30`. */
 export function minuteText(time: string | number, locale: string): string {
   return format(locale, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(
