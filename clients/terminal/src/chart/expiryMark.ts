@@ -8,6 +8,8 @@ export interface Expiry {
   /** Seconds since the epoch. */
   readonly time: number;
   readonly label: string;
+  /** Until when an order that expires then can be bought; absent where that makes no difference. */
+  readonly cutoff?: number;
 }
 
 const EDGE = 10;
@@ -41,6 +43,11 @@ export class ExpiryMark extends Layer {
       return;
     }
     line(context, { x, y: 0 }, { x, y: height }, palette.accent, { dash: [6, 4], width: 1 });
+    const cutoffX = expiry.cutoff === undefined ? undefined : this.axis.x(expiry.cutoff);
+    if (cutoffX !== undefined) {
+      const thin = { dash: [2, 4], width: 1 };
+      line(context, { x: cutoffX, y: 0 }, { x: cutoffX, y: height }, palette.muted, thin);
+    }
     context.fillStyle = palette.accent + TINT;
     context.fillRect(x, 0, width - x, height);
     pill(context, expiry.label, { x: x - EDGE / 2, y, width }, look);
