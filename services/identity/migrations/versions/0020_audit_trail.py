@@ -5,7 +5,7 @@ from alembic import op
 from services.kit.schema import grant
 
 revision = "0020"
-down_revision = "0005"
+down_revision = "0006"
 
 
 def upgrade() -> None:
