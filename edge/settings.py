@@ -75,6 +75,9 @@ class RestSettings(EdgeSettings):
         default=10, gt=0, le=300, description="for the head of a request to arrive"
     )
     body_bytes_max: int = Field(default=65_536, ge=1_024, le=16_777_216)
+    file_bytes_max: int = Field(
+        default=1_048_576, ge=1_024, le=8_388_608, description="of a part of an upload"
+    )
     body_seconds_max: float = Field(default=10, gt=0, le=300)
     call_seconds_max: float = Field(
         default=10, gt=0, le=300, description="the deadline of a call to a service"

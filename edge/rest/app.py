@@ -89,7 +89,7 @@ async def build(settings: RestSettings, clock: Clock | None = None) -> AsyncIter
             Keys(to["identity"], lambda: keyring.service_token("identity", clock.now()), clock),
             Limiter(buckets, allowances(settings), clock),
             Addresses(settings.trusted_proxies),
-            Bounds(settings.body_bytes_max, settings.body_seconds_max),
+            Bounds(settings.body_bytes_max, settings.file_bytes_max, settings.body_seconds_max),
         )
         yield _application(settings, gateway, Health(to, clock))
 

@@ -30,6 +30,7 @@ from services.kit.reason import Reason
 from veritick.option.v1.access_pb2 import CostClass
 
 _JSON_TYPES = ("application/json",)
+_FILE_TYPES = ("application/octet-stream",)
 # A client that is still sending when its connection closes would never read why.
 _DRAINED_BYTES_MAX = 1024 * 1024
 _PACKED_BYTES_MIN = 1_400
@@ -42,6 +43,9 @@ class Bounds:
     """How large and how slow a request may be."""
 
     body_bytes: int
+    file_bytes: int
+    """For a body that is a file, or a part of one."""
+
     body_seconds: float
 
 
@@ -163,7 +167,7 @@ class Gateway:
         headers: dict[str, str],
     ) -> Response:
         transcoder = operation.transcoder
-        body = await self._body(request, expected=operation.route.has_body)
+        body = await self._body(request, operation.route)
         query = request.scope["query_string"].decode("latin-1")
         message = transcoder.request(match.values, query, body)
         self._sessions.fill(message, caller)
@@ -193,34 +197,26 @@ class Gateway:
         shown = Response(body, media_type="application/json", headers=headers)
         return _with_cookies(shown, cookies)
 
-    async def _body(self, request: Request, *, expected: bool) -> bytes:
+    async def _body(self, request: Request, route: Route) -> bytes:
         """Return a body within the bounds. Failures are those of HTTP: 408, 413, 415."""
+        bound = self._bounds.file_bytes if route.takes_file else self._bounds.body_bytes
         body, size = bytearray(), 0
         try:
             async with asyncio.timeout(self._bounds.body_seconds):
                 async for chunk in request.stream():
                     size += len(chunk)
-                    if size <= self._bounds.body_bytes:
+                    if size <= bound:
                         body += chunk
-                    elif size > _DRAINED_BYTES_MAX:
+                    elif size > bound + _DRAINED_BYTES_MAX:
                         break
         except TimeoutError as error:
             failure = Failure(Reason.DEADLINE_EXCEEDED, "The body did not arrive in time.")
             raise _Refused(failure, HTTPStatus.REQUEST_TIMEOUT, Connection="close") from error
-        if size > self._bounds.body_bytes:
-            raise self._too_large()
-        if body and expected:
-            _require_json(request.headers)
+        if size > bound:
+            raise _too_large(bound)
+        if body and route.has_body:
+            _require_type(request.headers, _FILE_TYPES if route.takes_file else _JSON_TYPES)
         return bytes(body)
-
-    def _too_large(self) -> _Refused:
-        bound = self._bounds.body_bytes
-        failure = Failure(
-            Reason.REQUEST_TOO_LARGE,
-            f"The body is larger than {bound} bytes.",
-            metadata={"max_bytes": str(bound)},
-        )
-        return _Refused(failure, None, Connection="close")
 
 
 def _operation(route: Route, upstream: Upstream) -> _Operation:
@@ -246,11 +242,20 @@ def _mismatch(verb: str, found: Mismatch) -> Response:
     return problem(failure, status=HTTPStatus.METHOD_NOT_ALLOWED, headers=allow)
 
 
-def _require_json(headers: Headers) -> None:
+def _too_large(bound: int) -> _Refused:
+    failure = Failure(
+        Reason.REQUEST_TOO_LARGE,
+        f"The body is larger than {bound} bytes.",
+        metadata={"max_bytes": str(bound)},
+    )
+    return _Refused(failure, None, Connection="close")
+
+
+def _require_type(headers: Headers, types: tuple[str, ...]) -> None:
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in _JSON_TYPES:
-        failure = Failure(Reason.INVALID_REQUEST, "The body must be application/json.")
-        accept = {"Accept_Post": "application/json"}
+    if kind not in types:
+        failure = Failure(Reason.INVALID_REQUEST, f"The body must be {types[0]}.")
+        accept = {"Accept_Post": types[0]}
         raise _Refused(failure, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, **accept)
     if headers.get("content-encoding", "identity").lower() != "identity":
         failure = Failure(Reason.INVALID_REQUEST, "The body must not be compressed.")

@@ -62,6 +62,7 @@ _HEADERS = {
 }
 _FILE_HEADERS = {"Content-Disposition": "A name under which to keep the file."}
 _JSON = "application/json"
+_BINARY = "application/octet-stream"
 _PROBLEM = "application/problem+json"
 _SECURITY_SCHEMES = {
     "bearer": {
@@ -163,6 +164,9 @@ class Builder:
         return {**parameter, "description": description} if description else parameter
 
     def _body(self, route: Route) -> Document:
+        if route.takes_file:
+            file: Schema = {"type": "string", "format": "binary"}
+            return {"required": True, "content": {_BINARY: {"schema": file}}}
         if route.body_field is not None:
             schema = self._schemas.field(route.body_field, "input")
         else:

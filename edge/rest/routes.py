@@ -54,6 +54,13 @@ class Route:
         return shown is not None and shown.full_name == HTTP_BODY
 
     @property
+    def takes_file(self) -> bool:
+        """Whether the body is a file, or a part of one, and not JSON."""
+        field = self.body_field
+        taken = field.message_type if field is not None else None
+        return taken is not None and taken.full_name == HTTP_BODY
+
+    @property
     def has_body(self) -> bool:
         """Whether a call carries a body."""
         return bool(self.binding.body)

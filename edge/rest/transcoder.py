@@ -47,6 +47,7 @@ class Transcoder:
         self._query = _with_proto_names(query_fields(route))
         self._body = route.binding.body
         self._body_field = route.body_field
+        self._file = route.body_field.name if route.body_field and route.takes_file else None
         self._in_path = frozenset(route.template.fields)
         shown = route.shown_field
         self._shown = shown.name if shown is not None else None
@@ -55,12 +56,16 @@ class Transcoder:
         self._has_replay = "replay" in route.response.fields_by_name
 
     def request(self, path: Sequence[str], query: str, body: bytes) -> Message:
-        """Return the request that a path's values, a query string and a JSON body make.
+        """Return the request that a path's values, a query string and a body make.
+
+        The body is JSON, or, where the contract says `google.api.HttpBody`, a file.
 
         Failure INVALID_REQUEST naming every fault: of the JSON, of a field, of a parameter.
         """
         message, faults = self._request(), Faults()
-        if self._body and body:
+        if self._file is not None:
+            getattr(message, self._file).data = body
+        elif self._body and body:
             self._read_body(parse_json(body), message, faults)
         elif body:
             refuse("This call takes no body.")

@@ -24,6 +24,10 @@ Invariants:
 - a session that ended stays ended. Every change that others must know is journalled in its own
   transaction.
 
+Documents of users (KYC) arrive in parts, are opened in a process of its own that keeps only a clean
+copy (`inspection`), and lie in a folder or bucket, sealed with a key of the user's own (`sealing`,
+`user_keys`), itself sealed in the vault. Every look at one is on record before it is answered.
+
 Access tokens are Ed25519 JWTs that other services verify by themselves. What was taken back before
 it expired (a session that ended, permissions that changed) every service and both edges hear from
 `WatchRevocations` within a second, and keep in memory for as long as such a token could be shown.

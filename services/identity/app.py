@@ -12,6 +12,7 @@ from services.identity.auditing import AuditTrail
 from services.identity.ground import Ground
 from services.identity.hashing import Cost, PasswordHasher
 from services.identity.key_rpc import ApiKeyFace
+from services.identity.kyc_rpc import KycFace
 from services.identity.neighbours import TradingAccounts
 from services.identity.parts import Parts
 from services.identity.passkey_rpc import PasskeyFace
@@ -39,6 +40,7 @@ from services.kit.tokens import Keyring
 from veritick.identity.v1.api_key_service_pb2_grpc import add_ApiKeyServiceServicer_to_server
 from veritick.identity.v1.auth_service_pb2 import GetSignUpRulesResponse
 from veritick.identity.v1.auth_service_pb2_grpc import add_AuthServiceServicer_to_server
+from veritick.identity.v1.kyc_service_pb2_grpc import add_KycServiceServicer_to_server
 from veritick.identity.v1.mailbox_service_pb2_grpc import add_MailboxServiceServicer_to_server
 from veritick.identity.v1.passkey_service_pb2_grpc import add_PasskeyServiceServicer_to_server
 from veritick.identity.v1.profile_service_pb2_grpc import add_ProfileServiceServicer_to_server
@@ -84,11 +86,12 @@ async def build(
             await _accounts(settings, keyring, clock, stack),
         )
         records = Records(parts.ground, keyring, await _neighbours(settings, keyring, clock, stack))
+        kyc_faces, kyc_jobs = _kyc(parts)
         health = _Health(database)
         yield Application(
             keyring=keyring,
-            faces=[*_faces(parts, keyring), *records.faces],
-            tasks={**_tasks(parts, health, records.jobs), **records.tasks},
+            faces=[*_faces(parts, keyring), *records.faces, *kyc_faces],
+            tasks={**_tasks(parts, health, [*records.jobs, *kyc_jobs]), **records.tasks},
             ready=lambda: health.good,
             revocations=parts.revoked,
             refusals=records.refusals,
@@ -175,6 +178,15 @@ def _faces(parts: Parts, keyring: Keyring) -> list[Face]:
         (add_RevocationServiceServicer_to_server, RevocationFace(parts.revoked)),
         (add_JournalServiceServicer_to_server, journal),
     ]
+
+
+def _kyc(parts: Parts) -> tuple[list[Face], list[Job]]:
+    """Return what is served and done for documents: nothing where they are not kept."""
+    if parts.documents is None:
+        return [], []
+    uploading, reviewing = parts.uploading(parts.documents), parts.reviewing(parts.documents)
+    face = KycFace(uploading, reviewing)
+    return [(add_KycServiceServicer_to_server, face)], [uploading.job(), reviewing.job()]
 
 
 def _sign_up_rules(settings: Settings) -> GetSignUpRulesResponse:

@@ -6,8 +6,10 @@ from functools import cached_property
 
 from services.identity.bans import Bans
 from services.identity.breached import BreachedPasswords
+from services.identity.document_store import DocumentStore, folder_store, s3_store
 from services.identity.ground import Ground
 from services.identity.hashing import PasswordHasher
+from services.identity.inspector import Inspector
 from services.identity.issuing import Issuer
 from services.identity.jobs import Purge
 from services.identity.jurisdiction import Jurisdiction
@@ -18,6 +20,7 @@ from services.identity.passkeys import Passkeys
 from services.identity.passwords import Passwords
 from services.identity.post import Post
 from services.identity.registration import Registration
+from services.identity.reviewing import Reviewing
 from services.identity.revoking import RevokedSource
 from services.identity.second_factors import SecondFactors
 from services.identity.session import Limits
@@ -28,6 +31,8 @@ from services.identity.staffing import Staffing
 from services.identity.standing import Standing
 from services.identity.strength import Strength
 from services.identity.throttles import Throttle
+from services.identity.uploading import Uploading
+from services.identity.user_keys import UserKeys
 from services.identity.vault import Vault
 from services.kit.tokens import Keyring
 
@@ -145,6 +150,29 @@ class Parts:
         return Purge(
             self.ground.database, self.ground.clock, timedelta(days=sessions), timedelta(days=mails)
         )
+
+    @cached_property
+    def documents(self) -> DocumentStore | None:
+        """Keeps sealed documents; None where nobody said where."""
+        settings = self.settings
+        if settings.documents_s3 is not None:
+            return DocumentStore(s3_store(settings.documents_s3))
+        if settings.documents_folder is not None:
+            return DocumentStore(folder_store(settings.documents_folder))
+        return None
+
+    @cached_property
+    def user_keys(self) -> UserKeys:
+        """Holds the keys of users."""
+        return UserKeys(self.ground, Vault.load(self.settings.vault_file))
+
+    def uploading(self, store: DocumentStore) -> Uploading:
+        """Return what takes documents in."""
+        return Uploading(self.ground, keys=self.user_keys, store=store, inspector=Inspector())
+
+    def reviewing(self, store: DocumentStore) -> Reviewing:
+        """Return what decides on documents."""
+        return Reviewing(self.ground, keys=self.user_keys, store=store)
 
     def sign_in(self, keyring: Keyring) -> SignIn:
         """Return what begins sessions, and signs their tokens with this keyring."""

@@ -8,6 +8,7 @@ ALL = frozenset(
     {
         "audit.read",
         "instruments.write",
+        "kyc.review",
         "ledger.adjust.approve",
         "ledger.adjust.propose",
         "ledger.read",
@@ -62,7 +63,15 @@ PERMISSIONS: Mapping[str, frozenset[str]] = MappingProxyType(
         Role.TRADER: frozenset(),
         Role.SUPPORT: frozenset({"users.read"}),
         Role.COMPLIANCE: frozenset(
-            {"audit.read", "ledger.read", "roles.read", "users.ban", "users.read", "users.write"}
+            {
+                "audit.read",
+                "kyc.review",
+                "ledger.read",
+                "roles.read",
+                "users.ban",
+                "users.read",
+                "users.write",
+            }
         ),
         Role.ACCOUNTANT: frozenset(
             {"audit.read", "ledger.adjust.propose", "ledger.read", "users.read"}

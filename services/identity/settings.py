@@ -5,6 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, SecretStr, model_validator
 
+from services.identity.document_store import S3Settings
 from services.kit.settings import DatabaseSettings, ServiceSettings
 
 _MEMORY_KIB_FLOOR = 19 * 1024
@@ -45,6 +46,14 @@ class Settings(ServiceSettings, DatabaseSettings):
         default=frozenset(), description="ISO 3166 codes; in no other country real accounts open"
     )
     age_min: int = Field(default=18, ge=18, le=99)
+
+    documents_folder: Path | None = Field(
+        default=None,
+        description="where documents are kept, sealed; without it nobody hands any in",
+    )
+    documents_s3: S3Settings | None = Field(
+        default=None, description="a bucket, in place of the folder"
+    )
 
     session_idle_hours: int = Field(default=7 * 24, ge=1, le=90 * 24)
     session_absolute_hours: int = Field(default=30 * 24, ge=1, le=365 * 24)

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from services.identity.api_key import ApiKey
 from services.identity.jurisdiction import Requirement
+from services.identity.kyc import Document
 from services.identity.letters import Delivered
 from services.identity.revocation import Revoked
 from services.identity.session import Session, Tokens
@@ -21,6 +22,7 @@ from veritick.identity.v1 import (
     api_key_service_pb2,
     audit_record_pb2,
     auth_service_pb2,
+    kyc_document_pb2,
     mailbox_service_pb2,
     revocation_service_pb2,
     user_pb2,
@@ -205,3 +207,30 @@ def to_audit_record(link: Link) -> audit_record_pb2.AuditRecord:
         time=to_timestamp(record.time),
         hash=link.hash.hex(),
     )
+
+
+def to_document(document: Document) -> kyc_document_pb2.KycDocument:
+    """Return a document, without what is in it, as a message."""
+    message = kyc_document_pb2.KycDocument(
+        document_id=str(document.document_id),
+        user_id=str(document.user_id),
+        kind=kyc_document_pb2.KycDocument.Kind.Value(document.kind.value),
+        state=kyc_document_pb2.KycDocument.State.Value(document.state.value),
+        size=document.size,
+        received=document.received,
+        media_type=document.media_type,
+        create_time=to_timestamp(document.created_at),
+    )
+    if document.reviewed_at is not None:
+        message.review_time.CopyFrom(to_timestamp(document.reviewed_at))
+    if document.rejection is not None:
+        message.rejection = kyc_document_pb2.KycDocument.Rejection.Value(document.rejection.value)
+    if document.expires_at is not None:
+        message.expire_time.CopyFrom(to_timestamp(document.expires_at))
+    return message
+
+
+def kyc_changed(document: Document) -> NewEvent:
+    """Return the event that a document is now this."""
+    changed = event_pb2.KycChanged(document=to_document(document))
+    return new_event(subject_of(document.user_id), event_pb2.Event(kyc_changed=changed))

@@ -40,6 +40,11 @@ class Home:
         return self.root / "prices"
 
     @property
+    def documents(self) -> Path:
+        """What users handed in, sealed."""
+        return self.root / "documents"
+
+    @property
     def logs(self) -> Path:
         """One log per part."""
         return self.root / "logs"
@@ -96,7 +101,8 @@ class Home:
 
     def forget(self) -> None:
         """Delete everything the platform keeps here, and nothing else that may lie beside it."""
-        for folder in (self.postgres, self.keys, self.prices, self.logs, self.sockets):
+        kept = (self.postgres, self.keys, self.prices, self.documents, self.logs, self.sockets)
+        for folder in kept:
             shutil.rmtree(folder, ignore_errors=True)
         self.passwords.unlink(missing_ok=True)
         self.lock.unlink(missing_ok=True)

@@ -81,6 +81,7 @@ def _machine(settings: Settings, home: Home, ports: Ports) -> Machine:
         ),
         valkey=valkey.Valkey(home.sockets, valkey.embedded_server()),
         passwords=passwords,
+        documents=home.documents,
         feed=settings.feed,
         books=("demo", "real") if settings.real_accounts else ("demo",),
     )

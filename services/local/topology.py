@@ -29,6 +29,7 @@ class Machine:
     cluster: Cluster
     valkey: Valkey
     passwords: Passwords
+    documents: Path
     feed: Feed
     books: tuple[str, ...]
 
@@ -190,8 +191,14 @@ def _stores(machine: Machine, runtime: str) -> dict[str, str]:
         }
     if runtime in SERVICES:
         access = _access(machine, runtime)
-        return {f"VERITICK_{name}": value for name, value in access.items()}
+        stores = {f"VERITICK_{name}": value for name, value in access.items()}
+        return stores | (_documents(machine) if runtime == "identity" else {})
     return {}
+
+
+def _documents(machine: Machine) -> dict[str, str]:
+    """Return where identity keeps what users hand in, sealed."""
+    return {"VERITICK_DOCUMENTS_FOLDER": str(machine.documents)}
 
 
 def _access(machine: Machine, database: str) -> dict[str, str]:

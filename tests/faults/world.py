@@ -273,6 +273,7 @@ def running_world(folder: Path) -> Iterator[World]:
         cluster=Cluster(home.postgres, home.sockets, passwords.of("veritick"), embedded_binaries()),
         valkey=Valkey(home.sockets, embedded_server()),
         passwords=passwords,
+        documents=home.documents,
         feed=Feed(),
         books=(_BOOK,),
     )

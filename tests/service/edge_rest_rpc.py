@@ -33,6 +33,12 @@ from veritick.identity.v1.auth_service_pb2 import (
     RegisterResponse,
 )
 from veritick.identity.v1.auth_service_pb2_grpc import AuthServiceServicer
+from veritick.identity.v1.kyc_document_pb2 import KycDocument
+from veritick.identity.v1.kyc_service_pb2 import (
+    UploadDocumentPartRequest,
+    UploadDocumentPartResponse,
+)
+from veritick.identity.v1.kyc_service_pb2_grpc import KycServiceServicer
 from veritick.identity.v1.profile_service_pb2 import GetProfileRequest, GetProfileResponse
 from veritick.identity.v1.profile_service_pb2_grpc import ProfileServiceServicer
 from veritick.identity.v1.user_pb2 import Session, User
@@ -175,6 +181,21 @@ class ApiKeys(ApiKeyServiceServicer):
         return ExchangeApiKeyResponse(
             access_token=token, expire_time=to_timestamp(now + ACCESS_LIFETIME)
         )
+
+
+@dataclass
+class Kyc(KycServiceServicer):
+    """Parts of documents, as they came."""
+
+    parts: list[UploadDocumentPartRequest] = field(default_factory=list)
+
+    async def UploadDocumentPart(
+        self, request: UploadDocumentPartRequest, context: Context
+    ) -> UploadDocumentPartResponse:
+        self.parts.append(request)
+        received = request.offset + len(request.content.data)
+        document = KycDocument(document_id=request.document_id, received=received)
+        return UploadDocumentPartResponse(document=document)
 
 
 @dataclass

@@ -19,9 +19,10 @@ from services.kit.process import Application, Face, serving
 from services.kit.settings import ServiceSettings
 from services.kit.tokens import Keyring
 from tests.revoked import Revoked
-from tests.service.edge_rest_rpc import ApiKeys, Identity, Quotes, Trading
+from tests.service.edge_rest_rpc import ApiKeys, Identity, Kyc, Quotes, Trading
 from veritick.identity.v1.api_key_service_pb2_grpc import add_ApiKeyServiceServicer_to_server
 from veritick.identity.v1.auth_service_pb2_grpc import add_AuthServiceServicer_to_server
+from veritick.identity.v1.kyc_service_pb2_grpc import add_KycServiceServicer_to_server
 from veritick.identity.v1.profile_service_pb2_grpc import add_ProfileServiceServicer_to_server
 from veritick.identity.v1.revocation_service_pb2_grpc import (
     add_RevocationServiceServicer_to_server,
@@ -45,6 +46,7 @@ class World:
     keys: Path
     address: str
     identity: Identity
+    kyc: Kyc
     quotes: Quotes
     trading: Trading
     revoked: Revoked
@@ -72,12 +74,14 @@ async def running_world(keys: Path, others: Sequence[Face] | None = None) -> Asy
     """Run services of one's own: those below, or others in their place."""
     keyring = Keyring.load(keys, "identity")
     identity = Identity(keyring, SystemClock())  # type: ignore[abstract]
+    kyc = Kyc()  # type: ignore[abstract]
     quotes, trading = Quotes(), Trading()  # type: ignore[abstract]
     revoked = Revoked()
     api_keys = ApiKeys(identity)  # type: ignore[abstract]
     faces: list[Face] = [
         (add_AuthServiceServicer_to_server, identity),
         (add_ProfileServiceServicer_to_server, identity),
+        (add_KycServiceServicer_to_server, kyc),
         (add_InstrumentServiceServicer_to_server, quotes),
         (add_AccountServiceServicer_to_server, trading),
         (add_OrderServiceServicer_to_server, trading),
@@ -87,7 +91,7 @@ async def running_world(keys: Path, others: Sequence[Face] | None = None) -> Asy
     ]
     settings = ServiceSettings(mode="development", drain_seconds=0)
     async with serving("identity", settings, Application(keyring, others or faces)) as running:
-        yield World(keys, running.address, identity, quotes, trading, revoked, api_keys)
+        yield World(keys, running.address, identity, kyc, quotes, trading, revoked, api_keys)
 
 
 @asynccontextmanager

@@ -33,6 +33,7 @@ from veritick.identity.v1.auth_service_pb2 import (
     RegisterRequest,
 )
 from veritick.identity.v1.auth_service_pb2_grpc import AuthServiceStub
+from veritick.identity.v1.kyc_service_pb2_grpc import KycServiceStub
 from veritick.identity.v1.mailbox_service_pb2 import ListMailsRequest
 from veritick.identity.v1.mailbox_service_pb2_grpc import MailboxServiceStub
 from veritick.identity.v1.profile_service_pb2 import GetProfileRequest
@@ -52,6 +53,7 @@ from veritick.trading.v1.account_service_pb2_grpc import (
 if TYPE_CHECKING:
     from veritick.identity.v1.audit_service_pb2_grpc import AuditServiceAsyncStub
     from veritick.identity.v1.auth_service_pb2_grpc import AuthServiceAsyncStub
+    from veritick.identity.v1.kyc_service_pb2_grpc import KycServiceAsyncStub
     from veritick.identity.v1.mailbox_service_pb2_grpc import MailboxServiceAsyncStub
     from veritick.identity.v1.profile_service_pb2_grpc import ProfileServiceAsyncStub
     from veritick.journal.v1.journal_service_pb2_grpc import JournalServiceAsyncStub
@@ -72,6 +74,7 @@ class Identity:
     journal: "JournalServiceAsyncStub"
     mailbox: "MailboxServiceAsyncStub"
     audit: "AuditServiceAsyncStub"
+    kyc: "KycServiceAsyncStub"
     health: HealthStub
     address: str
     revocations: Revocations
@@ -242,6 +245,7 @@ async def running_identity(
             JournalServiceStub(operator),
             MailboxServiceStub(operator),
             AuditServiceStub(anybody),
+            KycServiceStub(anybody),
             HealthStub(anybody),
             running.address,
             application.revocations.revocations,

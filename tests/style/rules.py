@@ -23,6 +23,7 @@ PURE: Mapping[str, tuple[str, ...]] = {
         "api_key",
         "device",
         "jurisdiction",
+        "kyc",
         "letter",
         "password",
         "permission",

@@ -265,6 +265,36 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Example:
         {"reason": "PASSKEY_INVALID", "domain": "veritick"}
     """
+    DOCUMENT_NOT_FOUND: _ErrorReason.ValueType  # 151
+    """There is no such document, or it is another user's.
+
+    Example:
+        {"reason": "DOCUMENT_NOT_FOUND", "domain": "veritick"}
+    """
+    DOCUMENT_STATE_CONFLICT: _ErrorReason.ValueType  # 152
+    """The document has come too far, or not far enough, for this.
+
+    Example:
+        {"reason": "DOCUMENT_STATE_CONFLICT", "domain": "veritick", "metadata": {"state": "APPROVED"}}
+    """
+    UPLOAD_OFFSET_WRONG: _ErrorReason.ValueType  # 153
+    """The part does not begin where the upload goes on.
+
+    Example:
+        {"reason": "UPLOAD_OFFSET_WRONG", "domain": "veritick", "metadata": {"received": "1048576"}}
+    """
+    DOCUMENT_REFUSED: _ErrorReason.ValueType  # 154
+    """The file is not accepted: its type, its size, or what is in it. The text says why.
+
+    Example:
+        {"reason": "DOCUMENT_REFUSED", "domain": "veritick"}
+    """
+    DOCUMENT_LIMIT: _ErrorReason.ValueType  # 155
+    """The user has handed in, or is handing in, as many documents as are kept.
+
+    Example:
+        {"reason": "DOCUMENT_LIMIT", "domain": "veritick", "metadata": {"uploading_max": "5", "max": "50"}}
+    """
     INSTRUMENT_NOT_FOUND: _ErrorReason.ValueType  # 201
     """There is no such instrument.
 
@@ -799,6 +829,36 @@ PASSKEY_INVALID: ErrorReason.ValueType  # 122
 
 Example:
     {"reason": "PASSKEY_INVALID", "domain": "veritick"}
+"""
+DOCUMENT_NOT_FOUND: ErrorReason.ValueType  # 151
+"""There is no such document, or it is another user's.
+
+Example:
+    {"reason": "DOCUMENT_NOT_FOUND", "domain": "veritick"}
+"""
+DOCUMENT_STATE_CONFLICT: ErrorReason.ValueType  # 152
+"""The document has come too far, or not far enough, for this.
+
+Example:
+    {"reason": "DOCUMENT_STATE_CONFLICT", "domain": "veritick", "metadata": {"state": "APPROVED"}}
+"""
+UPLOAD_OFFSET_WRONG: ErrorReason.ValueType  # 153
+"""The part does not begin where the upload goes on.
+
+Example:
+    {"reason": "UPLOAD_OFFSET_WRONG", "domain": "veritick", "metadata": {"received": "1048576"}}
+"""
+DOCUMENT_REFUSED: ErrorReason.ValueType  # 154
+"""The file is not accepted: its type, its size, or what is in it. The text says why.
+
+Example:
+    {"reason": "DOCUMENT_REFUSED", "domain": "veritick"}
+"""
+DOCUMENT_LIMIT: ErrorReason.ValueType  # 155
+"""The user has handed in, or is handing in, as many documents as are kept.
+
+Example:
+    {"reason": "DOCUMENT_LIMIT", "domain": "veritick", "metadata": {"uploading_max": "5", "max": "50"}}
 """
 INSTRUMENT_NOT_FOUND: ErrorReason.ValueType  # 201
 """There is no such instrument.

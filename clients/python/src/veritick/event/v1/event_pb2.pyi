@@ -7,6 +7,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from veritick.identity.v1 import audit_record_pb2 as _audit_record_pb2
+from veritick.identity.v1 import kyc_document_pb2 as _kyc_document_pb2
 from veritick.identity.v1 import user_pb2 as _user_pb2
 from veritick.quotes.v1 import instrument_pb2 as _instrument_pb2
 from veritick.trading.v1 import account_pb2 as _account_pb2
@@ -44,6 +45,7 @@ class Event(_message.Message):
     STAFF_PROPOSAL_CHANGED_FIELD_NUMBER: _builtins.int
     API_KEY_ENDED_FIELD_NUMBER: _builtins.int
     AUDIT_RECORDED_FIELD_NUMBER: _builtins.int
+    KYC_CHANGED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def order_opened(self) -> Global___OrderOpened:
         """An order was accepted and paid for."""
@@ -84,6 +86,10 @@ class Event(_message.Message):
     def audit_recorded(self) -> Global___AuditRecorded:
         """Somebody did what stays on record. No socket shows it."""
 
+    @_builtins.property
+    def kyc_changed(self) -> Global___KycChanged:
+        """A document that a user handed in has come further."""
+
     def __init__(
         self,
         *,
@@ -97,12 +103,13 @@ class Event(_message.Message):
         staff_proposal_changed: Global___StaffProposalChanged | None = ...,
         api_key_ended: Global___ApiKeyEnded | None = ...,
         audit_recorded: Global___AuditRecorded | None = ...,
+        kyc_changed: Global___KycChanged | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["api_key_ended", b"api_key_ended", "audit_recorded", b"audit_recorded", "balance_changed", b"balance_changed", "data", b"data", "instrument_changed", b"instrument_changed", "order_opened", b"order_opened", "order_settled", b"order_settled", "payout_changed", b"payout_changed", "session_ended", b"session_ended", "staff_proposal_changed", b"staff_proposal_changed", "user_changed", b"user_changed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["api_key_ended", b"api_key_ended", "audit_recorded", b"audit_recorded", "balance_changed", b"balance_changed", "data", b"data", "instrument_changed", b"instrument_changed", "kyc_changed", b"kyc_changed", "order_opened", b"order_opened", "order_settled", b"order_settled", "payout_changed", b"payout_changed", "session_ended", b"session_ended", "staff_proposal_changed", b"staff_proposal_changed", "user_changed", b"user_changed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_key_ended", b"api_key_ended", "audit_recorded", b"audit_recorded", "balance_changed", b"balance_changed", "data", b"data", "instrument_changed", b"instrument_changed", "order_opened", b"order_opened", "order_settled", b"order_settled", "payout_changed", b"payout_changed", "session_ended", b"session_ended", "staff_proposal_changed", b"staff_proposal_changed", "user_changed", b"user_changed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_key_ended", b"api_key_ended", "audit_recorded", b"audit_recorded", "balance_changed", b"balance_changed", "data", b"data", "instrument_changed", b"instrument_changed", "kyc_changed", b"kyc_changed", "order_opened", b"order_opened", "order_settled", b"order_settled", "payout_changed", b"payout_changed", "session_ended", b"session_ended", "staff_proposal_changed", b"staff_proposal_changed", "user_changed", b"user_changed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_data: _TypeAlias = _typing.Literal["order_opened", "order_settled", "balance_changed", "payout_changed", "instrument_changed", "user_changed", "session_ended", "staff_proposal_changed", "api_key_ended", "audit_recorded"]  # noqa: Y015
+    _WhichOneofReturnType_data: _TypeAlias = _typing.Literal["order_opened", "order_settled", "balance_changed", "payout_changed", "instrument_changed", "user_changed", "session_ended", "staff_proposal_changed", "api_key_ended", "audit_recorded", "kyc_changed"]  # noqa: Y015
     _WhichOneofArgType_data: _TypeAlias = _typing.Literal["data", b"data"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_data) -> _WhichOneofReturnType_data | None: ...
 
@@ -366,3 +373,27 @@ class AuditRecorded(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AuditRecorded: _TypeAlias = AuditRecorded  # noqa: Y015
+
+@_typing.final
+class KycChanged(_message.Message):
+    """KycChanged tells a document after it was handed in, read, decided on or over."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def document(self) -> _kyc_document_pb2.KycDocument:
+        """The document."""
+
+    def __init__(
+        self,
+        *,
+        document: _kyc_document_pb2.KycDocument | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["document", b"document"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KycChanged: _TypeAlias = KycChanged  # noqa: Y015

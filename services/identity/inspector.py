@@ -1,0 +1,56 @@
+"""Has files opened in a process of its own, a few at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import structlog
+
+from services.identity.inspection import REFUSED
+from services.kit.errors import Failure
+from services.kit.reason import Reason
+
+_SECONDS_MAX = 25.0
+_TOGETHER = 2
+_log = structlog.stdlib.get_logger()
+
+
+class Inspector:
+    """Cleans files; see `inspection` for what that means."""
+
+    def __init__(self) -> None:
+        self._places = asyncio.Semaphore(_TOGETHER)
+
+    async def clean(self, content: bytes) -> bytes:
+        """Return a clean copy of a file. Failure DOCUMENT_REFUSED."""
+        async with self._places:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "services.identity.inspection",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                # It opens what strangers sent: it is told nothing that it could give away.
+                env={"PYTHONPATH": ":".join(sys.path)},
+            )
+            try:
+                async with asyncio.timeout(_SECONDS_MAX):
+                    clean, complaint = await process.communicate(content)
+            except TimeoutError:
+                raise _refused("The file takes too long to open.") from None
+            finally:
+                if process.returncode is None:
+                    process.kill()
+                    await process.wait()
+        if process.returncode == 0:
+            return clean
+        if process.returncode == REFUSED:
+            raise _refused(complaint.decode(errors="replace"))
+        _log.warning("a document could not be opened", code=process.returncode)
+        raise _refused("The file cannot be opened.")
+
+
+def _refused(text: str) -> Failure:
+    return Failure(Reason.DOCUMENT_REFUSED, text)
