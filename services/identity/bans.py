@@ -14,6 +14,7 @@ from services.identity.signing_out import SigningOut
 from services.identity.staffing import existing
 from services.identity.user import User
 from services.identity.wire import user_changed
+from services.kit.audit import audited
 from services.kit.errors import Failure, Violation
 from services.kit.reason import Reason
 
@@ -94,7 +95,9 @@ class Bans:
         now = self._clock.now()
         await users.change(connection, user_id, **columns)
         user = await users.renew_authority(connection, user_id, now)
-        await self._journal.append(connection, [user_changed(user)], now)
+        action = "user.ban" if user.banned else "user.unban"
+        record = audited(action, f"user:{user_id}", now, after=columns)
+        await self._journal.append(connection, [user_changed(user), record], now)
         return user
 
 

@@ -27,9 +27,13 @@ from services.identity.session import (
 from services.identity.signing_out import SigningOut
 from services.identity.throttles import Throttle
 from services.identity.user import User, address_key
+from services.kit.audit import By, audited
 from services.kit.errors import Failure
+from services.kit.journal import NewEvent
+from services.kit.origin import origin
 from services.kit.principal import KeyUse, Principal
 from services.kit.reason import Reason
+from services.kit.request_id import current_request_id
 from services.kit.revocations import ended
 
 _log = structlog.stdlib.get_logger()
@@ -145,6 +149,7 @@ class SignIn:
             surplus = await sessions.oldest_beyond(connection, user_id, self._limits.live_max, now)
             await self._signing_out.end(connection, surplus, EndReason.DISPLACED)
             may = await roles.may(connection, user.roles)
+            await self._journal.append(connection, [_begun(session, now)], now)
         self._journal.notify()
         return self._issuer.tokens(user, may, session, token, expires_at)
 
@@ -226,3 +231,10 @@ def _require_welcome(user: User, now: datetime) -> None:
 def _wrong() -> Failure:
     message = "Mail address and password do not belong together."
     return Failure(Reason.INVALID_CREDENTIALS, message)
+
+
+def _begun(session: Session, now: datetime) -> NewEvent:
+    """Return the record that somebody signed in, and from where."""
+    actor, session_id = f"user:{session.user_id}", str(session.session_id)
+    by = By(actor, origin().network, session_id, current_request_id())
+    return audited("session.begin", actor, now, by=by)

@@ -12,6 +12,7 @@ from services.identity.user import User
 from services.identity.wire import user_changed
 from services.kit.approval import Proposal, State
 from services.kit.approvals import Approvals
+from services.kit.audit import audited
 from services.kit.errors import Failure, Violation
 from services.kit.reason import Reason
 
@@ -142,6 +143,9 @@ class Staffing:
             await roles.store(connection, role, permissions, self._clock.now())
             for user in await users.bearers(connection, role):
                 await self._renew(connection, user.user_id)
+            now, after = self._clock.now(), {"permissions": sorted(permissions)}
+            record = audited("role.define", f"role:{role}", now, after=after)
+            await self._journal.append(connection, [record], now)
         self._journal.notify()
 
     async def _set_roles(
@@ -149,8 +153,13 @@ class Staffing:
     ) -> User:
         if names == user.roles:
             return user
+        now = self._clock.now()
         await users.change(connection, user.user_id, roles=list(names))
-        return await self._renew(connection, user.user_id)
+        renewed = await self._renew(connection, user.user_id)
+        before, after = {"roles": list(user.roles)}, {"roles": list(names)}
+        record = audited("user.roles", f"user:{user.user_id}", now, before=before, after=after)
+        await self._journal.append(connection, [record], now)
+        return renewed
 
     async def _renew(self, connection: AsyncConnection, user_id: UUID) -> User:
         now = self._clock.now()

@@ -20,11 +20,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.kit.approval import Proposal, State, check_decision, is_same, was_decided
 from services.kit.approval_wire import Spell, proposal_changed
+from services.kit.audit import By, audited, by_caller
 from services.kit.contract import reason_rule
 from services.kit.database import Database
 from services.kit.errors import Failure
 from services.kit.ids import Ids
 from services.kit.journal import Journal
+from services.kit.principal import caller
 from services.kit.reason import Reason
 
 OPEN_FOR = timedelta(days=3)
@@ -202,7 +204,20 @@ class Approvals:
         await self._tell(connection, proposal, now)
 
     async def _tell(self, connection: AsyncConnection, proposal: Proposal, now: datetime) -> None:
-        await self._journal.append(connection, [proposal_changed(proposal, self._spell)], now)
+        subject = f"proposal:{self._spell(proposal.proposal_id)}"
+        step = f"{proposal.kind}.{State(proposal.state).name.lower()}"
+        words = proposal.note or proposal.reason
+        content = {"content": proposal.content}
+        record = audited(step, subject, now, by=_by(proposal), after=content, reason=words)
+        told = proposal_changed(proposal, self._spell)
+        await self._journal.append(connection, [told, record], now)
+
+
+def _by(proposal: Proposal) -> By:
+    """Return who takes a step: the caller, or for what is carried on later, who approved it."""
+    if caller().kind != "anonymous":
+        return by_caller()
+    return By(f"user:{proposal.decided_by}" if proposal.decided_by else "rule:expiry")
 
 
 async def _locked(connection: AsyncConnection, kind: str, proposal_id: UUID) -> Proposal:

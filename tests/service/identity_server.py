@@ -218,6 +218,7 @@ async def running_identity(
     values: dict[str, Any] = {
         "mode": "development",
         "keys": keys,
+        "documents_folder": keys / "documents",
         "database_url": SecretStr(access.service),
         "migration_url": SecretStr(access.owner),
         "password_memory_kib": 64,

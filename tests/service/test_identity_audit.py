@@ -296,3 +296,15 @@ async def test_what_other_services_put_on_record_is_stored_once(
             assert list((await check(identity)).breaks) == []
             rows = identity.rows("SELECT journal, position FROM audit_record ORDER BY sequence")
             assert rows == [("quotes", number) for number in range(1, 5 * started + 1)]
+
+
+# What identity itself puts on record.
+
+
+async def test_who_signs_in_is_on_record(identity: Identity) -> None:
+    session = await identity.signed_in()
+    await until_chained(identity, 1)
+    (record,) = await trail(identity, "action=session.begin")
+    assert record.actor == record.subject == f"user:{session.user_id}"
+    assert record.session_id == session.session_id
+    assert record.network == "127.0.0.0/24"
