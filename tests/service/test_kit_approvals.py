@@ -74,7 +74,9 @@ class Desk:
         """Return what the journal says, in order."""
         entries = await self.journal.read(0, 100)
         return [
-            Event.FromString(entry.payload).staff_proposal_changed.proposal for entry in entries
+            Event.FromString(entry.payload).staff_proposal_changed.proposal
+            for entry in entries
+            if entry.type == "staff.proposal.changed.v1"
         ]
 
 
