@@ -104,6 +104,8 @@ class Load:
         self.traders = traders
         self.tally = Tally()
         self.deadline_seconds = DEADLINE_SECONDS
+        self.duration_seconds = (5, 9)
+        """The shortest and the longest order."""
         self._stopping = False
 
     @asynccontextmanager
@@ -150,7 +152,7 @@ class Load:
             instrument=INSTRUMENT,
             direction=UP if self._random.random() < 0.5 else DOWN,
             stake=Money(currency_code="USD", minor_units=STAKE),
-            duration_seconds=seconds or self._random.randint(5, 9),
+            duration_seconds=seconds or self._random.randint(*self.duration_seconds),
         )
 
     async def attempt(self, trader: Trader, request: PlaceOrderRequest, seconds: float) -> Order:
