@@ -233,6 +233,8 @@ def _constraints(field: FieldDescriptor) -> Schema:
     if field.type == FieldDescriptor.TYPE_STRING:
         found |= _lengths(rules)
         found.setdefault("pattern", _NO_NUL)
+    if field.type == FieldDescriptor.TYPE_BYTES:
+        found["pattern"] = _base64(rules.max_length)
     if field.cpp_type in _BOUNDS:
         lowest, highest = _BOUNDS[field.cpp_type]
         found["minimum"] = rules.min if rules.HasField("min") else lowest
@@ -242,6 +244,17 @@ def _constraints(field: FieldDescriptor) -> Schema:
     if rules.secret:
         found["format"] = "password"
     return found
+
+
+def _base64(bytes_max: int) -> str:
+    """Return the pattern of base64, padded or not, of at most so many bytes; 0: of any number."""
+    digit = "[A-Za-z0-9+/_-]"
+    one, two, three = f"{digit}{{2}}(==)?", f"{digit}{{3}}=?", f"{digit}{{4}}"
+    if not bytes_max:
+        return f"^({three})*({one}|{two})?$"
+    # The last group holds what the whole ones before it leave: one to three bytes.
+    whole, last = (bytes_max - 1) // 3, (bytes_max - 1) % 3 + 1
+    return f"^({three}){{0,{whole}}}({'|'.join([one, two, three][:last])})?$"
 
 
 def _lengths(rules: FieldRules) -> Schema:

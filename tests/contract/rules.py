@@ -306,6 +306,15 @@ def what_comes_in_has_a_bound(contract: Contract) -> Iterator[str]:
                 yield f"{where} may be of any length"
 
 
+def patterns_are_about_the_whole_value(contract: Contract) -> Iterator[str]:
+    # The servers match whole values; a JSON schema would look for the pattern anywhere in them.
+    for rpc in contract.rpcs:
+        for field in contract.request(rpc).field:
+            pattern = field.options.Extensions[field_rules].pattern
+            if pattern and not (pattern.startswith("^") and pattern.endswith("$")):
+                yield f"{rpc.method.input_type.lstrip('.')}.{field.name} has a pattern without ends"
+
+
 def ids_and_secrets_are_declared_as_such(contract: Contract) -> Iterator[str]:
     for rpc in contract.rpcs:
         for field in contract.request(rpc).field:
@@ -341,5 +350,6 @@ RULES: tuple[Rule, ...] = (
     enum_values_read_well_in_json,
     every_reason_travels_and_has_an_example,
     what_comes_in_has_a_bound,
+    patterns_are_about_the_whole_value,
     ids_and_secrets_are_declared_as_such,
 )

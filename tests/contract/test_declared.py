@@ -188,6 +188,11 @@ def take_any_text(contract: Contract) -> None:
     field(contract, "TransferRequest.note").options.ClearExtension(field_rules)
 
 
+def look_for_a_pattern_anywhere(contract: Contract) -> None:
+    rules = field(contract, "GetProposalRequest.instrument").options.Extensions[field_rules]
+    rules.pattern = "[A-Z0-9]{2,20}"
+
+
 def take_any_number_of_points(contract: Contract) -> None:
     field(contract, "BatchGetFixingsRequest.points").options.ClearExtension(field_rules)
 
@@ -250,6 +255,11 @@ BREAKS: list[tuple[Rule, Break, str]] = [
     (rules.every_reason_travels_and_has_an_example, show_broken_json, "MARKET_CLOSED"),
     (rules.what_comes_in_has_a_bound, take_any_text, "TransferRequest.note"),
     (rules.what_comes_in_has_a_bound, take_any_number_of_points, "BatchGetFixingsRequest.points"),
+    (
+        rules.patterns_are_about_the_whole_value,
+        look_for_a_pattern_anywhere,
+        "GetProposalRequest.instrument",
+    ),
     (rules.ids_and_secrets_are_declared_as_such, take_any_account, "GetAccountRequest.account_id"),
     (rules.ids_and_secrets_are_declared_as_such, log_a_password, "LogInRequest.password"),
     (rules.ids_and_secrets_are_declared_as_such, log_a_token, "refresh_token"),

@@ -28,7 +28,7 @@ from veritick.option.v1 import field_pb2 as veritick_dot_option_dot_v1_dot_field
 from veritick.type.v1 import staff_proposal_pb2 as veritick_dot_type_dot_v1_dot_staff__proposal__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'veritick/identity/v1/role_service.proto\x12\x14veritick.identity.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fveritick/option/v1/access.proto\x1a\x1everitick/option/v1/field.proto\x1a%veritick/type/v1/staff_proposal.proto\"\x12\n\x10ListRolesRequest\"]\n\x11ListRolesResponse\x12\x33\n\x05roles\x18\x01 \x03(\x0b\x32$.veritick.identity.v1.RoleDefinition\x12\x13\n\x0bpermissions\x18\x02 \x03(\t\"B\n\x0eRoleDefinition\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\x13\n\x0bpermissions\x18\x02 \x03(\t\x12\r\n\x05\x66ixed\x18\x03 \x01(\x08\"\x94\x01\n\x0eSetRoleRequest\x12*\n\x04role\x18\x01 \x01(\tB\x1c\xba\xbb\x18\x18\x08\x01\"\x14[a-z][a-z0-9-]{1,39}\x12\x1d\n\x0bpermissions\x18\x02 \x03(\tB\x08\xba\xbb\x18\x04\x18<8d\x12\x19\n\x06reason\x18\x03 \x01(\tB\t\xba\xbb\x18\x05\x08\x01\x18\xf4\x03\x12\x1c\n\nrequest_id\x18\x04 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x01\"D\n\x0fSetRoleResponse\x12\x31\n\x08proposal\x18\x01 \x01(\x0b\x32\x1f.veritick.type.v1.StaffProposal\"n\n\x18ListRoleProposalsRequest\x12\x17\n\x06\x66ilter\x18\x01 \x01(\tB\x07\xba\xbb\x18\x03\x18\xc8\x01\x12\x1c\n\tpage_size\x18\x02 \x01(\x05\x42\t\xba\xbb\x18\x05(\x00\x30\xc8\x01\x12\x1b\n\npage_token\x18\x03 \x01(\tB\x07\xba\xbb\x18\x03\x18\xc8\x01\"h\n\x19ListRoleProposalsResponse\x12\x32\n\tproposals\x18\x01 \x03(\x0b\x32\x1f.veritick.type.v1.StaffProposal\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"R\n\x1a\x41pproveRoleProposalRequest\x12\x1d\n\x0bproposal_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x01\x12\x15\n\x04note\x18\x02 \x01(\tB\x07\xba\xbb\x18\x03\x18\xf4\x03\"P\n\x1b\x41pproveRoleProposalResponse\x12\x31\n\x08proposal\x18\x01 \x01(\x0b\x32\x1f.veritick.type.v1.StaffProposal\"Q\n\x19RejectRoleProposalRequest\x12\x1d\n\x0bproposal_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x01\x12\x15\n\x04note\x18\x02 \x01(\tB\x07\xba\xbb\x18\x03\x18\xf4\x03\"O\n\x1aRejectRoleProposalResponse\x12\x31\n\x08proposal\x18\x01 \x01(\x0b\x32\x1f.veritick.type.v1.StaffProposal2\x97\x07\n\x0bRoleService\x12\x8c\x01\n\tListRoles\x12&.veritick.identity.v1.ListRolesRequest\x1a\'.veritick.identity.v1.ListRolesResponse\".\x90\x02\x01\xaa\xbb\x18\x0c\x1a\nroles.read\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/admin/roles\x12\x93\x01\n\x07SetRole\x12$.veritick.identity.v1.SetRoleRequest\x1a%.veritick.identity.v1.SetRoleResponse\";\x90\x02\x02\xaa\xbb\x18\x0f\x1a\x0broles.write0\x01\xb0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x1b\x1a\x16/v1/admin/roles/{role}:\x01*\x12\xac\x01\n\x11ListRoleProposals\x12..veritick.identity.v1.ListRoleProposalsRequest\x1a/.veritick.identity.v1.ListRoleProposalsResponse\"6\x90\x02\x01\xaa\xbb\x18\x0c\x1a\nroles.read\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/admin/roleProposals\x12\xda\x01\n\x13\x41pproveRoleProposal\x12\x30.veritick.identity.v1.ApproveRoleProposalRequest\x1a\x31.veritick.identity.v1.ApproveRoleProposalResponse\"^\x90\x02\x02\xaa\xbb\x18\x11\x1a\rroles.approve0\x01\xb0\xbb\x18\x02\x82\xd3\xe4\x93\x02<\"-/v1/admin/roleProposals/{proposal_id}:approve:\x01*b\x08proposal\x12\xd6\x01\n\x12RejectRoleProposal\x12/.veritick.identity.v1.RejectRoleProposalRequest\x1a\x30.veritick.identity.v1.RejectRoleProposalResponse\"]\x90\x02\x02\xaa\xbb\x18\x11\x1a\rroles.approve0\x01\xb0\xbb\x18\x02\x82\xd3\xe4\x93\x02;\",/v1/admin/roleProposals/{proposal_id}:reject:\x01*b\x08proposalb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'veritick/identity/v1/role_service.proto\x12\x14veritick.identity.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fveritick/option/v1/access.proto\x1a\x1everitick/option/v1/field.proto\x1a%veritick/type/v1/staff_proposal.proto\"\x12\n\x10ListRolesRequest\"]\n\x11ListRolesResponse\x12\x33\n\x05roles\x18\x01 \x03(\x0b\x32$.veritick.identity.v1.RoleDefinition\x12\x13\n\x0bpermissions\x18\x02 \x03(\t\"B\n\x0eRoleDefinition\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\x13\n\x0bpermissions\x18\x02 \x03(\t\x12\r\n\x05\x66ixed\x18\x03 \x01(\x08\"\x96\x01\n\x0eSetRoleRequest\x12,\n\x04role\x18\x01 \x01(\tB\x1e\xba\xbb\x18\x1a\x08\x01\"\x16^[a-z][a-z0-9-]{1,39}$\x12\x1d\n\x0bpermissions\x18\x02 \x03(\tB\x08\xba\xbb\x18\x04\x18<8d\x12\x19\n\x06reason\x18\x03 \x01(\tB\t\xba\xbb\x18\x05\x08\x01\x18\xf4\x03\x12\x1c\n\nrequest_id\x18\x04 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x01\"D\n\x0fSetRoleResponse\x12\x31\n\x08proposal\x18\x01 \x01(\x0b\x32\x1f.veritick.type.v1.StaffProposal\"n\n\x18ListRoleProposalsRequest\x12\x17\n\x06\x66ilter\x18\x01 \x01(\tB\x07\xba\xbb\x18\x03\x18\xc8\x01\x12\x1c\n\tpage_size\x18\x02 \x01(\x05\x42\t\xba\xbb\x18\x05(\x00\x30\xc8\x01\x12\x1b\n\npage_token\x18\x03 \x01(\tB\x07\xba\xbb\x18\x03\x18\xc8\x01\"h\n\x19ListRoleProposalsResponse\x12\x32\n\tproposals\x18\x01 \x03(\x0b\x32\x1f.veritick.type.v1.StaffProposal\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"R\n\x1a\x41pproveRoleProposalRequest\x12\x1d\n\x0bproposal_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x01\x12\x15\n\x04note\x18\x02 \x01(\tB\x07\xba\xbb\x18\x03\x18\xf4\x03\"P\n\x1b\x41pproveRoleProposalResponse\x12\x31\n\x08proposal\x18\x01 \x01(\x0b\x32\x1f.veritick.type.v1.StaffProposal\"Q\n\x19RejectRoleProposalRequest\x12\x1d\n\x0bproposal_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x01\x12\x15\n\x04note\x18\x02 \x01(\tB\x07\xba\xbb\x18\x03\x18\xf4\x03\"O\n\x1aRejectRoleProposalResponse\x12\x31\n\x08proposal\x18\x01 \x01(\x0b\x32\x1f.veritick.type.v1.StaffProposal2\x97\x07\n\x0bRoleService\x12\x8c\x01\n\tListRoles\x12&.veritick.identity.v1.ListRolesRequest\x1a\'.veritick.identity.v1.ListRolesResponse\".\x90\x02\x01\xaa\xbb\x18\x0c\x1a\nroles.read\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/admin/roles\x12\x93\x01\n\x07SetRole\x12$.veritick.identity.v1.SetRoleRequest\x1a%.veritick.identity.v1.SetRoleResponse\";\x90\x02\x02\xaa\xbb\x18\x0f\x1a\x0broles.write0\x01\xb0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x1b\x1a\x16/v1/admin/roles/{role}:\x01*\x12\xac\x01\n\x11ListRoleProposals\x12..veritick.identity.v1.ListRoleProposalsRequest\x1a/.veritick.identity.v1.ListRoleProposalsResponse\"6\x90\x02\x01\xaa\xbb\x18\x0c\x1a\nroles.read\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/admin/roleProposals\x12\xda\x01\n\x13\x41pproveRoleProposal\x12\x30.veritick.identity.v1.ApproveRoleProposalRequest\x1a\x31.veritick.identity.v1.ApproveRoleProposalResponse\"^\x90\x02\x02\xaa\xbb\x18\x11\x1a\rroles.approve0\x01\xb0\xbb\x18\x02\x82\xd3\xe4\x93\x02<\"-/v1/admin/roleProposals/{proposal_id}:approve:\x01*b\x08proposal\x12\xd6\x01\n\x12RejectRoleProposal\x12/.veritick.identity.v1.RejectRoleProposalRequest\x1a\x30.veritick.identity.v1.RejectRoleProposalResponse\"]\x90\x02\x02\xaa\xbb\x18\x11\x1a\rroles.approve0\x01\xb0\xbb\x18\x02\x82\xd3\xe4\x93\x02;\",/v1/admin/roleProposals/{proposal_id}:reject:\x01*b\x08proposalb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,7 +36,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'veritick.identity.v1.role_s
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SETROLEREQUEST'].fields_by_name['role']._loaded_options = None
-  _globals['_SETROLEREQUEST'].fields_by_name['role']._serialized_options = b'\272\273\030\030\010\001\"\024[a-z][a-z0-9-]{1,39}'
+  _globals['_SETROLEREQUEST'].fields_by_name['role']._serialized_options = b'\272\273\030\032\010\001\"\026^[a-z][a-z0-9-]{1,39}$'
   _globals['_SETROLEREQUEST'].fields_by_name['permissions']._loaded_options = None
   _globals['_SETROLEREQUEST'].fields_by_name['permissions']._serialized_options = b'\272\273\030\004\030<8d'
   _globals['_SETROLEREQUEST'].fields_by_name['reason']._loaded_options = None
@@ -74,21 +74,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ROLEDEFINITION']._serialized_start=314
   _globals['_ROLEDEFINITION']._serialized_end=380
   _globals['_SETROLEREQUEST']._serialized_start=383
-  _globals['_SETROLEREQUEST']._serialized_end=531
-  _globals['_SETROLERESPONSE']._serialized_start=533
-  _globals['_SETROLERESPONSE']._serialized_end=601
-  _globals['_LISTROLEPROPOSALSREQUEST']._serialized_start=603
-  _globals['_LISTROLEPROPOSALSREQUEST']._serialized_end=713
-  _globals['_LISTROLEPROPOSALSRESPONSE']._serialized_start=715
-  _globals['_LISTROLEPROPOSALSRESPONSE']._serialized_end=819
-  _globals['_APPROVEROLEPROPOSALREQUEST']._serialized_start=821
-  _globals['_APPROVEROLEPROPOSALREQUEST']._serialized_end=903
-  _globals['_APPROVEROLEPROPOSALRESPONSE']._serialized_start=905
-  _globals['_APPROVEROLEPROPOSALRESPONSE']._serialized_end=985
-  _globals['_REJECTROLEPROPOSALREQUEST']._serialized_start=987
-  _globals['_REJECTROLEPROPOSALREQUEST']._serialized_end=1068
-  _globals['_REJECTROLEPROPOSALRESPONSE']._serialized_start=1070
-  _globals['_REJECTROLEPROPOSALRESPONSE']._serialized_end=1149
-  _globals['_ROLESERVICE']._serialized_start=1152
-  _globals['_ROLESERVICE']._serialized_end=2071
+  _globals['_SETROLEREQUEST']._serialized_end=533
+  _globals['_SETROLERESPONSE']._serialized_start=535
+  _globals['_SETROLERESPONSE']._serialized_end=603
+  _globals['_LISTROLEPROPOSALSREQUEST']._serialized_start=605
+  _globals['_LISTROLEPROPOSALSREQUEST']._serialized_end=715
+  _globals['_LISTROLEPROPOSALSRESPONSE']._serialized_start=717
+  _globals['_LISTROLEPROPOSALSRESPONSE']._serialized_end=821
+  _globals['_APPROVEROLEPROPOSALREQUEST']._serialized_start=823
+  _globals['_APPROVEROLEPROPOSALREQUEST']._serialized_end=905
+  _globals['_APPROVEROLEPROPOSALRESPONSE']._serialized_start=907
+  _globals['_APPROVEROLEPROPOSALRESPONSE']._serialized_end=987
+  _globals['_REJECTROLEPROPOSALREQUEST']._serialized_start=989
+  _globals['_REJECTROLEPROPOSALREQUEST']._serialized_end=1070
+  _globals['_REJECTROLEPROPOSALRESPONSE']._serialized_start=1072
+  _globals['_REJECTROLEPROPOSALRESPONSE']._serialized_end=1151
+  _globals['_ROLESERVICE']._serialized_start=1154
+  _globals['_ROLESERVICE']._serialized_end=2073
 # @@protoc_insertion_point(module_scope)
