@@ -45,7 +45,7 @@ async def test_an_administrator_signs_in_with_the_permissions_of_staff(
         assert await _permissions(identity, "a password from a pipe") == permissions_of(
             [Role.ADMIN]
         )
-        (changed,) = await identity.events()
+        (changed,) = await identity.events("user.changed.v1")
         assert list(changed.event.user_changed.user.roles) == ["admin"]
 
 

@@ -25,7 +25,7 @@ async def test_a_new_user_is_a_trader_who_registered_now(identity: Identity) -> 
 
 async def test_a_registration_is_journalled_without_personal_data(identity: Identity) -> None:
     user = await identity.register()
-    (changed,) = await identity.events()
+    (changed,) = await identity.events("user.changed.v1")
     assert (changed.type, changed.subject) == ("user.changed.v1", f"user:{user.user_id}")
     assert (changed.position, changed.sequence) == (1, 1)
     told = changed.event.user_changed.user
@@ -76,7 +76,7 @@ async def test_an_address_registers_once_however_it_is_written(
     with refused(Reason.EMAIL_TAKEN):
         await identity.register(second, "another password entirely")
     assert (await identity.log_in(second)).user_id
-    assert len(await identity.events()) == 1
+    assert len(await identity.events("user.changed.v1")) == 1
 
 
 async def test_of_registrations_at_once_with_one_address_exactly_one_wins(
@@ -91,7 +91,7 @@ async def test_of_registrations_at_once_with_one_address_exactly_one_wins(
     assert len(users) == 1
     assert reasons == [Reason.EMAIL_TAKEN] * 11
     assert identity.rows("SELECT email FROM users") == [(users[0].email,)]
-    assert len(await identity.events()) == 1
+    assert len(await identity.events("user.changed.v1")) == 1
 
 
 @pytest.mark.parametrize(

@@ -1900,10 +1900,10 @@ export interface components {
             /** @description What the document proves. */
             readonly kind: components["schemas"]["KycDocumentKind"];
             /**
-             * Format: int64
+             * Format: int32
              * @description How many bytes the file has: at most 8 MiB.
              */
-            readonly size: string;
+            readonly size: number;
         };
         /** @description CreateStreamTicketRequest is the request of AuthService.CreateStreamTicket. */
         readonly CreateStreamTicketRequest: Record<string, never>;
@@ -8967,7 +8967,7 @@ export interface operations {
         readonly parameters: {
             readonly query?: {
                 /** @description Where the part begins; 0 for the first. */
-                readonly offset?: string;
+                readonly offset?: number;
             };
             readonly header?: never;
             readonly path: {

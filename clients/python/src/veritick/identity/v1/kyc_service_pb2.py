@@ -30,7 +30,7 @@ from veritick.option.v1 import access_pb2 as veritick_dot_option_dot_v1_dot_acce
 from veritick.option.v1 import field_pb2 as veritick_dot_option_dot_v1_dot_field__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&veritick/identity/v1/kyc_service.proto\x12\x14veritick.identity.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\'veritick/identity/v1/kyc_document.proto\x1a\x1fveritick/option/v1/access.proto\x1a\x1everitick/option/v1/field.proto\"r\n\x15\x43reateDocumentRequest\x12<\n\x04kind\x18\x01 \x01(\x0e\x32&.veritick.identity.v1.KycDocument.KindB\x06\xba\xbb\x18\x02\x08\x01\x12\x1b\n\x04size\x18\x02 \x01(\x03\x42\r\xba\xbb\x18\t\x08\x01(\x01\x30\x80\x80\x80\x04\"M\n\x16\x43reateDocumentResponse\x12\x33\n\x08\x64ocument\x18\x01 \x01(\x0b\x32!.veritick.identity.v1.KycDocument\"\x86\x01\n\x19UploadDocumentPartRequest\x12\x1d\n\x0b\x64ocument_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x01\x12\x1b\n\x06offset\x18\x02 \x01(\x03\x42\x0b\xba\xbb\x18\x07(\x00\x30\xff\xff\xff\x03\x12-\n\x07\x63ontent\x18\x03 \x01(\x0b\x32\x14.google.api.HttpBodyB\x06\xba\xbb\x18\x02\x08\x01\"Q\n\x1aUploadDocumentPartResponse\x12\x33\n\x08\x64ocument\x18\x01 \x01(\x0b\x32!.veritick.identity.v1.KycDocument\"8\n\x17\x43ompleteDocumentRequest\x12\x1d\n\x0b\x64ocument_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x01\"O\n\x18\x43ompleteDocumentResponse\x12\x33\n\x08\x64ocument\x18\x01 \x01(\x0b\x32!.veritick.identity.v1.KycDocument\"3\n\x12GetDocumentRequest\x12\x1d\n\x0b\x64ocument_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x01\"J\n\x13GetDocumentResponse\x12\x33\n\x08\x64ocument\x18\x01 \x01(\x0b\x32!.veritick.identity.v1.KycDocument\"\x16\n\x14ListDocumentsRequest\"|\n\x15ListDocumentsResponse\x12-\n\x05level\x18\x01 \x01(\x0e\x32\x1e.veritick.identity.v1.KycLevel\x12\x34\n\tdocuments\x18\x02 \x03(\x0b\x32!.veritick.identity.v1.KycDocument\"r\n\x1dListDocumentsForReviewRequest\x12\x16\n\x06\x66ilter\x18\x01 \x01(\tB\x06\xba\xbb\x18\x02\x18\x64\x12\x1c\n\tpage_size\x18\x02 \x01(\x05\x42\t\xba\xbb\x18\x05(\x00\x30\xc8\x01\x12\x1b\n\npage_token\x18\x03 \x01(\tB\x07\xba\xbb\x18\x03\x18\xc8\x01\"o\n\x1eListDocumentsForReviewResponse\x12\x34\n\tdocuments\x18\x01 \x03(\x0b\x32!.veritick.identity.v1.KycDocument\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"4\n\x13ReadDocumentRequest\x12\x1d\n\x0b\x64ocument_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x01\"M\n\x14ReadDocumentResponse\x12\"\n\x04\x62ody\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBody\x12\x11\n\tfile_name\x18\x02 \x01(\t\"h\n\x16\x41pproveDocumentRequest\x12\x1d\n\x0b\x64ocument_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x01\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"N\n\x17\x41pproveDocumentResponse\x12\x33\n\x08\x64ocument\x18\x01 \x01(\x0b\x32!.veritick.identity.v1.KycDocument\"~\n\x15RejectDocumentRequest\x12\x1d\n\x0b\x64ocument_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x01\x12\x46\n\trejection\x18\x02 \x01(\x0e\x32+.veritick.identity.v1.KycDocument.RejectionB\x06\xba\xbb\x18\x02\x08\x01\"M\n\x16RejectDocumentResponse\x12\x33\n\x08\x64ocument\x18\x01 \x01(\x0b\x32!.veritick.identity.v1.KycDocument2\xc8\x0c\n\nKycService\x12\x9c\x01\n\x0e\x43reateDocument\x12+.veritick.identity.v1.CreateDocumentRequest\x1a,.veritick.identity.v1.CreateDocumentResponse\"/\xaa\xbb\x18\x02\x10\x01\xb0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x1f\"\x10/v1/kycDocuments:\x01*b\x08\x64ocument\x12\xc7\x01\n\x12UploadDocumentPart\x12/.veritick.identity.v1.UploadDocumentPartRequest\x1a\x30.veritick.identity.v1.UploadDocumentPartResponse\"N\x90\x02\x02\xaa\xbb\x18\x02\x10\x01\xb0\xbb\x18\x02\x82\xd3\xe4\x93\x02;\x1a&/v1/kycDocuments/{document_id}/content:\x07\x63ontentb\x08\x64ocument\x12\xb9\x01\n\x10\x43ompleteDocument\x12-.veritick.identity.v1.CompleteDocumentRequest\x1a..veritick.identity.v1.CompleteDocumentResponse\"F\xaa\xbb\x18\x02\x10\x01\xb0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x36\"\'/v1/kycDocuments/{document_id}:complete:\x01*b\x08\x64ocument\x12\xa1\x01\n\x0bGetDocument\x12(.veritick.identity.v1.GetDocumentRequest\x1a).veritick.identity.v1.GetDocumentResponse\"=\x90\x02\x01\xaa\xbb\x18\x02\x10\x01\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02*\x12\x1e/v1/kycDocuments/{document_id}b\x08\x64ocument\x12\x8f\x01\n\rListDocuments\x12*.veritick.identity.v1.ListDocumentsRequest\x1a+.veritick.identity.v1.ListDocumentsResponse\"%\x90\x02\x01\xaa\xbb\x18\x02\x10\x01\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/kycDocuments\x12\xb2\x01\n\x16ListDocumentsForReview\x12\x33.veritick.identity.v1.ListDocumentsForReviewRequest\x1a\x34.veritick.identity.v1.ListDocumentsForReviewResponse\"-\x90\x02\x01\xaa\xbb\x18\x0c\x1a\nkyc.review\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/kycReviews\x12\xad\x01\n\x0cReadDocument\x12).veritick.identity.v1.ReadDocumentRequest\x1a*.veritick.identity.v1.ReadDocumentResponse\"F\xaa\xbb\x18\x0c\x1a\nkyc.review\xb0\xbb\x18\x05\x82\xd3\xe4\x93\x02,\"!/v1/kycReviews/{document_id}:read:\x01*b\x04\x62ody\x12\xbd\x01\n\x0f\x41pproveDocument\x12,.veritick.identity.v1.ApproveDocumentRequest\x1a-.veritick.identity.v1.ApproveDocumentResponse\"M\xaa\xbb\x18\x0c\x1a\nkyc.review\xb0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x33\"$/v1/kycReviews/{document_id}:approve:\x01*b\x08\x64ocument\x12\xb9\x01\n\x0eRejectDocument\x12+.veritick.identity.v1.RejectDocumentRequest\x1a,.veritick.identity.v1.RejectDocumentResponse\"L\xaa\xbb\x18\x0c\x1a\nkyc.review\xb0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x32\"#/v1/kycReviews/{document_id}:reject:\x01*b\x08\x64ocumentb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&veritick/identity/v1/kyc_service.proto\x12\x14veritick.identity.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\'veritick/identity/v1/kyc_document.proto\x1a\x1fveritick/option/v1/access.proto\x1a\x1everitick/option/v1/field.proto\"p\n\x15\x43reateDocumentRequest\x12<\n\x04kind\x18\x01 \x01(\x0e\x32&.veritick.identity.v1.KycDocument.KindB\x06\xba\xbb\x18\x02\x08\x01\x12\x19\n\x04size\x18\x02 \x01(\x05\x42\x0b\xba\xbb\x18\x07(\x01\x30\x80\x80\x80\x04\"M\n\x16\x43reateDocumentResponse\x12\x33\n\x08\x64ocument\x18\x01 \x01(\x0b\x32!.veritick.identity.v1.KycDocument\"\x86\x01\n\x19UploadDocumentPartRequest\x12\x1d\n\x0b\x64ocument_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x01\x12\x1b\n\x06offset\x18\x02 \x01(\x05\x42\x0b\xba\xbb\x18\x07(\x00\x30\xff\xff\xff\x03\x12-\n\x07\x63ontent\x18\x03 \x01(\x0b\x32\x14.google.api.HttpBodyB\x06\xba\xbb\x18\x02\x08\x01\"Q\n\x1aUploadDocumentPartResponse\x12\x33\n\x08\x64ocument\x18\x01 \x01(\x0b\x32!.veritick.identity.v1.KycDocument\"8\n\x17\x43ompleteDocumentRequest\x12\x1d\n\x0b\x64ocument_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x01\"O\n\x18\x43ompleteDocumentResponse\x12\x33\n\x08\x64ocument\x18\x01 \x01(\x0b\x32!.veritick.identity.v1.KycDocument\"3\n\x12GetDocumentRequest\x12\x1d\n\x0b\x64ocument_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x01\"J\n\x13GetDocumentResponse\x12\x33\n\x08\x64ocument\x18\x01 \x01(\x0b\x32!.veritick.identity.v1.KycDocument\"\x16\n\x14ListDocumentsRequest\"|\n\x15ListDocumentsResponse\x12-\n\x05level\x18\x01 \x01(\x0e\x32\x1e.veritick.identity.v1.KycLevel\x12\x34\n\tdocuments\x18\x02 \x03(\x0b\x32!.veritick.identity.v1.KycDocument\"r\n\x1dListDocumentsForReviewRequest\x12\x16\n\x06\x66ilter\x18\x01 \x01(\tB\x06\xba\xbb\x18\x02\x18\x64\x12\x1c\n\tpage_size\x18\x02 \x01(\x05\x42\t\xba\xbb\x18\x05(\x00\x30\xc8\x01\x12\x1b\n\npage_token\x18\x03 \x01(\tB\x07\xba\xbb\x18\x03\x18\xc8\x01\"o\n\x1eListDocumentsForReviewResponse\x12\x34\n\tdocuments\x18\x01 \x03(\x0b\x32!.veritick.identity.v1.KycDocument\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"4\n\x13ReadDocumentRequest\x12\x1d\n\x0b\x64ocument_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x01\"M\n\x14ReadDocumentResponse\x12\"\n\x04\x62ody\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBody\x12\x11\n\tfile_name\x18\x02 \x01(\t\"h\n\x16\x41pproveDocumentRequest\x12\x1d\n\x0b\x64ocument_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x01\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"N\n\x17\x41pproveDocumentResponse\x12\x33\n\x08\x64ocument\x18\x01 \x01(\x0b\x32!.veritick.identity.v1.KycDocument\"~\n\x15RejectDocumentRequest\x12\x1d\n\x0b\x64ocument_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x01\x12\x46\n\trejection\x18\x02 \x01(\x0e\x32+.veritick.identity.v1.KycDocument.RejectionB\x06\xba\xbb\x18\x02\x08\x01\"M\n\x16RejectDocumentResponse\x12\x33\n\x08\x64ocument\x18\x01 \x01(\x0b\x32!.veritick.identity.v1.KycDocument2\xc8\x0c\n\nKycService\x12\x9c\x01\n\x0e\x43reateDocument\x12+.veritick.identity.v1.CreateDocumentRequest\x1a,.veritick.identity.v1.CreateDocumentResponse\"/\xaa\xbb\x18\x02\x10\x01\xb0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x1f\"\x10/v1/kycDocuments:\x01*b\x08\x64ocument\x12\xc7\x01\n\x12UploadDocumentPart\x12/.veritick.identity.v1.UploadDocumentPartRequest\x1a\x30.veritick.identity.v1.UploadDocumentPartResponse\"N\x90\x02\x02\xaa\xbb\x18\x02\x10\x01\xb0\xbb\x18\x02\x82\xd3\xe4\x93\x02;\x1a&/v1/kycDocuments/{document_id}/content:\x07\x63ontentb\x08\x64ocument\x12\xb9\x01\n\x10\x43ompleteDocument\x12-.veritick.identity.v1.CompleteDocumentRequest\x1a..veritick.identity.v1.CompleteDocumentResponse\"F\xaa\xbb\x18\x02\x10\x01\xb0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x36\"\'/v1/kycDocuments/{document_id}:complete:\x01*b\x08\x64ocument\x12\xa1\x01\n\x0bGetDocument\x12(.veritick.identity.v1.GetDocumentRequest\x1a).veritick.identity.v1.GetDocumentResponse\"=\x90\x02\x01\xaa\xbb\x18\x02\x10\x01\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02*\x12\x1e/v1/kycDocuments/{document_id}b\x08\x64ocument\x12\x8f\x01\n\rListDocuments\x12*.veritick.identity.v1.ListDocumentsRequest\x1a+.veritick.identity.v1.ListDocumentsResponse\"%\x90\x02\x01\xaa\xbb\x18\x02\x10\x01\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/kycDocuments\x12\xb2\x01\n\x16ListDocumentsForReview\x12\x33.veritick.identity.v1.ListDocumentsForReviewRequest\x1a\x34.veritick.identity.v1.ListDocumentsForReviewResponse\"-\x90\x02\x01\xaa\xbb\x18\x0c\x1a\nkyc.review\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/kycReviews\x12\xad\x01\n\x0cReadDocument\x12).veritick.identity.v1.ReadDocumentRequest\x1a*.veritick.identity.v1.ReadDocumentResponse\"F\xaa\xbb\x18\x0c\x1a\nkyc.review\xb0\xbb\x18\x05\x82\xd3\xe4\x93\x02,\"!/v1/kycReviews/{document_id}:read:\x01*b\x04\x62ody\x12\xbd\x01\n\x0f\x41pproveDocument\x12,.veritick.identity.v1.ApproveDocumentRequest\x1a-.veritick.identity.v1.ApproveDocumentResponse\"M\xaa\xbb\x18\x0c\x1a\nkyc.review\xb0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x33\"$/v1/kycReviews/{document_id}:approve:\x01*b\x08\x64ocument\x12\xb9\x01\n\x0eRejectDocument\x12+.veritick.identity.v1.RejectDocumentRequest\x1a,.veritick.identity.v1.RejectDocumentResponse\"L\xaa\xbb\x18\x0c\x1a\nkyc.review\xb0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x32\"#/v1/kycReviews/{document_id}:reject:\x01*b\x08\x64ocumentb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,7 +40,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEDOCUMENTREQUEST'].fields_by_name['kind']._loaded_options = None
   _globals['_CREATEDOCUMENTREQUEST'].fields_by_name['kind']._serialized_options = b'\272\273\030\002\010\001'
   _globals['_CREATEDOCUMENTREQUEST'].fields_by_name['size']._loaded_options = None
-  _globals['_CREATEDOCUMENTREQUEST'].fields_by_name['size']._serialized_options = b'\272\273\030\t\010\001(\0010\200\200\200\004'
+  _globals['_CREATEDOCUMENTREQUEST'].fields_by_name['size']._serialized_options = b'\272\273\030\007(\0010\200\200\200\004'
   _globals['_UPLOADDOCUMENTPARTREQUEST'].fields_by_name['document_id']._loaded_options = None
   _globals['_UPLOADDOCUMENTPARTREQUEST'].fields_by_name['document_id']._serialized_options = b'\272\273\030\004\010\001@\001'
   _globals['_UPLOADDOCUMENTPARTREQUEST'].fields_by_name['offset']._loaded_options = None
@@ -84,41 +84,41 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_KYCSERVICE'].methods_by_name['RejectDocument']._loaded_options = None
   _globals['_KYCSERVICE'].methods_by_name['RejectDocument']._serialized_options = b'\252\273\030\014\032\nkyc.review\260\273\030\002\202\323\344\223\0022\"#/v1/kycReviews/{document_id}:reject:\001*b\010document'
   _globals['_CREATEDOCUMENTREQUEST']._serialized_start=260
-  _globals['_CREATEDOCUMENTREQUEST']._serialized_end=374
-  _globals['_CREATEDOCUMENTRESPONSE']._serialized_start=376
-  _globals['_CREATEDOCUMENTRESPONSE']._serialized_end=453
-  _globals['_UPLOADDOCUMENTPARTREQUEST']._serialized_start=456
-  _globals['_UPLOADDOCUMENTPARTREQUEST']._serialized_end=590
-  _globals['_UPLOADDOCUMENTPARTRESPONSE']._serialized_start=592
-  _globals['_UPLOADDOCUMENTPARTRESPONSE']._serialized_end=673
-  _globals['_COMPLETEDOCUMENTREQUEST']._serialized_start=675
-  _globals['_COMPLETEDOCUMENTREQUEST']._serialized_end=731
-  _globals['_COMPLETEDOCUMENTRESPONSE']._serialized_start=733
-  _globals['_COMPLETEDOCUMENTRESPONSE']._serialized_end=812
-  _globals['_GETDOCUMENTREQUEST']._serialized_start=814
-  _globals['_GETDOCUMENTREQUEST']._serialized_end=865
-  _globals['_GETDOCUMENTRESPONSE']._serialized_start=867
-  _globals['_GETDOCUMENTRESPONSE']._serialized_end=941
-  _globals['_LISTDOCUMENTSREQUEST']._serialized_start=943
-  _globals['_LISTDOCUMENTSREQUEST']._serialized_end=965
-  _globals['_LISTDOCUMENTSRESPONSE']._serialized_start=967
-  _globals['_LISTDOCUMENTSRESPONSE']._serialized_end=1091
-  _globals['_LISTDOCUMENTSFORREVIEWREQUEST']._serialized_start=1093
-  _globals['_LISTDOCUMENTSFORREVIEWREQUEST']._serialized_end=1207
-  _globals['_LISTDOCUMENTSFORREVIEWRESPONSE']._serialized_start=1209
-  _globals['_LISTDOCUMENTSFORREVIEWRESPONSE']._serialized_end=1320
-  _globals['_READDOCUMENTREQUEST']._serialized_start=1322
-  _globals['_READDOCUMENTREQUEST']._serialized_end=1374
-  _globals['_READDOCUMENTRESPONSE']._serialized_start=1376
-  _globals['_READDOCUMENTRESPONSE']._serialized_end=1453
-  _globals['_APPROVEDOCUMENTREQUEST']._serialized_start=1455
-  _globals['_APPROVEDOCUMENTREQUEST']._serialized_end=1559
-  _globals['_APPROVEDOCUMENTRESPONSE']._serialized_start=1561
-  _globals['_APPROVEDOCUMENTRESPONSE']._serialized_end=1639
-  _globals['_REJECTDOCUMENTREQUEST']._serialized_start=1641
-  _globals['_REJECTDOCUMENTREQUEST']._serialized_end=1767
-  _globals['_REJECTDOCUMENTRESPONSE']._serialized_start=1769
-  _globals['_REJECTDOCUMENTRESPONSE']._serialized_end=1846
-  _globals['_KYCSERVICE']._serialized_start=1849
-  _globals['_KYCSERVICE']._serialized_end=3457
+  _globals['_CREATEDOCUMENTREQUEST']._serialized_end=372
+  _globals['_CREATEDOCUMENTRESPONSE']._serialized_start=374
+  _globals['_CREATEDOCUMENTRESPONSE']._serialized_end=451
+  _globals['_UPLOADDOCUMENTPARTREQUEST']._serialized_start=454
+  _globals['_UPLOADDOCUMENTPARTREQUEST']._serialized_end=588
+  _globals['_UPLOADDOCUMENTPARTRESPONSE']._serialized_start=590
+  _globals['_UPLOADDOCUMENTPARTRESPONSE']._serialized_end=671
+  _globals['_COMPLETEDOCUMENTREQUEST']._serialized_start=673
+  _globals['_COMPLETEDOCUMENTREQUEST']._serialized_end=729
+  _globals['_COMPLETEDOCUMENTRESPONSE']._serialized_start=731
+  _globals['_COMPLETEDOCUMENTRESPONSE']._serialized_end=810
+  _globals['_GETDOCUMENTREQUEST']._serialized_start=812
+  _globals['_GETDOCUMENTREQUEST']._serialized_end=863
+  _globals['_GETDOCUMENTRESPONSE']._serialized_start=865
+  _globals['_GETDOCUMENTRESPONSE']._serialized_end=939
+  _globals['_LISTDOCUMENTSREQUEST']._serialized_start=941
+  _globals['_LISTDOCUMENTSREQUEST']._serialized_end=963
+  _globals['_LISTDOCUMENTSRESPONSE']._serialized_start=965
+  _globals['_LISTDOCUMENTSRESPONSE']._serialized_end=1089
+  _globals['_LISTDOCUMENTSFORREVIEWREQUEST']._serialized_start=1091
+  _globals['_LISTDOCUMENTSFORREVIEWREQUEST']._serialized_end=1205
+  _globals['_LISTDOCUMENTSFORREVIEWRESPONSE']._serialized_start=1207
+  _globals['_LISTDOCUMENTSFORREVIEWRESPONSE']._serialized_end=1318
+  _globals['_READDOCUMENTREQUEST']._serialized_start=1320
+  _globals['_READDOCUMENTREQUEST']._serialized_end=1372
+  _globals['_READDOCUMENTRESPONSE']._serialized_start=1374
+  _globals['_READDOCUMENTRESPONSE']._serialized_end=1451
+  _globals['_APPROVEDOCUMENTREQUEST']._serialized_start=1453
+  _globals['_APPROVEDOCUMENTREQUEST']._serialized_end=1557
+  _globals['_APPROVEDOCUMENTRESPONSE']._serialized_start=1559
+  _globals['_APPROVEDOCUMENTRESPONSE']._serialized_end=1637
+  _globals['_REJECTDOCUMENTREQUEST']._serialized_start=1639
+  _globals['_REJECTDOCUMENTREQUEST']._serialized_end=1765
+  _globals['_REJECTDOCUMENTRESPONSE']._serialized_start=1767
+  _globals['_REJECTDOCUMENTRESPONSE']._serialized_end=1844
+  _globals['_KYCSERVICE']._serialized_start=1847
+  _globals['_KYCSERVICE']._serialized_end=3455
 # @@protoc_insertion_point(module_scope)
