@@ -149,6 +149,7 @@ def environment(machine: Machine, runtime: str) -> dict[str, str]:
         "VERITICK_LOG_FORMAT": "json",
         "VERITICK_KEYS": str(machine.keys),
         "VERITICK_REDIS_URL": machine.valkey.url,
+        "VERITICK_SITE_URL": machine.url,
         "VERITICK_STREAM_URL": machine.stream_url,
         **{f"VERITICK_{name.upper()}_ADDRESS": machine.ports.address(name) for name in SERVICES},
         **_listens(machine, runtime),

@@ -9,6 +9,9 @@ import grpc
 from services.kit.clock import SystemClock
 from services.kit.tokens import Keyring
 from tests.platform import Platform
+from tests.waiting import until
+from veritick.identity.v1.mailbox_service_pb2 import ListMailsRequest
+from veritick.identity.v1.mailbox_service_pb2_grpc import MailboxServiceStub
 from veritick.quotes.v1.instrument_pb2 import Schedule
 from veritick.quotes.v1.instrument_service_pb2 import GetInstrumentRequest, UpdateInstrumentRequest
 from veritick.quotes.v1.instrument_service_pb2_grpc import InstrumentServiceStub
@@ -64,3 +67,17 @@ def change_payout(platform: Platform, symbol: str, payout_bp: int) -> int:
         terms.payout_fixed_bp = payout_bp
         trading.UpdateTerms(UpdateTermsRequest(book="demo", terms=terms), **call)
         return before
+
+
+def await_link(platform: Platform, recipient: str, subject: str) -> str:
+    """Wait until somebody got a letter about this, and return the link in the newest."""
+    request = ListMailsRequest(filter=f"recipient={recipient}")
+    with calling(platform, "identity") as (channel, call):
+        mailbox = MailboxServiceStub(channel)
+
+        def letters() -> list[str]:
+            mails = mailbox.ListMails(request, **call).mails
+            return [mail.body for mail in mails if mail.subject == subject]
+
+        until(lambda: bool(letters()))
+        return next(word for word in letters()[0].split() if word.startswith("http"))

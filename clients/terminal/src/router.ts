@@ -1,14 +1,23 @@
 import { createRouter, createWebHistory, type Router } from "vue-router";
+import ConfirmEmailPage from "./pages/ConfirmEmailPage.vue";
+import ForgotPasswordPage from "./pages/ForgotPasswordPage.vue";
+import ResetPasswordPage from "./pages/ResetPasswordPage.vue";
 import SignPage from "./pages/SignPage.vue";
 import { useSession } from "./stores/session";
 
-/** The pages; all but signing in and up need a session. */
+/** The pages around letters: for whoever opens them, signed in or not. */
+const OPEN: ReadonlySet<unknown> = new Set(["forgot-password", "confirm-email", "reset-password"]);
+
+/** The pages; all but these, and signing in and up, need a session. */
 export function createAppRouter(): Router {
   const router = createRouter({
     history: createWebHistory(),
     routes: [
       { path: "/sign-in", name: "sign-in", component: SignPage, props: { mode: "in" } },
       { path: "/sign-up", name: "sign-up", component: SignPage, props: { mode: "up" } },
+      { path: "/forgot-password", name: "forgot-password", component: ForgotPasswordPage },
+      { path: "/confirm-email", name: "confirm-email", component: ConfirmEmailPage },
+      { path: "/reset-password", name: "reset-password", component: ResetPasswordPage },
       {
         path: "/",
         component: () => import("./pages/TradingShell.vue"),
@@ -29,6 +38,7 @@ export function createAppRouter(): Router {
   router.beforeEach(async (to) => {
     const session = useSession();
     await session.resume();
+    if (OPEN.has(to.name)) return true;
     const signing = to.name === "sign-in" || to.name === "sign-up";
     if (session.user === undefined && !signing) {
       return { name: session.known ? "sign-in" : "sign-up" };

@@ -11,6 +11,7 @@ import type {
   ListInstrumentsResponse,
   ListOrdersResponse,
   ListTermsResponse,
+  LogInRequest,
   Order,
   PlaceOrderRequest,
   Receipt,
@@ -59,8 +60,29 @@ export class Client {
   }
 
   /** Opens a session, which the browser keeps in cookies that no script can read. */
-  async logIn(email: string, password: string): Promise<void> {
-    await this.http.send(call("post", "/v1/sessions", { body: { email, password } }));
+  async logIn(credentials: LogInRequest): Promise<void> {
+    await this.http.send(call("post", "/v1/sessions", { body: credentials }));
+  }
+
+  /** Confirms a mail address by the token of a letter, once. */
+  async verifyEmail(token: string): Promise<void> {
+    await this.http.send(call("post", "/v1/users:verifyEmail", { body: { token } }));
+  }
+
+  /** Asks for another letter to confirm the caller's mail address. */
+  async requestEmailVerification(): Promise<void> {
+    await this.session.send(call("post", "/v1/users/me:requestEmailVerification", {}));
+  }
+
+  /** Asks for a letter to choose a new password; nobody learns whether the address has a user. */
+  async requestPasswordReset(email: string): Promise<void> {
+    await this.http.send(call("post", "/v1/users:requestPasswordReset", { body: { email } }));
+  }
+
+  /** Chooses a new password by the token of a letter, once; every session of the user ends. */
+  async resetPassword(token: string, newPassword: string): Promise<void> {
+    const body = { token, newPassword };
+    await this.http.send(call("post", "/v1/users:resetPassword", { body }));
   }
 
   async logOut(): Promise<void> {

@@ -14,6 +14,7 @@ type With<
 export type Book = contract.Book;
 export type Candle = With<contract.Candle, { startTime: string }>;
 export type Direction = contract.Direction;
+export type LogInRequest = contract.LogInRequest;
 export type MarketStatus = contract.MarketStatus;
 export type Money = contract.Money;
 export type Outcome = contract.OrderOutcome;

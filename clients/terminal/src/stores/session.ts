@@ -1,4 +1,4 @@
-import type { Failure, User } from "@veritick/client";
+import type { Failure, LogInRequest, User } from "@veritick/client";
 import { defineStore } from "pinia";
 import { ref, shallowRef } from "vue";
 import { persist } from "@/persist";
@@ -10,17 +10,20 @@ const MARK = "veritick.signedIn";
 /** That somebody has signed in from here before. */
 const KNOWN = "veritick.known";
 
+/** Why somebody has to sign in again. */
+type SignedOut = "ended" | "passwordChanged";
+
 /** Who is signed in. */
 export const useSession = defineStore("session", () => {
   const { client, onSessionEnd } = usePlatform();
   const user = shallowRef<User>();
-  const ended = ref(false);
+  const signedOut = ref<SignedOut>();
   const unreachable = ref(false);
   const known = localStorage.getItem(KNOWN) !== null;
   let resuming: Promise<void> | undefined;
 
   onSessionEnd(() => {
-    ended.value = user.value !== undefined;
+    signedOut.value = user.value && "ended";
     forget();
   });
 
@@ -46,18 +49,26 @@ export const useSession = defineStore("session", () => {
     });
   }
 
-  async function signIn(email: string, password: string): Promise<void> {
-    await client.logIn(email, password);
+  async function signIn(credentials: LogInRequest): Promise<void> {
+    await client.logIn(credentials);
     localStorage.setItem(MARK, "yes");
     localStorage.setItem(KNOWN, "yes");
-    ended.value = false;
+    signedOut.value = undefined;
     user.value = await client.getProfile();
   }
 
   async function signUp(email: string, password: string): Promise<void> {
     await client.register(email, password);
     usePreferences().tourDue = true;
-    await signIn(email, password);
+    await signIn({ email, password });
+  }
+
+  /** Chooses a new password by a letter; with every other session this browser's ends, too. */
+  async function resetPassword(token: string, password: string): Promise<void> {
+    await client.resetPassword(token, password);
+    localStorage.setItem(KNOWN, "yes");
+    signedOut.value = "passwordChanged";
+    forget();
   }
 
   async function signOut(): Promise<void> {
@@ -73,7 +84,7 @@ export const useSession = defineStore("session", () => {
     user.value = undefined;
   }
 
-  return { user, ended, unreachable, known, resume, signIn, signUp, signOut };
+  return { user, signedOut, unreachable, known, resume, signIn, signUp, resetPassword, signOut };
 });
 
 /** Nobody answered, which says nothing about the session. */

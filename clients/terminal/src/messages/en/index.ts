@@ -2,6 +2,7 @@ import type { Translated } from "../translated";
 import { account } from "./account";
 import { chart } from "./chart";
 import { guide } from "./guide";
+import { letters } from "./letters";
 import { notifications } from "./notifications";
 import { failure } from "./failure";
 import { order } from "./order";
@@ -14,6 +15,7 @@ import { sign } from "./sign";
 export const en = {
   ...shell,
   ...sign,
+  ...letters,
   ...account,
   ...chart,
   ...order,
