@@ -9,6 +9,8 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from services.identity import documents, kyc, users
 from services.identity.document_store import DocumentStore
 from services.identity.ground import Ground
@@ -101,7 +103,8 @@ class Uploading:
         await self._store.put(name, seal(key, clean, name, self._ground.random))
         stored = await self._note_complete(document, clean)
         self._ground.journal.notify()
-        await self._forget_parts(document)
+        async with self._database.transaction() as connection:
+            await self._forget_parts(connection, document)
         return stored
 
     async def _note_complete(self, document: Document, clean: bytes) -> Document:
@@ -124,19 +127,20 @@ class Uploading:
         names = [_part_name(document.document_id, start) for start in starts]
         return b"".join([unseal(key, await self._store.get(name), name) for name in names])
 
-    async def _forget_parts(self, document: Document) -> None:
-        async with self._database.connection() as connection:
-            starts = await documents.part_starts(connection, document.document_id)
+    async def _forget_parts(self, connection: AsyncConnection, document: Document) -> None:
+        starts = await documents.part_starts(connection, document.document_id)
         for start in starts:
             await self._store.forget(_part_name(document.document_id, start))
-        async with self._database.transaction() as connection:
-            await documents.forget_parts(connection, document.document_id)
+        await documents.forget_parts(connection, document.document_id)
 
     async def forget(self, document: Document) -> None:
-        """Forget a document with everything that is kept of it."""
-        await self._forget_parts(document)
-        await self._store.forget(content_name(document.document_id))
+        """Forget an upload with everything that is kept of it; one completed meanwhile stays."""
         async with self._database.transaction() as connection:
+            present = await documents.lock(connection, document.document_id)
+            if present is None or present.state is not State.UPLOADING:
+                return
+            await self._forget_parts(connection, document)
+            await self._store.forget(content_name(document.document_id))
             await documents.forget(connection, document.document_id)
 
     def job(self) -> Job:

@@ -122,6 +122,21 @@ async def test_a_file_that_is_refused_is_forgotten(
     assert list((await standing(desk, session)).documents) == []
 
 
+async def test_completed_twice_at_once_a_document_stays(desk: Identity, tmp_path: Path) -> None:
+    session = await desk.signed_in()
+    content = photo()
+    document_id = await begin(desk, session, len(content), KycDocument.IDENTITY)
+    await send(desk, session, document_id, 0, content)
+    request = CompleteDocumentRequest(document_id=document_id)
+    await asyncio.gather(
+        *(desk.kyc.CompleteDocument(request, metadata=mine(session)) for _ in range(2)),
+        return_exceptions=True,
+    )
+    assert [d.state for d in (await standing(desk, session)).documents] == [KycDocument.UPLOADED]
+    assert set(files(tmp_path)) == {f"documents/{document_id}"}
+    assert await read(desk, document_id)
+
+
 async def test_nobody_hands_in_without_end(desk: Identity) -> None:
     session = await desk.signed_in()
     attempts = [begin(desk, session, 100, KycDocument.IDENTITY) for _ in range(UPLOADING_MAX + 3)]
