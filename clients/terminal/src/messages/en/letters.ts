@@ -3,7 +3,7 @@ export const letters = {
   letters: {
     forgot: {
       title: "Forgot your password?",
-      pitch: "Tell us your address, and we send you a link to choose a new one.",
+      pitch: "Tell us your address, and we send you a link to choose a new password.",
       action: "Send me a link",
       sentTitle: "Look into your mail",
       sent: "If {email} has an account here, a letter is on its way. The link in it works once, for an hour.",

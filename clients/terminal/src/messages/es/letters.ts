@@ -5,7 +5,7 @@ export const letters: Translated<typeof english> = {
   letters: {
     forgot: {
       title: "¿Olvidó su contraseña?",
-      pitch: "Díganos su correo y le enviaremos un enlace para elegir otra.",
+      pitch: "Díganos su correo y le enviaremos un enlace para elegir otra contraseña.",
       action: "Enviar un enlace",
       sentTitle: "Mire su correo",
       sent: "Si {email} tiene una cuenta aquí, la carta ya está en camino. Su enlace sirve una vez, durante una hora.",
