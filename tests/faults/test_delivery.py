@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import Sequence
 from functools import partial
+from random import Random
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 import redis
 
+from services.kit.relay import stream_key
 from tests.end_to_end.traders import PASSWORD
 from tests.faults.experiment import Experiment
 from tests.faults.listener import Heard
@@ -18,6 +21,8 @@ from veritick import Veritick
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
 CUT_SECONDS = 30
+ROUNDS = 40
+JUMBLED = 20
 
 
 async def test_redis_is_killed(world: World, experiment: Experiment) -> None:
@@ -68,6 +73,17 @@ async def test_the_edge_is_killed_with_its_sockets(world: World, experiment: Exp
             await until_true(partial(_are_back, heard, life), "sockets are back")
 
 
+async def test_the_stream_tells_events_twice_and_out_of_order(
+    world: World, experiment: Experiment
+) -> None:
+    async with experiment.under_load() as (load, heard):
+        with redis.Redis.from_url(world.machine.valkey.url) as client:
+            for _ in range(ROUNDS):
+                _jumble(client, experiment.random)
+                await load.acknowledged_more(2)
+    assert [listener.sockets for listener in heard] == [1, 1]
+
+
 async def test_somebody_who_was_away_hears_everything(world: World, experiment: Experiment) -> None:
     async with experiment.under_load() as (load, heard):
         await load.acknowledged_more(100)
@@ -99,6 +115,22 @@ async def test_a_follower_dies_between_effect_and_acknowledgement(
     ids = [user.user_id for user in users]
     accounts = "SELECT count(*), count(DISTINCT user_id) FROM account WHERE user_id = ANY (%s)"
     assert world.book(accounts, [[UUID(user_id) for user_id in ids]]) == [(len(ids), len(ids))]
+
+
+def _jumble(client: redis.Redis, random: Random) -> None:
+    """Take the newest events out of the book's stream, and put each in twice, in any order.
+
+    What the edge has read already it reads again; the rest it never sees in order.
+    """
+    key = stream_key("demo")
+    newest: Any = client.xrevrange(key, count=JUMBLED)
+    position, _, place = newest[0][0].decode().partition("-")
+    with client.pipeline() as together:
+        together.xdel(key, *[entry_id for entry_id, _ in newest])
+        for number, (_, fields) in enumerate(random.sample(newest * 2, 2 * len(newest)), start=1):
+            together.xadd(key, fields, id=f"{position}-{int(place) + number}")
+        # When the relay adds an entry in between, its place is beyond these: they are refused.
+        together.execute(raise_on_error=False)
 
 
 def _are_back(heard: Sequence[Heard], life: int) -> bool:
