@@ -84,7 +84,7 @@ def test_nobody_reviews_a_document_of_their_own() -> None:
     assert refused.value.reason is Reason.SAME_PERSON
 
 
-@pytest.mark.parametrize("state", set(State) - {State.IN_REVIEW})
+@pytest.mark.parametrize("state", [state for state in State if state is not State.IN_REVIEW])
 def test_what_a_state_does_not_allow_names_the_state(state: State) -> None:
     with pytest.raises(Failure) as refused:
         require_state(document(state=state), State.IN_REVIEW)

@@ -54,7 +54,7 @@ def test_what_was_touched_is_not_read(hurt: Callable[[bytes], bytes]) -> None:
         unseal(KEY, hurt(sealed), "a")
 
 
-@pytest.mark.parametrize(("key", "name"), [(OTHER, "a"), (KEY, "b")])
+@pytest.mark.parametrize(("key", "name"), [(OTHER, "a"), (KEY, "b")], ids=["key", "name"])
 def test_another_key_or_name_reads_nothing(key: bytes, name: str) -> None:
     with pytest.raises(Damaged):
         unseal(key, seal(KEY, b"text", "a", os.urandom), name)
