@@ -176,10 +176,8 @@ async def test_one_person_alone_voids_nothing(world: World) -> None:
         )
         assert list(listed.voids) == [answer.void]
     assert await world.outcomes() == {}
-    assert world.rows("SELECT type FROM journal ORDER BY position") == [
-        ("staff.proposal.changed.v1",),
-        ("staff.proposal.changed.v1",),
-    ]
+    told = world.rows("SELECT type FROM journal WHERE type LIKE 'staff.%' ORDER BY position")
+    assert told == [("staff.proposal.changed.v1",), ("staff.proposal.changed.v1",)]
 
 
 async def test_a_decision_on_a_price_that_was_voided_meanwhile_is_not_stored(

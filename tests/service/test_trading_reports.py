@@ -32,7 +32,7 @@ TODAY = datetime.now(UTC).replace(microsecond=0)
 
 @pytest_asyncio.fixture
 async def demo(postgres: Postgres) -> AsyncIterator[Bench]:
-    async with bench(postgres, SYMBOL, OTHER) as lent:
+    async with bench(postgres, SYMBOL, OTHER, ids_tell_market_time=True) as lent:
         lent.market.clock.advance(TODAY - lent.market.clock.now())
         lent.market.tick(10_000, SYMBOL)
         lent.market.tick(10_000, OTHER)

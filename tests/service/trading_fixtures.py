@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -10,9 +11,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from services.kit.clock import ManualClock, SystemClock, utc
+from services.kit.clock import Clock, ManualClock, SystemClock, utc
 from services.kit.database import Database
-from services.kit.ids import uuid7
+from services.kit.ids import Ids, uuid7
 from services.kit.values import Money
 from services.trading.book import Account
 from services.trading.desk import BookRules, Desk
@@ -129,22 +130,40 @@ def request(account: Account, **changes: Any) -> OrderRequest:
     return OrderRequest(**(fields | changes))
 
 
-def desk_on(database: Database, market: Market, *, policy: str = "fixed", **terms: Any) -> Desk:
+def ids_of(clock: Clock) -> Ids:
+    """Return ids that tell the time of a clock, each later than the one before."""
+    count = itertools.count()
+
+    def following() -> UUID:
+        milliseconds = int(clock.now().timestamp() * 1000)
+        return UUID(int=(milliseconds << 16 | 7 << 12) << 64 | 0b10 << 62 | next(count))
+
+    return following
+
+
+def desk_on(
+    database: Database, market: Market, *, policy: str = "fixed", ids: Ids = uuid7, **terms: Any
+) -> Desk:
     """Return a demo desk with default terms, some of them changed."""
     rules = BookRules("DEMO", "USD", CHIPS, TermsDefaults(**terms), policy)
     # A lease lasts as long as it really does, however a test moves the market's time.
-    return Desk("demo", rules, database, market.view, SystemClock(), uuid7)
+    return Desk("demo", rules, database, market.view, SystemClock(), ids)
 
 
 @asynccontextmanager
 async def bench(
-    postgres: Postgres, *symbols: str, policy: str = "fixed", **terms: Any
+    postgres: Postgres,
+    *symbols: str,
+    policy: str = "fixed",
+    ids_tell_market_time: bool = False,
+    **terms: Any,
 ) -> AsyncIterator[Bench]:
     """Lend a desk that leads a new book."""
     market = Market(*symbols)
+    ids = ids_of(market.clock) if ids_tell_market_time else uuid7
     with postgres.database("trading_demo") as access:
         async with Database(access.service, name="demo") as database:
-            desk = desk_on(database, market, policy=policy, **terms)
+            desk = desk_on(database, market, policy=policy, ids=ids, **terms)
             async with leading(desk):
                 yield Bench(desk, market, access.owner)
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from edge.contract import bindings
 from edge.rest.reader import FAULTS_MAX, Faults, read
+from edge.rest.routes import HTTP_BODY
 from edge.rest.schema import is_map
 from edge.rest.transcoder import parse_json
 from services.kit.errors import Failure
@@ -44,6 +45,8 @@ def values(field: FieldDescriptor) -> st.SearchStrategy[Any]:
         return st.sampled_from([value.number for value in field.enum_type.values])
     if field.cpp_type in _INTEGERS:
         return _INTEGERS[field.cpp_type]
+    if field.type == FieldDescriptor.TYPE_BYTES:
+        return st.binary(max_size=20)
     return st.booleans() if field.cpp_type == FieldDescriptor.CPPTYPE_BOOL else st.text(max_size=20)
 
 
@@ -56,11 +59,16 @@ def messages(kind: Any) -> st.SearchStrategy[Message]:
     given_fields = {
         field.name: st.lists(values(field), max_size=3) if field.is_repeated else values(field)
         for field in kind.fields
-        if not is_map(field)
+        if not is_map(field) and not _is_file(field)
     }
     return st.fixed_dictionaries({}, optional=given_fields).map(
         lambda chosen: GetMessageClass(kind)(**_one_of_each(kind, chosen))
     )
+
+
+def _is_file(field: FieldDescriptor) -> bool:
+    """A file is a body of its own, and never within JSON."""
+    return field.message_type is not None and field.message_type.full_name == HTTP_BODY
 
 
 def _one_of_each(kind: Any, chosen: dict[str, Any]) -> dict[str, Any]:
