@@ -156,7 +156,10 @@ def settled_account(visitor: Visitor) -> dict[str, Any]:
     raise AssertionError("the order was never settled")
 
 
-def test_a_page_that_slept_shows_the_truth_when_it_wakes(trader: Visitor) -> None:
+def test_a_page_that_slept_shows_the_truth_when_it_wakes(newcomer: Visitor) -> None:
+    # Whose only order this is: those of others may be open for a while.
+    trader = newcomer
+    trader.sign_up()
     before = trader.balance
     trader.button("5s").click()
     trader.button("Up").click()
