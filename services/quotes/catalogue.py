@@ -17,7 +17,7 @@ from services.kit.journal import Journal, NewEvent
 from services.kit.leader import Term
 from services.kit.reason import Reason
 from services.quotes import instruments
-from services.quotes.instrument import Definition, Instrument, InstrumentStatus
+from services.quotes.instrument import Definition, Instrument, InstrumentStatus, MarketStatus
 from services.quotes.market import LiveMarket, Standing
 from services.quotes.session import check_schedule
 
@@ -116,16 +116,20 @@ class Catalogue:
         if self._market.put(current, self._clock.now()):
             self.changed()
 
-    async def announce(self, term: Term, standings: Sequence[Standing]) -> None:
-        """Tell the journal how markets stand. Hidden ones are nobody's business."""
-        told = [standing for standing in standings if not _hidden(standing.instrument)]
+    async def announce(self, term: Term, standings: Sequence[Standing]) -> list[Standing]:
+        """Tell the journal how markets stand. Hidden ones are nobody's business.
+
+        Returns those that still stood so: an instrument that changed meanwhile is told by its
+        change, and what was seen before it would come too late.
+        """
         if not standings:
-            return
+            return []
         async with self._appending() as connection:
             await term.fence(connection)
-            statuses = [(standing.instrument.id, standing.status) for standing in standings]
-            await instruments.announce(connection, statuses)
-            await self._append(connection, told)
+            current = await instruments.announce(connection, map(_status, standings))
+            standing = [item for item in standings if item.instrument.id in current]
+            await self._append(connection, [s for s in standing if not _hidden(s.instrument)])
+        return standing
 
     async def _add_versions(
         self, wanted: Sequence[Instrument], recording: _Recording | None = None
@@ -146,8 +150,7 @@ class Catalogue:
             changed = await work(connection)
             now = self._clock.now()
             standings = [self._market.preview(instrument, now) for instrument in changed]
-            statuses = [(standing.instrument.id, standing.status) for standing in standings]
-            await instruments.announce(connection, statuses)
+            await instruments.announce(connection, map(_status, standings))
             on_record = [recording(standing, now) for standing in standings] if recording else []
             await self._append(connection, standings, on_record)
         await self.refresh()
@@ -169,6 +172,10 @@ class Catalogue:
         events = [*(self._describe(standing) for standing in standings), *on_record]
         if events:
             await self._journal.append(connection, events, self._clock.now())
+
+
+def _status(standing: Standing) -> tuple[Instrument, MarketStatus]:
+    return standing.instrument, standing.status
 
 
 def _hidden(instrument: Instrument) -> bool:

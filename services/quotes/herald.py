@@ -51,23 +51,27 @@ class Herald:
         """
         async with self._database.raw() as connection:
             announced = await instruments.announced(connection)
-        sessions: dict[int, object] = {}
+        settings: dict[int, object] = {}
         await asyncio.sleep(_SETTLE_SECONDS)
         while True:
             news = [
                 standing
                 for standing in self._market.standings()
                 if announced.get(standing.instrument.id) is not standing.status
-                or sessions.setdefault(standing.instrument.id, standing.sessions)
-                != standing.sessions
+                or settings.setdefault(standing.instrument.id, _settings(standing))
+                != _settings(standing)
             ]
-            await self._tell(term, news)
-            for standing in news:
+            for standing in await self._tell(term, news):
                 announced[standing.instrument.id] = standing.status
-                sessions[standing.instrument.id] = standing.sessions
+                settings[standing.instrument.id] = _settings(standing)
             await asyncio.sleep(_LOOK_SECONDS)
 
-    async def _tell(self, term: Term, news: list[Standing]) -> None:
+    async def _tell(self, term: Term, news: list[Standing]) -> list[Standing]:
         if term.lost.is_set():
             raise LeadershipLost(f"epoch {term.epoch} of {term.name} has passed")
-        await self._catalogue.announce(term, news)
+        return await self._catalogue.announce(term, news)
+
+
+def _settings(standing: Standing) -> object:
+    """What is announced again when it is another, though the status be the same."""
+    return standing.instrument.version, standing.sessions

@@ -47,9 +47,12 @@ _INSERT_VERSION = """
     VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 _ANNOUNCED = "SELECT id, announced_status FROM instrument WHERE announced_status IS NOT NULL"
+# A version that was replaced meanwhile is not announced: its successor's change has been told.
 _ANNOUNCE = """
     UPDATE instrument i SET announced_status = a.status
-    FROM unnest(%s::int[], %s::text[]) AS a (id, status) WHERE i.id = a.id
+    FROM unnest(%s::int[], %s::int[], %s::text[]) AS a (id, version, status)
+    WHERE i.id = a.id AND i.version = a.version
+    RETURNING i.id
 """
 # Every transaction of the ingestor holds this row; whoever locks it runs alone.
 _STOP_THE_WATERMARK = "SELECT 1 FROM leader WHERE name = %s FOR UPDATE"
@@ -144,11 +147,17 @@ async def announced(connection: RawConnection) -> dict[int, MarketStatus]:
     return {row[0]: MarketStatus(row[1]) for row in rows}
 
 
-async def announce(connection: RawConnection, statuses: Iterable[tuple[int, MarketStatus]]) -> None:
-    """Remember the market status that instruments are announced with."""
-    pairs = list(statuses)
-    ids, names = [pair[0] for pair in pairs], [pair[1].value for pair in pairs]
-    await connection.execute(_ANNOUNCE, [ids, names])
+async def announce(
+    connection: RawConnection, statuses: Iterable[tuple[Instrument, MarketStatus]]
+) -> set[int]:
+    """Remember the market status that instruments are announced with.
+
+    Returns the ids of those whose version is still the current one; the others stay as they are.
+    Until the transaction ends nobody can give these another version.
+    """
+    triples = [(known.id, known.version, status.value) for known, status in statuses]
+    columns = [list(column) for column in zip(*triples, strict=True)] or [[], [], []]
+    return {row[0] for row in await (await connection.execute(_ANNOUNCE, columns)).fetchall()}
 
 
 def _instrument(row: Sequence[Any]) -> Instrument:

@@ -9,6 +9,8 @@ from grpc.aio import AioRpcError
 from services.kit.channels import failure_of
 from services.kit.reason import Reason
 from services.kit.wire import to_datetime
+from services.quotes.instrument import MarketStatus
+from services.quotes.instruments import announce, announced, current
 from tests.service.quotes_fixtures import Quotes, Simulator, World, simulator
 from tests.stores import Postgres, ValkeyServer
 from tests.waiting import PATIENCE_SECONDS, eventually
@@ -142,6 +144,19 @@ async def test_watchers_hear_of_a_change(staffed: Quotes) -> None:
 
     assert seen.market_status == instrument_pb2.Market.HALTED
     assert [e.version for e in await events(staffed, 0) if e.symbol == "WATCHED"][-1] == 2
+
+
+async def test_a_status_seen_before_a_change_is_not_announced_after_it(staffed: Quotes) -> None:
+    await create(staffed, an_instrument("OUTDATED"))
+    async with staffed.database.raw() as connection:
+        (seen,) = [i for i in await current(connection) if i.definition.symbol == "OUTDATED"]
+        assert await announce(connection, [(seen, MarketStatus.OPEN)]) == {seen.id}
+        await connection.commit()
+    await update(staffed, await staffed.instrument("OUTDATED"))
+
+    async with staffed.database.raw() as connection:
+        assert await announce(connection, [(seen, MarketStatus.CLOSED)]) == set()
+        assert (await announced(connection))[seen.id] is not MarketStatus.CLOSED
 
 
 async def test_of_two_changes_to_one_version_the_second_is_refused(staffed: Quotes) -> None:

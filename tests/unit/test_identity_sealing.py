@@ -18,7 +18,8 @@ def test_what_was_sealed_is_read_again(size: int) -> None:
     text = os.urandom(size)
     sealed = seal(KEY, text, "a", os.urandom)
     assert unseal(KEY, sealed, "a") == text
-    assert size == 0 or text[:64] not in sealed
+    # A few bytes stand in any noise by chance; sixteen do not.
+    assert size < 16 or text[:64] not in sealed
 
 
 def test_two_seals_of_one_text_share_nothing() -> None:
