@@ -1,9 +1,7 @@
-import type { Account, Instrument, Money, Order, Receipt, Terms, Tick } from "@veritick/client";
+import type { Account, Instrument, Order, Receipt, Terms, Tick } from "@veritick/client";
+import { usd } from "../../ui/tests/examples";
 
-/** Dollars and cents as they travel: `usd(12.34)`. */
-export function usd(amount: number): Money {
-  return { currencyCode: "USD", minorUnits: String(Math.round(amount * 100)) };
-}
+export { usd };
 
 /** A tick of EURUSD at five decimals: `tickAt(1.12146)`. */
 export function tickAt(price: number, more: Partial<Tick> = {}): Tick {

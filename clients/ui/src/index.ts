@@ -1,6 +1,20 @@
 /** Parts without a domain, shared by the apps; the theme is `@veritick/ui/theme.css`. */
 export { default as ActionButton } from "./components/ActionButton.vue";
+export { default as BrandMark } from "./components/BrandMark.vue";
 export { default as GlyphIcon } from "./components/GlyphIcon.vue";
+export { default as NoticeList } from "./components/NoticeList.vue";
+export { default as SelectField } from "./components/SelectField.vue";
 export { default as SideSheet } from "./components/SideSheet.vue";
 export { default as TextField } from "./components/TextField.vue";
+export {
+  noticeBoard,
+  type Notice,
+  type NoticeBoard,
+  type NoticeTone,
+} from "./composables/noticeBoard";
+export { useMediaQuery } from "./composables/useMediaQuery";
+export { usePages, type ListPage, type Pages } from "./composables/usePages";
+export { useSubmission, type Submission } from "./composables/useSubmission";
+export { connectPage, type PageConnection } from "./connection";
 export type { GlyphName } from "./glyphs";
+export { keepSession, type KeptSession, type SignedOut } from "./session";

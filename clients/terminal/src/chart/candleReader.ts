@@ -1,7 +1,7 @@
 import { Failure, type Client, type ListCandlesResponse, type Tick } from "@veritick/client";
 import { barOf, withTick, type Bar } from "@/domain/candles";
-import { drawablePrice } from "@/domain/number";
-import { persist } from "@/persist";
+import { drawablePrice } from "@veritick/ui/number";
+import { persist } from "@veritick/ui/persist";
 
 const PAGE = 500;
 const BARS_MAX = 6_000;

@@ -1,7 +1,7 @@
+import { useMediaQuery } from "@veritick/ui";
 import { computed, watchEffect, type ComputedRef } from "vue";
 import { languageOf, speak } from "@/messages";
 import { usePreferences } from "@/stores/preferences";
-import { useMediaQuery } from "./useMediaQuery";
 
 /** Which colours are shown now, by choice or by the system. */
 export function useScheme(): ComputedRef<"dark" | "light"> {

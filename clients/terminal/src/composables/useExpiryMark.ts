@@ -1,6 +1,6 @@
 import { computed, type ComputedRef } from "vue";
 import type { Expiry } from "@/chart/expiryMark";
-import { countdownText } from "@/domain/time";
+import { countdownText } from "@veritick/ui/time";
 import { useConnection } from "@/stores/connection";
 import { useExpiry } from "@/stores/expiry";
 import { useMarket } from "@/stores/market";

@@ -1,5 +1,5 @@
 import type { Failure } from "@veritick/client";
-import { payoutText } from "@/domain/number";
+import { payoutText } from "@veritick/ui/number";
 import { useTexts } from "@/messages";
 
 /** Says in words why a call failed. */

@@ -1,6 +1,6 @@
 import { money } from "@veritick/client";
 import type { Happening } from "@/domain/notification";
-import { moneyText, payoutText } from "@/domain/number";
+import { moneyText, payoutText } from "@veritick/ui/number";
 import { profit } from "@/domain/position";
 import { useTexts } from "@/messages";
 import { useMarket } from "@/stores/market";

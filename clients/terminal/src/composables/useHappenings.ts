@@ -1,9 +1,10 @@
 import type { Order, Outcome } from "@veritick/client";
+import type { NoticeTone } from "@veritick/ui";
 import { onScopeDispose, watch } from "vue";
 import { openings, payoutChanges, type Happening } from "@/domain/notification";
 import { useConnection } from "@/stores/connection";
 import { useMarket } from "@/stores/market";
-import { useNotices, type NoticeTone } from "@/stores/notices";
+import { useNotices } from "@/stores/notices";
 import { useNotifications } from "@/stores/notifications";
 import { useOrders } from "@/stores/orders";
 import { usePreferences } from "@/stores/preferences";

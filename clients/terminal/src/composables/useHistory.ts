@@ -1,8 +1,8 @@
 import type { Download, Order } from "@veritick/client";
+import { usePages, type Pages } from "@veritick/ui";
 import { computed, onScopeDispose, ref, type ComputedRef, type Ref } from "vue";
 import { usePlatform } from "@/platform";
 import { useOrders } from "@/stores/orders";
-import { usePages, type Pages } from "./usePages";
 import { useRecordScope, type RecordScope } from "./useRecordScope";
 
 const PAGE = 50;

@@ -1,8 +1,8 @@
 import { money, type Scaled } from "@veritick/client";
 import type { Ref } from "vue";
-import { moneyText } from "@/domain/number";
+import { moneyText } from "@veritick/ui/number";
 import type { Obstacle } from "@/domain/orderForm";
-import { durationText, soonText } from "@/domain/time";
+import { durationText, soonText } from "@veritick/ui/time";
 import { useTexts } from "@/messages";
 import { useConnection } from "@/stores/connection";
 

@@ -11,7 +11,7 @@ import {
   type Scaled,
 } from "@veritick/client";
 import { computed, type ComputedRef, type Ref } from "vue";
-import { amountText } from "@/domain/number";
+import { amountText } from "@veritick/ui/number";
 import { breakEvenBp, obstacle, steppedStake, type Obstacle } from "@/domain/orderForm";
 import { returnOnWin } from "@/domain/position";
 import { useAccounts } from "@/stores/accounts";

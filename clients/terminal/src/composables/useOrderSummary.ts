@@ -1,6 +1,6 @@
 import { computed, type ComputedRef } from "vue";
-import { moneyText } from "@/domain/number";
-import { durationText, minuteText } from "@/domain/time";
+import { moneyText } from "@veritick/ui/number";
+import { durationText, minuteText } from "@veritick/ui/time";
 import { useTexts } from "@/messages";
 import { useExpiry } from "@/stores/expiry";
 import { useMarket } from "@/stores/market";

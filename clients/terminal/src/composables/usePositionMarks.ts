@@ -1,9 +1,9 @@
 import { money, type Order, type Tick } from "@veritick/client";
 import { computed, toValue, type ComputedRef, type MaybeRefOrGetter } from "vue";
 import type { PositionMark } from "@/chart/positionMarks";
-import { drawablePrice, moneyText } from "@/domain/number";
+import { drawablePrice, moneyText } from "@veritick/ui/number";
 import { profit, standing } from "@/domain/position";
-import { countdownText } from "@/domain/time";
+import { countdownText } from "@veritick/ui/time";
 import { useTexts } from "@/messages";
 import { useConnection } from "@/stores/connection";
 import { useMarket } from "@/stores/market";

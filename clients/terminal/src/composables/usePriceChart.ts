@@ -2,8 +2,8 @@ import { onBeforeUnmount, onMounted, shallowRef, watch, type Ref, type ShallowRe
 import type { AxisTexts, TickKind } from "@/chart/chartOptions";
 import { readPalette } from "@/chart/palette";
 import type { PriceChart, Reading } from "@/chart/priceChart";
-import { drawnPriceText } from "@/domain/number";
-import { clockText, momentText } from "@/domain/time";
+import { drawnPriceText } from "@veritick/ui/number";
+import { clockText, momentText } from "@veritick/ui/time";
 import { useTexts } from "@/messages";
 import { useScheme } from "./useAppearance";
 

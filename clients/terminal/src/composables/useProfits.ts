@@ -1,7 +1,7 @@
 import type { DailyProfit, Failure } from "@veritick/client";
 import { computed, onScopeDispose, ref, shallowRef, watch, type ComputedRef, type Ref } from "vue";
 import { dayAfter, utcDayText, type Period } from "@/domain/period";
-import { persist } from "@/persist";
+import { persist } from "@veritick/ui/persist";
 import { usePlatform } from "@/platform";
 import { useConnection } from "@/stores/connection";
 import { useOrders } from "@/stores/orders";

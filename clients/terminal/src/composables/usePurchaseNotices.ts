@@ -1,6 +1,6 @@
 import type { Order } from "@veritick/client";
 import { ref, type Ref } from "vue";
-import { moneyText, priceText } from "@/domain/number";
+import { moneyText, priceText } from "@veritick/ui/number";
 import { useTexts } from "@/messages";
 import { useMarket } from "@/stores/market";
 import { useNotices } from "@/stores/notices";

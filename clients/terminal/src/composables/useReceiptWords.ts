@@ -1,6 +1,6 @@
 import { mantissa, type Receipt } from "@veritick/client";
-import { priceText } from "@/domain/number";
-import { clockText } from "@/domain/time";
+import { priceText } from "@veritick/ui/number";
+import { clockText } from "@veritick/ui/time";
 import { useTexts } from "@/messages";
 
 /** The rule, the fixing and the conclusion of a receipt, one sentence each. */

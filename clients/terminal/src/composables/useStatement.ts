@@ -1,7 +1,7 @@
 import type { Download, Entry, EntryKind } from "@veritick/client";
+import { usePages, type Pages } from "@veritick/ui";
 import { computed, ref, type ComputedRef, type Ref } from "vue";
 import { usePlatform } from "@/platform";
-import { usePages, type Pages } from "./usePages";
 import { useRecordScope, type RecordScope } from "./useRecordScope";
 
 const PAGE = 50;

@@ -1,6 +1,6 @@
 import { Failure } from "@veritick/client";
 import { onScopeDispose, shallowRef, watch, type Ref } from "vue";
-import { persist } from "@/persist";
+import { persist } from "@veritick/ui/persist";
 import { usePlatform } from "@/platform";
 import { useAccounts } from "@/stores/accounts";
 import { useMarket } from "@/stores/market";

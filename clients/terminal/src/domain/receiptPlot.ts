@@ -1,5 +1,5 @@
 import type { Receipt, Tick } from "@veritick/client";
-import { drawablePrice } from "./number";
+import { drawablePrice } from "@veritick/ui/number";
 
 /** A tick near expiry, placed in a drawing of 0–1 by 0–1 (top is 0). */
 export interface PlottedTick {

@@ -2,7 +2,7 @@ import type { Failure, Instrument, StreamMessage, Terms, Tick } from "@veritick/
 import { defineStore } from "pinia";
 import { computed, ref, shallowReactive, shallowRef } from "vue";
 import { firstChoice, freshness, move } from "@/domain/market";
-import { persist } from "@/persist";
+import { persist } from "@veritick/ui/persist";
 import { usePlatform } from "@/platform";
 import { useConnection } from "./connection";
 import { usePreferences } from "./preferences";

@@ -13,7 +13,7 @@ import { defineStore } from "pinia";
 import { computed, shallowReactive } from "vue";
 import type { Expiry } from "@/domain/expiry";
 import { byCloseTime, byExpiry } from "@/domain/position";
-import { persist } from "@/persist";
+import { persist } from "@veritick/ui/persist";
 import { usePlatform } from "@/platform";
 import { useAccounts } from "./accounts";
 

@@ -8,7 +8,7 @@ import {
   momentText,
   soonText,
   zoneText,
-} from "@/domain/time";
+} from "../src/format/time";
 
 describe("time left", () => {
   test.each([

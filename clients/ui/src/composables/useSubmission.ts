@@ -1,8 +1,7 @@
 import { Failure, type FailureReason } from "@veritick/client";
 import { computed, ref, shallowRef, type ComputedRef, type Ref, type ShallowRef } from "vue";
-import { useFailureText } from "./useFailureText";
 
-interface Submission {
+export interface Submission {
   readonly busy: Ref<boolean>;
   readonly failure: ShallowRef<Failure | undefined>;
   readonly failureText: ComputedRef<string | undefined>;
@@ -11,9 +10,8 @@ interface Submission {
   readonly submit: (send: () => Promise<void>) => Promise<void>;
 }
 
-/** Sends a form, and keeps what the platform has against it. */
-export function useSubmission(): Submission {
-  const textOf = useFailureText();
+/** Sends a form, and keeps what the platform has against it; `textOf` says it in words. */
+export function useSubmission(textOf: (failure: Failure) => string): Submission {
   const busy = ref(false);
   const failure = shallowRef<Failure>();
   const failureText = computed(() => failure.value && textOf(failure.value));

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { amountText, moneyText, payoutText, priceText, secondsText } from "@/domain/number";
+import { amountText, moneyText, payoutText, priceText, secondsText } from "../src/format/number";
 import { usd } from "./examples";
 
 describe("amounts as people read them", () => {

@@ -1,0 +1,84 @@
+import type { Failure, LogInRequest, User } from "@veritick/client";
+import { ref, shallowRef, type Ref, type ShallowRef } from "vue";
+import type { PageConnection } from "./connection";
+import { persist } from "./persist";
+
+/** That this browser holds a session's cookies, which no script can see. */
+const MARK = "veritick.signedIn";
+
+/** Why somebody has to sign in again. */
+export type SignedOut = "ended" | "passwordChanged";
+
+export interface KeptSession {
+  readonly user: ShallowRef<User | undefined>;
+  readonly signedOut: Ref<SignedOut | undefined>;
+  /** Whether nobody answers who is signed in. */
+  readonly unreachable: Ref<boolean>;
+  /** Finds the session that this browser may still have, once; waits while nobody answers. */
+  readonly resume: () => Promise<void>;
+  readonly signIn: (credentials: LogInRequest) => Promise<void>;
+  readonly signOut: () => Promise<void>;
+  /** Takes note that there is no session any more. */
+  readonly forget: () => void;
+}
+
+/** Who is signed in at this browser: what the session store of an app is made of. */
+export function keepSession({ client, onSessionEnd }: PageConnection): KeptSession {
+  const user = shallowRef<User>();
+  const signedOut = ref<SignedOut>();
+  const unreachable = ref(false);
+  let resuming: Promise<void> | undefined;
+
+  onSessionEnd(() => {
+    signedOut.value = user.value && "ended";
+    forget();
+  });
+
+  function resume(): Promise<void> {
+    resuming ??= localStorage.getItem(MARK) === null ? Promise.resolve() : recognise();
+    return resuming;
+  }
+
+  function recognise(): Promise<void> {
+    return new Promise((resolve) => {
+      const giveUp = persist(
+        async () => {
+          user.value = await client.getProfile();
+        },
+        (failure) => {
+          unreachable.value = failure !== undefined && isAbsence(failure);
+          if (unreachable.value) return;
+          giveUp();
+          resolve();
+        },
+      );
+    });
+  }
+
+  async function signIn(credentials: LogInRequest): Promise<void> {
+    await client.logIn(credentials);
+    localStorage.setItem(MARK, "yes");
+    signedOut.value = undefined;
+    user.value = await client.getProfile();
+  }
+
+  async function signOut(): Promise<void> {
+    try {
+      await client.logOut();
+    } finally {
+      forget();
+    }
+  }
+
+  function forget(): void {
+    localStorage.removeItem(MARK);
+    user.value = undefined;
+  }
+
+  return { user, signedOut, unreachable, resume, signIn, signOut, forget };
+}
+
+/** Nobody answered, which says nothing about the session. */
+function isAbsence({ status }: Failure): boolean {
+  return status === 0 || status >= 500;
+}
