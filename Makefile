@@ -25,7 +25,7 @@ export npm_config_update_notifier := false
 
 # ---- what people type ---------------------------------------------------------------------------
 
-.PHONY: help up reset admin terminal test faults bench contract lint format lock \
+.PHONY: help up reset admin terminal test faults security bench contract lint format lock \
 	test-terminal lint-types lint-python lint-terminal
 
 help: ## this list
@@ -50,6 +50,9 @@ test-terminal: $(NODE_MODULES)
 
 faults: $(STAMPS)/all terminal ## hurt a running platform in every way; writes build/faults.json
 	@python -m pytest tests/faults tests/model -m ''
+
+security: $(STAMPS)/all terminal ## attack a running platform in every way that docs/security.md names
+	@python -m pytest --numprocesses=$(WORKERS) -m security
 
 bench: $(STAMPS)/all terminal ## measure side by side; writes build/bench.json, docs/bench.png
 	@mkdir -p build

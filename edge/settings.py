@@ -1,6 +1,8 @@
 """What the two runtimes of the edge are told by their environment."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import BaseModel, Field
 
@@ -42,6 +44,10 @@ DEVELOPMENT_ALLOWANCES = {
 }
 
 
+Origin = Annotated[str, Field(pattern=r"^https?://[a-z0-9.-]+(:[0-9]{1,5})?$")]
+"""Scheme, host and port of pages, as browsers write them: never a pattern for many."""
+
+
 class EdgeSettings(ServiceSettings):
     """What both runtimes are told."""
 
@@ -50,8 +56,12 @@ class EdgeSettings(ServiceSettings):
         pattern=r"^wss?://[^\s/]+(/\S*)?$",
         description="where clients open the socket",
     )
-    origins: tuple[str, ...] = Field(
+    origins: tuple[Origin, ...] = Field(
         default=(), description="origins of our pages, where they differ from the host called"
+    )
+    cors_origins: tuple[Origin, ...] = Field(
+        default=(),
+        description="origins of others' pages that may call, with tokens of their own; no cookies",
     )
     http_tls: HttpTlsSettings | None = Field(
         default=None, description="certificate for clients; else cleartext, for a proxy of ours"
@@ -89,6 +99,11 @@ class RestSettings(EdgeSettings):
         default=2_000, ge=1, description="requests and connections at once; more are told to wait"
     )
     allowances: Allowances = Allowances()
+
+    def _cleartext(self) -> Iterator[tuple[str, str]]:
+        yield from super()._cleartext()
+        if self.http_tls is None:
+            yield "http_listen", self.http_listen
 
     @property
     def addresses(self) -> dict[str, str]:

@@ -22,7 +22,7 @@ from edge.address import Addresses
 from edge.contract import SERVICES, bindings
 from edge.rest.documents import documents
 from edge.rest.gateway import Bounds, Gateway
-from edge.rest.http import Front, Part, page_headers, security_headers
+from edge.rest.http import Front, Part, open_to, page_headers, security_headers
 from edge.rest.keys import Keys
 from edge.rest.limits import Buckets, Limiter, LocalBuckets, SharedBuckets
 from edge.rest.problem import faulty, not_served
@@ -107,7 +107,7 @@ async def _revocations(
 
 
 def _application(settings: RestSettings, gateway: Gateway, health: Health) -> ASGIApp:
-    with_metrics = settings.mode == "development" or settings.metrics_listen is None
+    with_metrics = settings.mode == "development"
     pages = Starlette(
         routes=[
             *documents(health, with_metrics=with_metrics),
@@ -119,7 +119,7 @@ def _application(settings: RestSettings, gateway: Gateway, health: Health) -> AS
         ],
     )
     parts = {
-        "/v1/": Part(gateway, security_headers(settings.mode)),
+        "/v1/": Part(open_to(settings.cors_origins, gateway), security_headers(settings.mode)),
         "/": Part(pages, page_headers(settings.mode, settings.stream_url)),
     }
     return Front(parts, settings.answer_seconds_max)

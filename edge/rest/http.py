@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 import structlog
 from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.kit.request_id import REQUEST_ID_KEY, bind_request_id
 from services.kit.settings import Mode
 
 _HSTS = "max-age=63072000; includeSubDomains"
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_ASKED = ("Authorization", "Content-Type", REQUEST_ID_KEY)
+_TOLD = ("Idempotent-Replayed", "RateLimit", "RateLimit-Policy", "Retry-After", REQUEST_ID_KEY)
+_PREFLIGHT_SECONDS = 600
 _FEATURES = ("accelerometer", "camera", "geolocation", "gyroscope", "microphone", "payment", "usb")
 
 
@@ -21,6 +27,8 @@ def security_headers(mode: Mode) -> dict[str, str]:
     headers = {
         "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
         "X-Content-Type-Options": "nosniff",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Referrer-Policy": "no-referrer",
     }
     return headers | ({"Strict-Transport-Security": _HSTS} if mode == "production" else {})
 
@@ -44,9 +52,26 @@ def page_headers(mode: Mode, stream_url: str) -> dict[str, str]:
         "X-Frame-Options": "DENY",
         "Referrer-Policy": "same-origin",
         "Cross-Origin-Opener-Policy": "same-origin",
-        "Cross-Origin-Resource-Policy": "same-origin",
         "Permissions-Policy": ", ".join(f"{feature}=()" for feature in _FEATURES),
     }
+
+
+def open_to(origins: Sequence[str], app: ASGIApp) -> ASGIApp:
+    """Let pages of these origins call an application and read its answers; by default none may.
+
+    They bring tokens of their own: browsers neither send them our cookies nor let them set any.
+    """
+    if not origins:
+        return app
+    return CORSMiddleware(
+        app,
+        allow_origins=origins,
+        allow_methods=_METHODS,
+        allow_headers=_ASKED,
+        expose_headers=_TOLD,
+        allow_credentials=False,
+        max_age=_PREFLIGHT_SECONDS,
+    )
 
 
 class Part:

@@ -169,7 +169,7 @@ def _door(settings: StreamSettings) -> Door:
         port,
         Occupancy(settings.sockets_max, settings.address_sockets_max),
         Addresses(settings.trusted_proxies),
-        frozenset(settings.origins),
+        frozenset((*settings.origins, *settings.cors_origins)),
         Limits(settings.subscriptions_max, user_sockets_max=settings.user_sockets_max),
         Patience(settings.queue_frames_max, settings.queue_bytes_max, settings.slow_reader_seconds),
         settings.drain_seconds,

@@ -1,5 +1,7 @@
 """What `edge stream` is told by its environment."""
 
+from collections.abc import Iterator
+
 from pydantic import Field
 
 from edge.settings import EdgeSettings
@@ -23,3 +25,8 @@ class StreamSettings(EdgeSettings):
     slow_reader_seconds: float = Field(default=10, gt=0, le=300)
     queue_frames_max: int = Field(default=1_000, ge=1)
     queue_bytes_max: int = Field(default=1 << 20, ge=1_024)
+
+    def _cleartext(self) -> Iterator[tuple[str, str]]:
+        yield from super()._cleartext()
+        if self.http_tls is None:
+            yield "stream_listen", self.stream_listen

@@ -6,8 +6,10 @@ Every variable begins with `VERITICK_`; a nested field is reached by a double un
 
 import sys
 from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
+from urllib.parse import unquote, urlsplit
 
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -27,7 +29,14 @@ DEVELOPMENT_SECRETS = frozenset(
 HostPort = Annotated[str, Field(pattern=r"^[^:\s]*:[0-9]{1,5}$|^\[[0-9a-fA-F:]+\]:[0-9]{1,5}$")]
 """`host:port` to listen on; port 0 takes a free one."""
 
+Exposed = Literal[
+    "listen", "admin_listen", "metrics_listen", "http_listen", "stream_listen", "channels"
+]
+"""What may speak in cleartext: one of our listeners, or our calls to other services."""
+
 _PASSWORDLESS = ("passfile", "sslcert")
+_POSTGRES = frozenset({"postgres", "postgresql"})
+_REDIS = frozenset({"redis", "rediss"})
 
 
 class DatabaseSettings(BaseModel):
@@ -66,10 +75,20 @@ class ServiceSettings(BaseSettings):
 
     mode: Mode = "production"
     listen: HostPort = Field(default="127.0.0.1:0", description="gRPC")
+    admin_listen: HostPort | None = Field(
+        default=None,
+        description="gRPC reflection and channelz for staff and services, in production; "
+        "in development `listen` answers them to everybody",
+    )
     metrics_listen: HostPort | None = Field(default=None, description="Prometheus and /healthz")
     keys: Path | None = Field(default=None, description="folder with private/ and public/ keys")
     tls: TlsSettings | None = Field(
         default=None, description="certificate for the gRPC server and all channels; else cleartext"
+    )
+    cleartext: frozenset[Exposed] = Field(
+        default=frozenset(),
+        description="what may be spoken in cleartext beyond this machine, in production; "
+        "for where something else encrypts it",
     )
     redis_url: SecretStr | None = None
     log_format: LogFormat = "json"
@@ -91,6 +110,34 @@ class ServiceSettings(BaseSettings):
         if weak:
             raise ValueError(f"production refuses a default or guessable secret: {', '.join(weak)}")
         return self
+
+    @model_validator(mode="after")
+    def _production_is_not_overheard(self) -> Self:
+        if self.mode == "production":
+            heard = {name for name, where in self._cleartext() if not _on_this_machine(where)}
+            if loud := sorted(heard - self.cleartext):
+                raise ValueError(
+                    "production speaks no cleartext beyond this machine unless VERITICK_CLEARTEXT "
+                    f"names it: {', '.join(loud)}"
+                )
+        return self
+
+    def _cleartext(self) -> Iterator[tuple[str, str]]:
+        """Yield what is spoken in cleartext: by its name, and with whom or where."""
+        if self.metrics_listen is not None:
+            yield "metrics_listen", self.metrics_listen
+        if self.tls is None:
+            yield "listen", self.listen
+            if self.admin_listen is not None:
+                yield "admin_listen", self.admin_listen
+            for address in (
+                self.identity_address,
+                self.quotes_address,
+                self.trading_address,
+                self.settlement_address,
+            ):
+                if address is not None:
+                    yield "channels", address
 
     @field_validator("failpoints")
     @classmethod
@@ -148,13 +195,33 @@ def _weak(value: object, default: object, name: str) -> Iterator[str]:
 
 
 def _guessable(secret: str) -> bool:
-    if not secret.startswith(("postgres://", "postgresql://")):
+    scheme = secret.partition("://")[0]
+    if scheme in _POSTGRES:
+        return _guessable_dsn(secret)
+    if "://" not in secret:
         return secret.lower() in DEVELOPMENT_SECRETS
+    password = urlsplit(secret).password
+    if password is None:
+        # Who reaches Redis over a network reads what users are told.
+        return scheme in _REDIS
+    return unquote(password).lower() in DEVELOPMENT_SECRETS
+
+
+def _guessable_dsn(secret: str) -> bool:
     parts = conninfo_to_dict(secret)
     if any(parts.get(key) for key in _PASSWORDLESS):
         return False
     password = str(parts.get("password") or "")
     return password.lower() in DEVELOPMENT_SECRETS or password == parts.get("user")
+
+
+def _on_this_machine(address: str) -> bool:
+    """Tell whether a `host:port` is one that nobody else hears. A host by name is somewhere."""
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _complaints(error: ValidationError) -> Iterator[str]:

@@ -20,6 +20,8 @@ from veritick.option.v1.access_pb2 import access, cost
 from veritick.option.v1.field_pb2 import field as field_rules
 from veritick.option.v1.reason_pb2 import reason
 
+pytestmark = pytest.mark.security
+
 Break = Callable[[Contract], None]
 
 

@@ -17,7 +17,7 @@ from tests.end_to_end.traders import PASSWORD, Credentials, Trader, newcomer, tr
 from tests.platform import Platform
 from veritick import Veritick, VeritickError
 
-pytestmark = [pytest.mark.platform, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.platform, pytest.mark.security, pytest.mark.timeout(240)]
 
 Body = dict[str, Any]
 

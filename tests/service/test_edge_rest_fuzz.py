@@ -29,6 +29,7 @@ from services.kit.process import Face
 from tests.service.edge_rest_world import running_edge, running_world
 
 pytest_plugins = ["tests.service.edge_rest_fixtures"]
+pytestmark = pytest.mark.security
 
 CHECKS: list[Any] = [
     not_a_server_error,

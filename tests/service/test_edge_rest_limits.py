@@ -24,6 +24,7 @@ from tests.stores import ValkeyServer
 from tests.waiting import PATIENCE_SECONDS
 
 pytest_plugins = ["tests.service.edge_rest_fixtures"]
+pytestmark = pytest.mark.security
 
 FIVE = Allowance(per_second=0.01, burst=5)
 CREDENTIALS = {"email": "ana@example.com", "password": "wrong horse battery"}

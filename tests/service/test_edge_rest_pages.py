@@ -10,6 +10,7 @@ from tests.service.edge_rest_world import World, running_edge
 from tests.service.test_edge_rest_calls import reason_of
 
 pytest_plugins = ["tests.service.edge_rest_fixtures"]
+pytestmark = pytest.mark.security
 
 HTML = {"Accept": "text/html,*/*"}
 SECRET = "not for the world"
@@ -89,6 +90,8 @@ async def test_data_can_neither_run_nor_be_framed(rest: httpx.AsyncClient) -> No
         policy = headers["content-security-policy"]
         assert policy == "default-src 'none'; frame-ancestors 'none'"
         assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["cross-origin-resource-policy"] == "same-origin"
         assert headers["cache-control"] == "no-store"
         assert headers["x-request-id"]
 
@@ -101,6 +104,7 @@ async def test_every_page_binds_the_browser(rest: httpx.AsyncClient) -> None:
         assert "script-src" not in policy
         assert policy["connect-src"] == "'self' ws://127.0.0.1:8081"
         assert policy["frame-ancestors"] == "'none'"
+        assert headers["x-frame-options"] == "DENY"
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["referrer-policy"] == "same-origin"
         assert "camera=()" in headers["permissions-policy"]
@@ -128,8 +132,11 @@ async def test_documents_are_json(rest: httpx.AsyncClient) -> None:
     assert asyncapi.json()["asyncapi"].startswith("3.")
 
 
-async def test_production_shows_metrics_on_their_own_port_only(rest_world: World) -> None:
-    settings = rest_world.settings(mode="production", metrics_listen="127.0.0.1:0")
+@pytest.mark.parametrize("listen", [None, "127.0.0.1:0"])
+async def test_production_shows_metrics_on_their_own_port_only(
+    rest_world: World, listen: str | None
+) -> None:
+    settings = rest_world.settings(mode="production", metrics_listen=listen)
     async with running_edge(settings) as rest:
         assert (await rest.get("/metrics")).status_code == 404
 

@@ -22,6 +22,7 @@ from tests.service.edge_rest_world import ACCOUNT, World, order, running_edge
 from tests.waiting import PATIENCE_SECONDS, eventually
 
 pytest_plugins = ["tests.service.edge_rest_fixtures"]
+pytestmark = pytest.mark.security
 
 HEAD = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
 

@@ -16,6 +16,7 @@ from tests.service.test_edge_rest_calls import ORDERS, reason_of
 from tests.waiting import PATIENCE_SECONDS
 
 pytest_plugins = ["tests.service.edge_rest_fixtures"]
+pytestmark = pytest.mark.security
 
 CREDENTIALS = {"email": "ana@example.com", "password": PASSWORD}
 ACCESS, REFRESH, DEVICE = "veritick_access", "veritick_refresh", "veritick_device"

@@ -18,6 +18,7 @@ from services.kit.tokens import Keyring
 from tests.service.edge_stream_world import Frame, World, client, signed_in
 
 pytest_plugins = ["tests.service.edge_stream_fixtures"]
+pytestmark = pytest.mark.security
 
 
 def reason(frame: Frame) -> str:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from veritick.identity.v1.api_key_service_pb2_grpc import ApiKeyServiceAsyncStub
 
 pytest_plugins = ["tests.service.identity_fixtures"]
+pytestmark = pytest.mark.security
 
 MINUTE = timedelta(minutes=1)
 MINE, OTHER = f"demo_{uuid4()}", f"demo_{uuid4()}"

@@ -37,6 +37,7 @@ from veritick.journal.v1.journal_service_pb2 import ListEventsRequest
 from veritick.journal.v1.journal_service_pb2_grpc import add_JournalServiceServicer_to_server
 
 pytest_plugins = ["tests.service.identity_fixtures", "tests.service.kit_fixtures"]
+pytestmark = pytest.mark.security
 
 STAFF = "0199a1b2-0000-7000-8000-000000000001"
 ANA = By(f"user:{STAFF}", "203.0.113.0/24", "session", "request-0001")

@@ -38,6 +38,7 @@ from veritick.identity.v1.kyc_service_pb2 import (
 )
 
 pytest_plugins = ["tests.service.identity_fixtures"]
+pytestmark = pytest.mark.security
 
 
 @pytest.fixture

@@ -37,6 +37,7 @@ from veritick.identity.v1.profile_service_pb2 import (
 from veritick.identity.v1.user_pb2 import Requirement, User
 
 pytest_plugins = ["tests.service.identity_fixtures"]
+pytestmark = pytest.mark.security
 
 CONFIRM, RESET, CHANGED = (
     "Confirm your mail address",

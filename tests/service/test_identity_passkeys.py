@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from veritick.identity.v1.passkey_service_pb2_grpc import PasskeyServiceAsyncStub
 
 pytest_plugins = ["tests.service.identity_fixtures"]
+pytestmark = pytest.mark.security
 
 
 @dataclass

@@ -23,6 +23,7 @@ from veritick.identity.v1.auth_service_pb2 import (
 from veritick.identity.v1.user_pb2 import Session
 
 pytest_plugins = ["tests.service.identity_fixtures"]
+pytestmark = pytest.mark.security
 
 STEP = timedelta(seconds=30)
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"

@@ -15,6 +15,7 @@ from veritick.identity.v1.auth_service_pb2 import LogInRequest, LogOutRequest
 from veritick.identity.v1.user_pb2 import Session
 
 pytest_plugins = ["tests.service.identity_fixtures"]
+pytestmark = pytest.mark.security
 
 SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from veritick.identity.v1.user_admin_service_pb2_grpc import UserAdminServiceAsyncStub
 
 pytest_plugins = ["tests.service.identity_fixtures"]
+pytestmark = pytest.mark.security
 
 Metadata = tuple[tuple[str, str], ...]
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import grpc
+import pytest
 
 from services.kit.channels import failure_of
 from services.kit.errors import Failure
@@ -13,6 +14,7 @@ from veritick.identity.v1.auth_service_pb2 import ChangePasswordRequest, LogInRe
 from veritick.identity.v1.user_pb2 import Session
 
 pytest_plugins = ["tests.service.identity_fixtures"]
+pytestmark = pytest.mark.security
 
 MINUTE = timedelta(minutes=1)
 WRONG = "not the password"

@@ -26,6 +26,7 @@ from veritick.identity.v1.profile_service_pb2 import GetProfileRequest
 from veritick.identity.v1.user_pb2 import Session
 
 pytest_plugins = ["tests.service.identity_fixtures"]
+pytestmark = pytest.mark.security
 
 QUARTER = timedelta(minutes=15)
 

@@ -31,6 +31,8 @@ from veritick.trading.v1.terms_pb2 import Terms
 from veritick.trading.v1.terms_service_pb2 import ListTermsRequest, UpdateTermsRequest
 from veritick.type.v1.money_pb2 import Money
 
+pytestmark = pytest.mark.security
+
 NOON = utc(2026, 11, 23, 12)
 DEMO = ListTermsRequest(book="demo")
 UNAUTHENTICATED, DENIED = Reason.UNAUTHENTICATED, Reason.PERMISSION_DENIED

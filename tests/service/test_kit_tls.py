@@ -20,6 +20,8 @@ from services.kit.tls import HttpTlsSettings, TlsSettings, http_context
 from services.kit.tokens import Keyring
 from services.local.keys import ensure_keys
 
+pytestmark = pytest.mark.security
+
 HOST = "127.0.0.1"
 
 

@@ -17,6 +17,8 @@ from tests.identity_files import (
     with_script,
 )
 
+pytestmark = pytest.mark.security
+
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG"])
 def test_an_image_comes_out_upright_and_without_metadata(form: str) -> None:

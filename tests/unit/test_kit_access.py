@@ -8,6 +8,8 @@ from services.kit.principal import ANONYMOUS, Principal
 from services.kit.reason import Reason
 from veritick.option.v1.access_pb2 import Access
 
+pytestmark = pytest.mark.security
+
 USER = Principal("user", "u")
 STAFF = Principal("user", "s", frozenset({"terms.write"}))
 TRADING = Principal("service", "trading")

@@ -10,6 +10,8 @@ import structlog
 from services.kit.logs import configure_logs
 from services.kit.settings import LogFormat
 
+pytestmark = pytest.mark.security
+
 
 @pytest.fixture(autouse=True)
 def _logging_as_before() -> Iterator[None]:

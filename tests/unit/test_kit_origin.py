@@ -4,6 +4,8 @@ import pytest
 
 from services.kit.origin import AGENT_LENGTH_MAX, Origin, peer_address, told_agent
 
+pytestmark = pytest.mark.security
+
 
 @pytest.mark.parametrize(
     ("peer", "address"),

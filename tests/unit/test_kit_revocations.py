@@ -11,6 +11,8 @@ from services.kit.principal import ANONYMOUS, Principal
 from services.kit.reason import Reason
 from services.kit.revocations import STALE_AFTER, Revocations
 
+pytestmark = pytest.mark.security
+
 NOON = utc(2026, 11, 23, 12)
 LATER = NOON + timedelta(minutes=16)
 SECOND = timedelta(seconds=1)

@@ -3,6 +3,8 @@ from pydantic import SecretStr, ValidationError
 
 from services.kit.settings import DatabaseSettings, ServiceSettings, load_settings
 
+pytestmark = pytest.mark.security
+
 STRONG = "postgresql://svc:Xq9-long-and-random@db.example:5432/quotes"
 
 

@@ -16,6 +16,8 @@ from services.kit.reason import Reason
 from services.kit.tokens import SERVICE_TOKEN_LIFETIME, USER_AUDIENCE, Keyring
 from services.local.keys import ensure_keys
 
+pytestmark = pytest.mark.security
+
 NOON = utc(2026, 11, 23, 12)
 MINUTE = timedelta(minutes=1)
 USER = "01a209d1-efa8-70a2-9430-cb29a9d3bcb3"
