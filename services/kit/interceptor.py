@@ -20,6 +20,7 @@ from google.protobuf.message import Message
 
 from services.kit.access import Guard, confine, guard_of, require_recent
 from services.kit.audit import by_caller
+from services.kit.callers import Callers
 from services.kit.clock import Clock
 from services.kit.contract import Rpc, rpc_of, service_descriptor
 from services.kit.database import CommitUnknown, DatabaseUnavailable
@@ -53,7 +54,6 @@ if TYPE_CHECKING:
     Context = grpc.aio.ServicerContext[Any, Any]
     Handler = grpc.RpcMethodHandler[Any, Any]
 
-_BEARER = "Bearer "
 _INFRASTRUCTURE = "/grpc."
 _NO_RETRY = ("grpc-retry-pushback-ms", "-1")
 _UNARY_SECONDS_MAX = 30.0
@@ -90,6 +90,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
         self._keyring = keyring
         self._clock = clock
         self._revocations = revocations
+        self._callers = Callers(service, keyring, clock, revocations)
         self._refusals = refusals
         self._wrapped: dict[str, Handler] = {}
 
@@ -157,7 +158,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
     def _admit(self, call: _Call, request: Message, context: Context) -> Principal:
         metadata = dict(context.invocation_metadata() or ())
         bind_request_id(metadata.get(REQUEST_ID_KEY))
-        principal = self._principal(metadata.get("authorization"))
+        principal = self._callers.of(metadata.get("authorization"))
         set_caller(principal)
         set_origin(partial(self._origin, metadata, context))
         try:
@@ -177,17 +178,6 @@ class Interceptor(grpc.aio.ServerInterceptor):
         if self._refusals is not None and principal != ANONYMOUS:
             action = rpc.path.rpartition(".")[2].replace("/", ".")
             self._refusals.note(action, "", by_caller(), failure.reason)
-
-    def _principal(self, authorization: str | bytes | None) -> Principal:
-        if authorization is None:
-            return ANONYMOUS
-        if not isinstance(authorization, str) or not authorization.startswith(_BEARER):
-            raise Failure(Reason.UNAUTHENTICATED, "The authorization must be a bearer token.")
-        token = authorization.removeprefix(_BEARER)
-        principal = self._keyring.verify(token, self._service, self._clock.now())
-        if self._revocations is not None:
-            self._revocations.check(principal)
-        return principal
 
     def _origin(self, metadata: Mapping[str, str | bytes], context: Context) -> Origin:
         if not self._by_the_edge(metadata.get(PROOF_KEY)):

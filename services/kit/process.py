@@ -15,18 +15,19 @@ import structlog
 import uvloop
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
-from grpc_reflection.v1alpha import reflection
 
 from services.kit import failpoints
+from services.kit.callers import Callers
 from services.kit.channels import MESSAGE_BYTES_MAX
 from services.kit.clock import Clock
 from services.kit.interceptor import Interceptor
+from services.kit.introspection import OperatorsOnly, add_introspection
 from services.kit.logs import configure_logs
 from services.kit.metrics import serve_metrics
 from services.kit.refusals import Refusals
 from services.kit.revocations import Revocations
 from services.kit.settings import ServiceSettings, SettingsType, load_settings
-from services.kit.tls import TlsFiles
+from services.kit.tls import TlsFiles, TlsSettings
 from services.kit.tokens import Keyring
 
 Face = tuple[Callable[[Any, Any], None], object]
@@ -142,6 +143,8 @@ class Running:
 
     address: str
     failed: asyncio.Event
+    admin_address: str | None = None
+    """Where operators ask it about itself, in production."""
 
 
 @asynccontextmanager
@@ -149,18 +152,18 @@ async def serving(
     name: str, settings: ServiceSettings, application: Application, clock: Clock | None = None
 ) -> AsyncIterator[Running]:
     """Serve an application within the block, on `settings.listen`; leaving drains and stops it."""
+    clock = clock or failpoints.process_clock()
     source = application.revocations
-    guard = Interceptor(
-        name,
-        application.keyring,
-        clock or failpoints.process_clock(),
-        source.revocations if source else None,
-        application.refusals,
-    )
+    revocations = source.revocations if source else None
+    guard = Interceptor(name, application.keyring, clock, revocations, application.refusals)
     server = grpc.aio.server(interceptors=(guard,), options=_OPTIONS)
-    health_servicer = _add_faces(server, application.faces)
-    port = _listen(server, settings)
-    running = Running(f"{settings.listen.rpartition(':')[0]}:{port}", asyncio.Event())
+    names, health_servicer = _add_faces(server, application.faces)
+    callers = Callers(name, application.keyring, clock, revocations)
+    admin = _introspected(server, names, settings, callers)
+    running = Running(_listen(server, settings.listen, settings.tls), asyncio.Event())
+    if admin is not None:
+        running.admin_address = _listen(admin, settings.required("admin_listen"), settings.tls)
+        await admin.start()
     tasks = [
         asyncio.create_task(_watched(label, task, running.failed), name=label)
         for label, task in application.all_tasks().items()
@@ -173,14 +176,32 @@ async def serving(
         await health_servicer.enter_graceful_shutdown()
         # Tasks feed the calls in flight, so they outlive them.
         await server.stop(settings.drain_seconds)
+        if admin is not None:
+            await admin.stop(0)
         await _end(tasks)
 
 
-def _listen(server: grpc.aio.Server, settings: ServiceSettings) -> int:
-    if settings.tls is None:
-        return server.add_insecure_port(settings.listen)
-    credentials = TlsFiles(settings.tls).server_credentials()
-    return server.add_secure_port(settings.listen, credentials)
+def _introspected(
+    server: grpc.aio.Server, names: Sequence[str], settings: ServiceSettings, callers: Callers
+) -> grpc.aio.Server | None:
+    """Let a server tell of itself, or a second one that is for operators, where there is one."""
+    if settings.mode == "development":
+        add_introspection(server, names)
+        return None
+    if settings.admin_listen is None:
+        return None
+    admin = grpc.aio.server(interceptors=(OperatorsOnly(callers),), options=_OPTIONS)
+    add_introspection(admin, names)
+    return admin
+
+
+def _listen(server: grpc.aio.Server, listen: str, tls: TlsSettings | None) -> str:
+    """Listen, and return the address with its port."""
+    if tls is None:
+        port = server.add_insecure_port(listen)
+    else:
+        port = server.add_secure_port(listen, TlsFiles(tls).server_credentials())
+    return f"{listen.rpartition(':')[0]}:{port}"
 
 
 async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
@@ -196,15 +217,17 @@ async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
         _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_SECONDS)
 
 
-def _add_faces(server: grpc.aio.Server, faces: Sequence[Face]) -> health.HealthServicer:
+def _add_faces(
+    server: grpc.aio.Server, faces: Sequence[Face]
+) -> tuple[list[str], health.HealthServicer]:
+    """Add what is served; return the names of it, and the servicer that tells of health."""
     health_servicer = health.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
-    names = [health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME]
+    names = [health_pb2.DESCRIPTOR.services_by_name["Health"].full_name]
     for add, servicer in faces:
         add(servicer, server)
         names += _service_names(servicer)
-    reflection.enable_server_reflection(names, server)
-    return health_servicer
+    return names, health_servicer
 
 
 def _service_names(servicer: object) -> list[str]:

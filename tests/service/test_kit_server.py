@@ -246,6 +246,7 @@ async def test_reflection_lists_what_is_served(server: Server) -> None:
     call = stub.ServerReflectionInfo(iter([request]))
     response = await call.read()
     assert {service.name for service in response.list_services_response.service} == {
+        "grpc.channelz.v1.Channelz",
         "grpc.health.v1.Health",
         "grpc.reflection.v1alpha.ServerReflection",
         "veritick.journal.v1.AccountEventService",
