@@ -26,7 +26,7 @@ _CHANNELS = f"""\
 | channel | whose | shows |
 |---|---|---|
 | `account:<id>` | its owner's | orders and balance of an account |
-| `user:<id>` | that user's | sessions and profile |
+| `user:<id>` | that user's | sessions, profile and protection |
 | `instruments` | everybody's | instruments and their markets |
 | `payouts:<book>` | everybody's | terms of a book |
 | `ticks:<symbol>` | everybody's | prices; a slow reader gets the latest |

@@ -28,6 +28,9 @@ Documents of users (KYC) arrive in parts, are opened in a process of its own tha
 copy (`inspection`), and lie in a folder or bucket, sealed with a key of the user's own (`sealing`,
 `user_keys`), itself sealed in the vault. Every look at one is on record before it is answered.
 
+What users set to protect themselves (limits, breaks, self-exclusion: `protection`) is kept in
+every version; what makes somebody safer counts at once, the rest a day later.
+
 Access tokens are Ed25519 JWTs that other services verify by themselves. What was taken back before
 it expired (a session that ended, permissions that changed) every service and both edges hear from
 `WatchRevocations` within a second, and keep in memory for as long as such a token could be shown.
@@ -42,9 +45,10 @@ Called by the edge for users, and by followers of the journal (trading opens the
 it finds there). Calls trading once per registration, and does not depend on the answer.
 
 Read: `user`, `password`, `permission`, `session`, `device`, `jurisdiction`, `letter`, `throttle`,
-`revocation`, `api_key` (pure rules), `users`, `sessions`, `roles`, `letters`, `mail_tokens`,
-`throttles`, `api_keys` (tables), `hashing`, `strength`, `breached`, `vault`, `issuing`, `mailers`,
-`post`, `registration`, `standing`, `second_factors`, `sign_in`, `signing_out`, `passwords`,
-`passkeys`, `key_access`, `staffing`, `bans`, `revoking` (flow), `rpc`, `profile_rpc`, `key_rpc`,
-`passkey_rpc`, `staff_rpc`, `wire`, `neighbours` (faces), `parts`, `app`.
+`revocation`, `api_key`, `protection` (pure rules), `users`, `sessions`, `roles`, `letters`,
+`mail_tokens`, `throttles`, `api_keys`, `protections` (tables), `hashing`, `strength`, `breached`,
+`vault`, `issuing`, `mailers`, `post`, `registration`, `standing`, `second_factors`, `sign_in`,
+`signing_out`, `passwords`, `passkeys`, `key_access`, `staffing`, `bans`, `protecting`, `revoking`
+(flow), `rpc`, `profile_rpc`, `key_rpc`, `passkey_rpc`, `protection_rpc`, `staff_rpc`, `wire`,
+`protection_wire`, `neighbours` (faces), `parts`, `app`.
 """

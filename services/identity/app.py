@@ -18,6 +18,7 @@ from services.identity.parts import Parts
 from services.identity.passkey_rpc import PasskeyFace
 from services.identity.password import PASSWORD_LENGTH_MIN
 from services.identity.profile_rpc import MailboxFace, ProfileFace
+from services.identity.protection_rpc import ProtectionFace
 from services.identity.records import Channel, Records
 from services.identity.registration import Registration
 from services.identity.rpc import AuthFace, Published, RevocationFace
@@ -44,6 +45,9 @@ from veritick.identity.v1.kyc_service_pb2_grpc import add_KycServiceServicer_to_
 from veritick.identity.v1.mailbox_service_pb2_grpc import add_MailboxServiceServicer_to_server
 from veritick.identity.v1.passkey_service_pb2_grpc import add_PasskeyServiceServicer_to_server
 from veritick.identity.v1.profile_service_pb2_grpc import add_ProfileServiceServicer_to_server
+from veritick.identity.v1.protection_service_pb2_grpc import (
+    add_ProtectionServiceServicer_to_server,
+)
 from veritick.identity.v1.revocation_service_pb2_grpc import (
     add_RevocationServiceServicer_to_server,
 )
@@ -175,6 +179,10 @@ def _faces(parts: Parts, keyring: Keyring) -> list[Face]:
         (add_RoleServiceServicer_to_server, RoleFace(parts.staffing)),
         (add_PasskeyServiceServicer_to_server, PasskeyFace(parts.passkeys(keyring), sign_in)),
         (add_ApiKeyServiceServicer_to_server, ApiKeyFace(parts.key_access(keyring))),
+        (
+            add_ProtectionServiceServicer_to_server,
+            ProtectionFace(parts.protecting, parts.settings.currency),
+        ),
         (add_RevocationServiceServicer_to_server, RevocationFace(parts.revoked)),
         (add_JournalServiceServicer_to_server, journal),
     ]

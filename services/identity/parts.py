@@ -19,6 +19,7 @@ from services.identity.neighbours import Accounts
 from services.identity.passkeys import Passkeys
 from services.identity.passwords import Passwords
 from services.identity.post import Post
+from services.identity.protecting import Protecting
 from services.identity.registration import Registration
 from services.identity.reviewing import Reviewing
 from services.identity.revoking import RevokedSource
@@ -136,6 +137,11 @@ class Parts:
     def bans(self) -> Bans:
         """Shuts users out."""
         return Bans(self.ground, self.signing_out)
+
+    @cached_property
+    def protecting(self) -> Protecting:
+        """Keeps what users set to protect themselves."""
+        return Protecting(self.ground, self.settings.currency)
 
     @cached_property
     def revoked(self) -> RevokedSource:

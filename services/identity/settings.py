@@ -47,6 +47,12 @@ class Settings(ServiceSettings, DatabaseSettings):
     )
     age_min: int = Field(default=18, ge=18, le=99)
 
+    currency: str = Field(
+        default="USD",
+        pattern=r"^[A-Z]{3,5}$",
+        description="of the amounts by which users limit themselves: that of the books",
+    )
+
     documents_folder: Path | None = Field(
         default=None,
         description="where documents are kept, sealed; without it nobody hands any in",

@@ -2133,7 +2133,7 @@ export interface components {
          *
          *     Example:
          *         {"reason": "REFRESH_TOKEN_REUSED", "domain": "veritick"}
-         *     - `USER_BLOCKED`: The user is banned, self-excluded or in a break.
+         *     - `USER_BLOCKED`: The user is banned by staff.
          *
          *     Example:
          *         {"reason": "USER_BLOCKED", "domain": "veritick", "metadata": {"until": "2026-12-01T00:00:00Z"}}
@@ -2221,6 +2221,10 @@ export interface components {
          *
          *     Example:
          *         {"reason": "DOCUMENT_LIMIT", "domain": "veritick", "metadata": {"uploading_max": "5", "max": "50"}}
+         *     - `PROTECTION_LOCKED`: A break or a self-exclusion that lasts longer goes on, and nobody can shorten it.
+         *
+         *     Example:
+         *         {"reason": "PROTECTION_LOCKED", "domain": "veritick", "metadata": {"until": "2027-05-26T12:00:00Z"}}
          *     - `INSTRUMENT_NOT_FOUND`: There is no such instrument.
          *
          *     Example:
@@ -2273,6 +2277,14 @@ export interface components {
          *
          *     Example:
          *         {"reason": "HOLD_NOT_FOUND", "domain": "veritick"}
+         *     - `USER_IN_BREAK`: The user takes a break from trading; open orders still settle.
+         *
+         *     Example:
+         *         {"reason": "USER_IN_BREAK", "domain": "veritick", "metadata": {"until": "2026-11-27T12:00:00Z"}}
+         *     - `USER_EXCLUDED`: The user has excluded himself from trading; open orders still settle.
+         *
+         *     Example:
+         *         {"reason": "USER_EXCLUDED", "domain": "veritick", "metadata": {"until": "2027-05-26T12:00:00Z"}}
          *     - `INSTRUMENT_NOT_TRADABLE`: The instrument takes no new orders in this book.
          *
          *     Example:
@@ -2373,6 +2385,14 @@ export interface components {
          *
          *     Example:
          *         {"reason": "HOLD_NOT_PENDING", "domain": "veritick", "metadata": {"state": "POSTED"}}
+         *     - `LOSS_LIMIT`: Should the order and all open ones be lost, the user would lose more than the limit that he has set.
+         *
+         *     Example:
+         *         {"reason": "LOSS_LIMIT", "domain": "veritick", "metadata": {"period": "DAY", "limit_minor_units": "10000", "used_minor_units": "9500", "until": "2026-11-27T00:00:00Z"}}
+         *     - `STAKE_LIMIT`: The user would stake more than the limit that he has set.
+         *
+         *     Example:
+         *         {"reason": "STAKE_LIMIT", "domain": "veritick", "metadata": {"period": "WEEK", "limit_minor_units": "50000", "used_minor_units": "49900", "until": "2026-11-30T00:00:00Z"}}
          *     - `RECEIPT_NOT_FOUND`: There is no such order, or it has not been settled yet.
          *
          *     Example:
@@ -2411,7 +2431,7 @@ export interface components {
          *         {"reason": "TOO_MANY_SUBSCRIPTIONS", "domain": "veritick", "metadata": {"max": "100"}}
          * @enum {string}
          */
-        readonly ErrorReason: "ERROR_REASON_UNSPECIFIED" | "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "PROPOSAL_NOT_FOUND" | "PROPOSAL_NOT_PENDING" | "SAME_PERSON" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "LINK_INVALID" | "AGREEMENT_OUTDATED" | "PROFILE_LOCKED" | "ROLE_NOT_FOUND" | "ROLE_FIXED" | "SECOND_FACTOR_REQUIRED" | "CODE_INVALID" | "SECOND_FACTOR_EXISTS" | "SECOND_FACTOR_MISSING" | "CONFIRMATION_REQUIRED" | "KEY_INVALID" | "KEY_NOT_FOUND" | "TOO_MANY_KEYS" | "PASSKEY_INVALID" | "DOCUMENT_NOT_FOUND" | "DOCUMENT_STATE_CONFLICT" | "UPLOAD_OFFSET_WRONG" | "DOCUMENT_REFUSED" | "DOCUMENT_LIMIT" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "FIXING_DECIDED" | "FIXING_NOT_OVERDUE" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS";
+        readonly ErrorReason: "ERROR_REASON_UNSPECIFIED" | "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "PROPOSAL_NOT_FOUND" | "PROPOSAL_NOT_PENDING" | "SAME_PERSON" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "LINK_INVALID" | "AGREEMENT_OUTDATED" | "PROFILE_LOCKED" | "ROLE_NOT_FOUND" | "ROLE_FIXED" | "SECOND_FACTOR_REQUIRED" | "CODE_INVALID" | "SECOND_FACTOR_EXISTS" | "SECOND_FACTOR_MISSING" | "CONFIRMATION_REQUIRED" | "KEY_INVALID" | "KEY_NOT_FOUND" | "TOO_MANY_KEYS" | "PASSKEY_INVALID" | "DOCUMENT_NOT_FOUND" | "DOCUMENT_STATE_CONFLICT" | "UPLOAD_OFFSET_WRONG" | "DOCUMENT_REFUSED" | "DOCUMENT_LIMIT" | "PROTECTION_LOCKED" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "USER_IN_BREAK" | "USER_EXCLUDED" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "LOSS_LIMIT" | "STAKE_LIMIT" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "FIXING_DECIDED" | "FIXING_NOT_OVERDUE" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS";
         /**
          * @description Event is what travels on journals and sockets.
          *
@@ -2440,6 +2460,8 @@ export interface components {
             readonly auditRecorded?: components["schemas"]["AuditRecorded"];
             /** @description A document that a user handed in has come further. */
             readonly kycChanged?: components["schemas"]["KycChanged"];
+            /** @description A user has changed what protects him. */
+            readonly protectionChanged?: components["schemas"]["ProtectionChanged"];
         };
         /** @description ExchangeApiKeyRequest is the request of ApiKeyService.ExchangeApiKey. */
         readonly ExchangeApiKeyRequest: {
@@ -2815,6 +2837,16 @@ export interface components {
         readonly LiftBanRequest: {
             /** @description Why, for the record. */
             readonly reason: string;
+        };
+        /** @description LimitValue is how much of something is allowed. Exactly one is set. */
+        readonly LimitValue: {
+            /** @description For DEPOSIT, LOSS and STAKE: an amount, which may be zero. */
+            readonly amount?: components["schemas"]["Money"];
+            /**
+             * Format: int32
+             * @description For SESSION_TIME: whole minutes, at least one.
+             */
+            readonly minutes?: number;
         };
         /** @description ListAccountEventsResponse is the response of AccountEventService.ListAccountEvents. */
         readonly ListAccountEventsResponse: {
@@ -3348,7 +3380,7 @@ export interface components {
             /** @description What happened, for people. Do not parse it. */
             readonly detail: string;
             /** @enum {string} */
-            readonly reason: "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "PROPOSAL_NOT_FOUND" | "PROPOSAL_NOT_PENDING" | "SAME_PERSON" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "LINK_INVALID" | "AGREEMENT_OUTDATED" | "PROFILE_LOCKED" | "ROLE_NOT_FOUND" | "ROLE_FIXED" | "SECOND_FACTOR_REQUIRED" | "CODE_INVALID" | "SECOND_FACTOR_EXISTS" | "SECOND_FACTOR_MISSING" | "CONFIRMATION_REQUIRED" | "KEY_INVALID" | "KEY_NOT_FOUND" | "TOO_MANY_KEYS" | "PASSKEY_INVALID" | "DOCUMENT_NOT_FOUND" | "DOCUMENT_STATE_CONFLICT" | "UPLOAD_OFFSET_WRONG" | "DOCUMENT_REFUSED" | "DOCUMENT_LIMIT" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "FIXING_DECIDED" | "FIXING_NOT_OVERDUE" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS";
+            readonly reason: "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "PROPOSAL_NOT_FOUND" | "PROPOSAL_NOT_PENDING" | "SAME_PERSON" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "LINK_INVALID" | "AGREEMENT_OUTDATED" | "PROFILE_LOCKED" | "ROLE_NOT_FOUND" | "ROLE_FIXED" | "SECOND_FACTOR_REQUIRED" | "CODE_INVALID" | "SECOND_FACTOR_EXISTS" | "SECOND_FACTOR_MISSING" | "CONFIRMATION_REQUIRED" | "KEY_INVALID" | "KEY_NOT_FOUND" | "TOO_MANY_KEYS" | "PASSKEY_INVALID" | "DOCUMENT_NOT_FOUND" | "DOCUMENT_STATE_CONFLICT" | "UPLOAD_OFFSET_WRONG" | "DOCUMENT_REFUSED" | "DOCUMENT_LIMIT" | "PROTECTION_LOCKED" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "USER_IN_BREAK" | "USER_EXCLUDED" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "LOSS_LIMIT" | "STAKE_LIMIT" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "FIXING_DECIDED" | "FIXING_NOT_OVERDUE" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS";
             /** @description Values that belong to the reason, under the keys it documents. */
             readonly metadata?: {
                 readonly [key: string]: string;
@@ -3391,6 +3423,79 @@ export interface components {
              */
             readonly time?: string;
         };
+        /**
+         * @description Protection is what users have set to protect themselves, and what keeps them from trading.
+         *
+         *     Limits count calendar periods in UTC: a day begins at 00:00, a week on Monday, a month on its first day. So everybody can tell when a limit that was reached ends. Nobody trades, in any book, before `breakUntilTime` and `exclusionUntilTime`; signing in, looking at one's history and taking money out stay possible.
+         */
+        readonly Protection: {
+            /** @description Whose it is. */
+            readonly userId: string;
+            /**
+             * Format: int64
+             * @description Counts the changes, from 1; 0 when nothing was ever set.
+             */
+            readonly version: string;
+            /** @description The limits that are in force or will be. What is not among them is not limited. */
+            readonly limits: readonly components["schemas"]["ProtectionLimit"][];
+            /**
+             * Format: date-time
+             * @description When a break ends that the user has taken; absent without one. Past ones are left out.
+             */
+            readonly breakUntilTime?: string;
+            /**
+             * Format: date-time
+             * @description When the user's self-exclusion ends; absent without one. Past ones are left out.
+             */
+            readonly exclusionUntilTime?: string;
+            /**
+             * Format: int32
+             * @description After how many minutes of use the app is to tell how long the user has been at it, and with what result; 0 for never.
+             */
+            readonly realityCheckMinutes: number;
+        };
+        /** @description ProtectionChanged tells what protects a user after a change. */
+        readonly ProtectionChanged: {
+            /** @description What counts now, and what will. */
+            readonly protection?: components["schemas"]["Protection"];
+        };
+        /** @description ProtectionLimit is a limit on one thing in one kind of period. */
+        readonly ProtectionLimit: {
+            /** @description What is limited. */
+            readonly kind: components["schemas"]["ProtectionLimitKind"];
+            /** @description Over which periods it is counted. */
+            readonly period: components["schemas"]["ProtectionLimitPeriod"];
+            /** @description The limit in force; absent when there is none yet or any more. */
+            readonly value?: components["schemas"]["LimitValue"];
+            /**
+             * Format: date-time
+             * @description When `nextValue` takes the place of `value`; absent when no change is on its way. A looser limit counts 24 hours after it was asked for, a tighter one at once.
+             */
+            readonly nextTime?: string;
+            /** @description The limit from `nextTime` on; absent when there will be none. */
+            readonly nextValue?: components["schemas"]["LimitValue"];
+        };
+        /**
+         * @description Kind is what is limited.
+         *
+         *     - `KIND_UNSPECIFIED`: Not used.
+         *     - `DEPOSIT`: Money paid in.
+         *     - `LOSS`: The stakes paid in the period less what orders returned in it. The stake of an open order counts as lost until the order closes.
+         *     - `STAKE`: The stakes paid in the period, whatever became of the orders.
+         *     - `SESSION_TIME`: The time signed in, of all sessions together.
+         * @enum {string}
+         */
+        readonly ProtectionLimitKind: "KIND_UNSPECIFIED" | "DEPOSIT" | "LOSS" | "STAKE" | "SESSION_TIME";
+        /**
+         * @description Period is over what a limit is counted: a calendar period in UTC.
+         *
+         *     - `PERIOD_UNSPECIFIED`: Not used.
+         *     - `DAY`: From 00:00.
+         *     - `WEEK`: From Monday, 00:00.
+         *     - `MONTH`: From the first, 00:00.
+         * @enum {string}
+         */
+        readonly ProtectionLimitPeriod: "PERIOD_UNSPECIFIED" | "DAY" | "WEEK" | "MONTH";
         /** @description Session is one span of trading in absolute time: open ≤ t < close. */
         readonly QuotesSession: {
             /**
@@ -4115,6 +4220,7 @@ export type KycDocumentRejection = components['schemas']['KycDocumentRejection']
 export type KycDocumentState = components['schemas']['KycDocumentState'];
 export type KycLevel = components['schemas']['KycLevel'];
 export type LiftBanRequest = components['schemas']['LiftBanRequest'];
+export type LimitValue = components['schemas']['LimitValue'];
 export type ListAccountEventsResponse = components['schemas']['ListAccountEventsResponse'];
 export type ListAccountsResponse = components['schemas']['ListAccountsResponse'];
 export type ListApiKeysResponse = components['schemas']['ListApiKeysResponse'];
@@ -4162,6 +4268,11 @@ export type Price = components['schemas']['Price'];
 export type PriceInput = components['schemas']['PriceInput'];
 export type Problem = components['schemas']['Problem'];
 export type Proposal = components['schemas']['Proposal'];
+export type Protection = components['schemas']['Protection'];
+export type ProtectionChanged = components['schemas']['ProtectionChanged'];
+export type ProtectionLimit = components['schemas']['ProtectionLimit'];
+export type ProtectionLimitKind = components['schemas']['ProtectionLimitKind'];
+export type ProtectionLimitPeriod = components['schemas']['ProtectionLimitPeriod'];
 export type QuotesSession = components['schemas']['QuotesSession'];
 export type QuotesSessionInput = components['schemas']['QuotesSessionInput'];
 export type ReadDocumentRequest = components['schemas']['ReadDocumentRequest'];

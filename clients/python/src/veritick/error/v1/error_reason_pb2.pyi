@@ -164,7 +164,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
         {"reason": "REFRESH_TOKEN_REUSED", "domain": "veritick"}
     """
     USER_BLOCKED: _ErrorReason.ValueType  # 106
-    """The user is banned, self-excluded or in a break.
+    """The user is banned by staff.
 
     Example:
         {"reason": "USER_BLOCKED", "domain": "veritick", "metadata": {"until": "2026-12-01T00:00:00Z"}}
@@ -295,6 +295,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Example:
         {"reason": "DOCUMENT_LIMIT", "domain": "veritick", "metadata": {"uploading_max": "5", "max": "50"}}
     """
+    PROTECTION_LOCKED: _ErrorReason.ValueType  # 161
+    """A break or a self-exclusion that lasts longer goes on, and nobody can shorten it.
+
+    Example:
+        {"reason": "PROTECTION_LOCKED", "domain": "veritick", "metadata": {"until": "2027-05-26T12:00:00Z"}}
+    """
     INSTRUMENT_NOT_FOUND: _ErrorReason.ValueType  # 201
     """There is no such instrument.
 
@@ -372,6 +378,18 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 
     Example:
         {"reason": "HOLD_NOT_FOUND", "domain": "veritick"}
+    """
+    USER_IN_BREAK: _ErrorReason.ValueType  # 309
+    """The user takes a break from trading; open orders still settle.
+
+    Example:
+        {"reason": "USER_IN_BREAK", "domain": "veritick", "metadata": {"until": "2026-11-27T12:00:00Z"}}
+    """
+    USER_EXCLUDED: _ErrorReason.ValueType  # 310
+    """The user has excluded himself from trading; open orders still settle.
+
+    Example:
+        {"reason": "USER_EXCLUDED", "domain": "veritick", "metadata": {"until": "2027-05-26T12:00:00Z"}}
     """
     INSTRUMENT_NOT_TRADABLE: _ErrorReason.ValueType  # 401
     """The instrument takes no new orders in this book.
@@ -523,6 +541,19 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 
     Example:
         {"reason": "HOLD_NOT_PENDING", "domain": "veritick", "metadata": {"state": "POSTED"}}
+    """
+    LOSS_LIMIT: _ErrorReason.ValueType  # 808
+    """Should the order and all open ones be lost, the user would lose more than the limit that
+    he has set.
+
+    Example:
+        {"reason": "LOSS_LIMIT", "domain": "veritick", "metadata": {"period": "DAY", "limit_minor_units": "10000", "used_minor_units": "9500", "until": "2026-11-27T00:00:00Z"}}
+    """
+    STAKE_LIMIT: _ErrorReason.ValueType  # 809
+    """The user would stake more than the limit that he has set.
+
+    Example:
+        {"reason": "STAKE_LIMIT", "domain": "veritick", "metadata": {"period": "WEEK", "limit_minor_units": "50000", "used_minor_units": "49900", "until": "2026-11-30T00:00:00Z"}}
     """
     RECEIPT_NOT_FOUND: _ErrorReason.ValueType  # 901
     """There is no such order, or it has not been settled yet.
@@ -729,7 +760,7 @@ Example:
     {"reason": "REFRESH_TOKEN_REUSED", "domain": "veritick"}
 """
 USER_BLOCKED: ErrorReason.ValueType  # 106
-"""The user is banned, self-excluded or in a break.
+"""The user is banned by staff.
 
 Example:
     {"reason": "USER_BLOCKED", "domain": "veritick", "metadata": {"until": "2026-12-01T00:00:00Z"}}
@@ -860,6 +891,12 @@ DOCUMENT_LIMIT: ErrorReason.ValueType  # 155
 Example:
     {"reason": "DOCUMENT_LIMIT", "domain": "veritick", "metadata": {"uploading_max": "5", "max": "50"}}
 """
+PROTECTION_LOCKED: ErrorReason.ValueType  # 161
+"""A break or a self-exclusion that lasts longer goes on, and nobody can shorten it.
+
+Example:
+    {"reason": "PROTECTION_LOCKED", "domain": "veritick", "metadata": {"until": "2027-05-26T12:00:00Z"}}
+"""
 INSTRUMENT_NOT_FOUND: ErrorReason.ValueType  # 201
 """There is no such instrument.
 
@@ -937,6 +974,18 @@ HOLD_NOT_FOUND: ErrorReason.ValueType  # 308
 
 Example:
     {"reason": "HOLD_NOT_FOUND", "domain": "veritick"}
+"""
+USER_IN_BREAK: ErrorReason.ValueType  # 309
+"""The user takes a break from trading; open orders still settle.
+
+Example:
+    {"reason": "USER_IN_BREAK", "domain": "veritick", "metadata": {"until": "2026-11-27T12:00:00Z"}}
+"""
+USER_EXCLUDED: ErrorReason.ValueType  # 310
+"""The user has excluded himself from trading; open orders still settle.
+
+Example:
+    {"reason": "USER_EXCLUDED", "domain": "veritick", "metadata": {"until": "2027-05-26T12:00:00Z"}}
 """
 INSTRUMENT_NOT_TRADABLE: ErrorReason.ValueType  # 401
 """The instrument takes no new orders in this book.
@@ -1088,6 +1137,19 @@ HOLD_NOT_PENDING: ErrorReason.ValueType  # 807
 
 Example:
     {"reason": "HOLD_NOT_PENDING", "domain": "veritick", "metadata": {"state": "POSTED"}}
+"""
+LOSS_LIMIT: ErrorReason.ValueType  # 808
+"""Should the order and all open ones be lost, the user would lose more than the limit that
+he has set.
+
+Example:
+    {"reason": "LOSS_LIMIT", "domain": "veritick", "metadata": {"period": "DAY", "limit_minor_units": "10000", "used_minor_units": "9500", "until": "2026-11-27T00:00:00Z"}}
+"""
+STAKE_LIMIT: ErrorReason.ValueType  # 809
+"""The user would stake more than the limit that he has set.
+
+Example:
+    {"reason": "STAKE_LIMIT", "domain": "veritick", "metadata": {"period": "WEEK", "limit_minor_units": "50000", "used_minor_units": "49900", "until": "2026-11-30T00:00:00Z"}}
 """
 RECEIPT_NOT_FOUND: ErrorReason.ValueType  # 901
 """There is no such order, or it has not been settled yet.

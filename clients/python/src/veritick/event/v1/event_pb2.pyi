@@ -8,6 +8,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from veritick.identity.v1 import audit_record_pb2 as _audit_record_pb2
 from veritick.identity.v1 import kyc_document_pb2 as _kyc_document_pb2
+from veritick.identity.v1 import protection_pb2 as _protection_pb2
 from veritick.identity.v1 import user_pb2 as _user_pb2
 from veritick.quotes.v1 import instrument_pb2 as _instrument_pb2
 from veritick.trading.v1 import account_pb2 as _account_pb2
@@ -46,6 +47,7 @@ class Event(_message.Message):
     API_KEY_ENDED_FIELD_NUMBER: _builtins.int
     AUDIT_RECORDED_FIELD_NUMBER: _builtins.int
     KYC_CHANGED_FIELD_NUMBER: _builtins.int
+    PROTECTION_CHANGED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def order_opened(self) -> Global___OrderOpened:
         """An order was accepted and paid for."""
@@ -90,6 +92,10 @@ class Event(_message.Message):
     def kyc_changed(self) -> Global___KycChanged:
         """A document that a user handed in has come further."""
 
+    @_builtins.property
+    def protection_changed(self) -> Global___ProtectionChanged:
+        """A user has changed what protects him."""
+
     def __init__(
         self,
         *,
@@ -104,12 +110,13 @@ class Event(_message.Message):
         api_key_ended: Global___ApiKeyEnded | None = ...,
         audit_recorded: Global___AuditRecorded | None = ...,
         kyc_changed: Global___KycChanged | None = ...,
+        protection_changed: Global___ProtectionChanged | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["api_key_ended", b"api_key_ended", "audit_recorded", b"audit_recorded", "balance_changed", b"balance_changed", "data", b"data", "instrument_changed", b"instrument_changed", "kyc_changed", b"kyc_changed", "order_opened", b"order_opened", "order_settled", b"order_settled", "payout_changed", b"payout_changed", "session_ended", b"session_ended", "staff_proposal_changed", b"staff_proposal_changed", "user_changed", b"user_changed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["api_key_ended", b"api_key_ended", "audit_recorded", b"audit_recorded", "balance_changed", b"balance_changed", "data", b"data", "instrument_changed", b"instrument_changed", "kyc_changed", b"kyc_changed", "order_opened", b"order_opened", "order_settled", b"order_settled", "payout_changed", b"payout_changed", "protection_changed", b"protection_changed", "session_ended", b"session_ended", "staff_proposal_changed", b"staff_proposal_changed", "user_changed", b"user_changed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_key_ended", b"api_key_ended", "audit_recorded", b"audit_recorded", "balance_changed", b"balance_changed", "data", b"data", "instrument_changed", b"instrument_changed", "kyc_changed", b"kyc_changed", "order_opened", b"order_opened", "order_settled", b"order_settled", "payout_changed", b"payout_changed", "session_ended", b"session_ended", "staff_proposal_changed", b"staff_proposal_changed", "user_changed", b"user_changed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_key_ended", b"api_key_ended", "audit_recorded", b"audit_recorded", "balance_changed", b"balance_changed", "data", b"data", "instrument_changed", b"instrument_changed", "kyc_changed", b"kyc_changed", "order_opened", b"order_opened", "order_settled", b"order_settled", "payout_changed", b"payout_changed", "protection_changed", b"protection_changed", "session_ended", b"session_ended", "staff_proposal_changed", b"staff_proposal_changed", "user_changed", b"user_changed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_data: _TypeAlias = _typing.Literal["order_opened", "order_settled", "balance_changed", "payout_changed", "instrument_changed", "user_changed", "session_ended", "staff_proposal_changed", "api_key_ended", "audit_recorded", "kyc_changed"]  # noqa: Y015
+    _WhichOneofReturnType_data: _TypeAlias = _typing.Literal["order_opened", "order_settled", "balance_changed", "payout_changed", "instrument_changed", "user_changed", "session_ended", "staff_proposal_changed", "api_key_ended", "audit_recorded", "kyc_changed", "protection_changed"]  # noqa: Y015
     _WhichOneofArgType_data: _TypeAlias = _typing.Literal["data", b"data"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_data) -> _WhichOneofReturnType_data | None: ...
 
@@ -397,3 +404,27 @@ class KycChanged(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___KycChanged: _TypeAlias = KycChanged  # noqa: Y015
+
+@_typing.final
+class ProtectionChanged(_message.Message):
+    """ProtectionChanged tells what protects a user after a change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROTECTION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def protection(self) -> _protection_pb2.Protection:
+        """What counts now, and what will."""
+
+    def __init__(
+        self,
+        *,
+        protection: _protection_pb2.Protection | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["protection", b"protection"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["protection", b"protection"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProtectionChanged: _TypeAlias = ProtectionChanged  # noqa: Y015
