@@ -23,6 +23,7 @@ _MODULES = {
         "veritick.identity.v1.role_service_pb2",
         "veritick.identity.v1.audit_service_pb2",
         "veritick.identity.v1.kyc_service_pb2",
+        "veritick.identity.v1.maintenance_service_pb2",
     ),
     "quotes": (
         "veritick.quotes.v1.instrument_service_pb2",

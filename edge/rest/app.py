@@ -25,6 +25,7 @@ from edge.rest.gateway import Bounds, Gateway
 from edge.rest.http import Front, Part, open_to, page_headers, security_headers
 from edge.rest.keys import Keys
 from edge.rest.limits import Buckets, Limiter, LocalBuckets, SharedBuckets
+from edge.rest.maintenance import MaintenanceWatch
 from edge.rest.problem import faulty, not_served
 from edge.rest.routes import Routes
 from edge.rest.server import serving, stop_asked
@@ -68,6 +69,9 @@ async def build(settings: RestSettings, clock: Clock | None = None) -> AsyncIter
             channel = plain_channel(target, settings.addresses[target], settings.tls)
             to[target] = await stack.enter_async_context(channel)
         buckets = await stack.enter_async_context(_buckets(settings, clock))
+        maintenance = MaintenanceWatch(to["identity"], clock)
+        watching = asyncio.create_task(maintenance.run(), name="maintenance")
+        stack.push_async_callback(end_tasks, [watching])
         routes = Routes(bindings())
         gateway = Gateway(
             routes,
@@ -88,6 +92,7 @@ async def build(settings: RestSettings, clock: Clock | None = None) -> AsyncIter
             ),
             Keys(to["identity"], lambda: keyring.service_token("identity", clock.now()), clock),
             Limiter(buckets, allowances(settings), clock),
+            maintenance,
             Addresses(settings.trusted_proxies),
             Bounds(settings.body_bytes_max, settings.file_bytes_max, settings.body_seconds_max),
         )

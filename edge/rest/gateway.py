@@ -18,6 +18,7 @@ from edge.address import Addresses
 from edge.rest.files import file_response
 from edge.rest.keys import PREFIX, Keys
 from edge.rest.limits import Limiter
+from edge.rest.maintenance import MaintenanceWatch, is_stopped
 from edge.rest.metrics import Observations
 from edge.rest.problem import fault_of_ours, problem
 from edge.rest.routes import Match, Mismatch, Route, Routes
@@ -59,6 +60,8 @@ class _Operation:
     pieces: Pieces
     cost: str
     public: bool
+    stopped: bool
+    """Whether maintenance stops it."""
 
 
 class _Refused(Exception):
@@ -80,6 +83,7 @@ class Gateway:
         sessions: Sessions,
         keys: Keys,
         limiter: Limiter,
+        maintenance: MaintenanceWatch,
         addresses: Addresses,
         bounds: Bounds,
     ) -> None:
@@ -88,6 +92,7 @@ class Gateway:
         self._sessions = sessions
         self._keys = keys
         self._limiter = limiter
+        self._maintenance = maintenance
         self._addresses = addresses
         self._bounds = bounds
         self._metrics = Observations()
@@ -112,6 +117,8 @@ class Gateway:
         try:
             caller = await self._caller(operation, request)
             headers |= await self._admit(operation, caller, request)
+            if operation.stopped:
+                self._maintenance.require_none(caller.principal)
             return await self._call(operation, match, request, caller, headers)
         except _Refused as refused:
             headers |= refused.headers
@@ -228,6 +235,7 @@ def _operation(route: Route, upstream: Upstream) -> _Operation:
         upstream.pieces(route, transcoder.response),
         CostClass.Name(route.rpc.cost or CostClass.WRITE).lower(),
         route.rpc.access.WhichOneof("people") == "public",
+        is_stopped(route),
     )
 
 

@@ -41,6 +41,8 @@ in its own journal (`kit.audit`), identity follows those journals and chains eac
 services.identity check-audit-trail` derives every hash again. A record names people by id and
 places by network, because it can never be erased.
 
+Staff switch the whole platform to maintenance here (`maintenance`); the edges ask and heed it.
+
 Called by the edge for users, and by followers of the journal (trading opens the accounts of whom
 it finds there). Calls trading once per registration, and does not depend on the answer.
 
@@ -49,6 +51,6 @@ Read: `user`, `password`, `permission`, `session`, `device`, `jurisdiction`, `le
 `mail_tokens`, `throttles`, `api_keys`, `protections` (tables), `hashing`, `strength`, `breached`,
 `vault`, `issuing`, `mailers`, `post`, `registration`, `standing`, `second_factors`, `sign_in`,
 `signing_out`, `passwords`, `passkeys`, `key_access`, `staffing`, `bans`, `protecting`, `revoking`
-(flow), `rpc`, `profile_rpc`, `key_rpc`, `passkey_rpc`, `protection_rpc`, `staff_rpc`, `wire`,
-`protection_wire`, `neighbours` (faces), `parts`, `app`.
+(flow), `rpc`, `profile_rpc`, `key_rpc`, `passkey_rpc`, `protection_rpc`, `staff_rpc`,
+`maintenance_rpc`, `wire`, `protection_wire`, `neighbours` (faces), `parts`, `app`.
 """

@@ -13,6 +13,8 @@ from services.identity.ground import Ground
 from services.identity.hashing import Cost, PasswordHasher
 from services.identity.key_rpc import ApiKeyFace
 from services.identity.kyc_rpc import KycFace
+from services.identity.maintenance import MaintenanceSwitch
+from services.identity.maintenance_rpc import MaintenanceFace, add_maintenance_face
 from services.identity.neighbours import TradingAccounts
 from services.identity.parts import Parts
 from services.identity.passkey_rpc import PasskeyFace
@@ -149,7 +151,7 @@ async def _neighbours(
     settings: Settings, keyring: Keyring, clock: Clock, stack: AsyncExitStack
 ) -> dict[str, Channel]:
     """Return channels to those who put things on record, as far as it is known where they are."""
-    channels, found = Channels(keyring, clock), dict[str, Channel]()
+    channels, found = Channels(keyring, clock, settings.tls), dict[str, Channel]()
     for target in ("quotes", "trading"):
         if address := getattr(settings, f"{target}_address"):
             found[target] = await stack.enter_async_context(channels.to(target, address))
@@ -184,6 +186,7 @@ def _faces(parts: Parts, keyring: Keyring) -> list[Face]:
             ProtectionFace(parts.protecting, parts.settings.currency),
         ),
         (add_RevocationServiceServicer_to_server, RevocationFace(parts.revoked)),
+        (add_maintenance_face, MaintenanceFace(MaintenanceSwitch(parts.ground))),
         (add_JournalServiceServicer_to_server, journal),
     ]
 

@@ -13,6 +13,7 @@ ALL = frozenset(
         "ledger.adjust.propose",
         "ledger.read",
         "mails.read",
+        "maintenance.write",
         "roles.approve",
         "roles.grant",
         "roles.read",

@@ -40,6 +40,9 @@ class Rpc:
     safe_to_repeat: bool
     """Declared NO_SIDE_EFFECTS or IDEMPOTENT."""
 
+    reads: bool
+    """Declared NO_SIDE_EFFECTS."""
+
 
 def rpc_of(method: MethodDescriptor) -> Rpc:
     """Return what the contract declares of one method."""
@@ -51,6 +54,7 @@ def rpc_of(method: MethodDescriptor) -> Rpc:
         access=options.Extensions[access],
         cost=options.Extensions[cost],
         safe_to_repeat=options.idempotency_level != options.IDEMPOTENCY_UNKNOWN,
+        reads=options.idempotency_level == options.NO_SIDE_EFFECTS,
     )
 
 

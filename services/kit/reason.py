@@ -109,3 +109,4 @@ class Reason(StrEnum):
     UNKNOWN_CHANNEL = auto()
     MALFORMED_FRAME = auto()
     TOO_MANY_SUBSCRIPTIONS = auto()
+    MAINTENANCE = auto()

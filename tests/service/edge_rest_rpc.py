@@ -39,6 +39,12 @@ from veritick.identity.v1.kyc_service_pb2 import (
     UploadDocumentPartResponse,
 )
 from veritick.identity.v1.kyc_service_pb2_grpc import KycServiceServicer
+from veritick.identity.v1.maintenance_service_pb2 import (
+    GetMaintenanceRequest,
+    GetMaintenanceResponse,
+    Maintenance,
+)
+from veritick.identity.v1.maintenance_service_pb2_grpc import MaintenanceServiceServicer
 from veritick.identity.v1.profile_service_pb2 import GetProfileRequest, GetProfileResponse
 from veritick.identity.v1.profile_service_pb2_grpc import ProfileServiceServicer
 from veritick.identity.v1.user_pb2 import Session, User
@@ -225,6 +231,18 @@ class Quotes(InstrumentServiceServicer):
     ) -> UpdateInstrumentResponse:
         self.updated.append(request.instrument)
         return UpdateInstrumentResponse(instrument=request.instrument)
+
+
+class Switch(MaintenanceServiceServicer):
+    """The switch of the platform, which a test turns."""
+
+    def __init__(self) -> None:
+        self.now = Maintenance()
+
+    async def GetMaintenance(
+        self, request: GetMaintenanceRequest, context: Context
+    ) -> GetMaintenanceResponse:
+        return GetMaintenanceResponse(maintenance=self.now)
 
 
 @dataclass

@@ -19,10 +19,13 @@ from services.kit.process import Application, Face, serving
 from services.kit.settings import ServiceSettings
 from services.kit.tokens import Keyring
 from tests.revoked import Revoked
-from tests.service.edge_rest_rpc import ApiKeys, Identity, Kyc, Quotes, Trading
+from tests.service.edge_rest_rpc import ApiKeys, Identity, Kyc, Quotes, Switch, Trading
 from veritick.identity.v1.api_key_service_pb2_grpc import add_ApiKeyServiceServicer_to_server
 from veritick.identity.v1.auth_service_pb2_grpc import add_AuthServiceServicer_to_server
 from veritick.identity.v1.kyc_service_pb2_grpc import add_KycServiceServicer_to_server
+from veritick.identity.v1.maintenance_service_pb2_grpc import (
+    add_MaintenanceServiceServicer_to_server,
+)
 from veritick.identity.v1.profile_service_pb2_grpc import add_ProfileServiceServicer_to_server
 from veritick.identity.v1.revocation_service_pb2_grpc import (
     add_RevocationServiceServicer_to_server,
@@ -51,6 +54,7 @@ class World:
     trading: Trading
     revoked: Revoked
     api_keys: ApiKeys
+    switch: Switch
 
     def bearer(self, *permissions: str, user: str = USER) -> dict[str, str]:
         """Return the header of a signed-in program."""
@@ -78,6 +82,7 @@ async def running_world(keys: Path, others: Sequence[Face] | None = None) -> Asy
     quotes, trading = Quotes(), Trading()  # type: ignore[abstract]
     revoked = Revoked()
     api_keys = ApiKeys(identity)  # type: ignore[abstract]
+    switch = Switch()  # type: ignore[abstract]
     faces: list[Face] = [
         (add_AuthServiceServicer_to_server, identity),
         (add_ProfileServiceServicer_to_server, identity),
@@ -88,10 +93,13 @@ async def running_world(keys: Path, others: Sequence[Face] | None = None) -> Asy
         (add_ReportServiceServicer_to_server, trading),
         (add_RevocationServiceServicer_to_server, revoked),
         (add_ApiKeyServiceServicer_to_server, api_keys),
+        (add_MaintenanceServiceServicer_to_server, switch),
     ]
     settings = ServiceSettings(mode="development", drain_seconds=0)
     async with serving("identity", settings, Application(keyring, others or faces)) as running:
-        yield World(keys, running.address, identity, kyc, quotes, trading, revoked, api_keys)
+        yield World(
+            keys, running.address, identity, kyc, quotes, trading, revoked, api_keys, switch
+        )
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ from tests.stores import Postgres
 from veritick.trading.v1.account_service_pb2_grpc import add_AccountServiceServicer_to_server
 
 _TABLES = (
-    "users, roles, proposal, used_assertions, letters, mailbox, throttles, job, "
+    "users, roles, maintenance, proposal, used_assertions, letters, mailbox, throttles, job, "
     "journal, journal_head, journal_subject, "
     "follower_position, audit_record, audit_seal"
 )

@@ -14,6 +14,8 @@ export const failure = {
     REQUEST_TOO_LARGE: "This request is too large.",
     DEADLINE_EXCEEDED: "The platform took too long to answer.",
     UNAVAILABLE: "The platform is not available at the moment. Try again shortly.",
+    MAINTENANCE:
+      "Trading is paused for maintenance. Nothing was bought, and open orders settle as usual.",
     OUTCOME_UNKNOWN: "It is not known yet whether this happened. Check your positions.",
     INTERNAL: "A fault on our side. It has been recorded.",
     CONNECTION_LOST: "The platform cannot be reached. Check your connection.",

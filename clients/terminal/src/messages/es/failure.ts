@@ -14,6 +14,8 @@ export const failure: Translated<typeof english> = {
     REQUEST_TOO_LARGE: "La solicitud es demasiado grande.",
     DEADLINE_EXCEEDED: "La plataforma tardó demasiado en responder.",
     UNAVAILABLE: "La plataforma no está disponible ahora. Inténtelo en breve.",
+    MAINTENANCE:
+      "La operativa está en pausa por mantenimiento. No se compró nada y las órdenes abiertas se liquidan como siempre.",
     OUTCOME_UNKNOWN: "Aún no se sabe si esto ocurrió. Revise sus posiciones.",
     INTERNAL: "Un fallo nuestro. Ha quedado registrado.",
     CONNECTION_LOST: "No se puede contactar con la plataforma. Revise su conexión.",

@@ -609,6 +609,13 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Example:
         {"reason": "TOO_MANY_SUBSCRIPTIONS", "domain": "veritick", "metadata": {"max": "100"}}
     """
+    MAINTENANCE: _ErrorReason.ValueType  # 1006
+    """The platform is under maintenance: nothing that moves money or opens orders is taken, and
+    nothing was done now. `end_time` says when it is expected to be over, where that is known.
+
+    Example:
+        {"reason": "MAINTENANCE", "domain": "veritick", "metadata": {"note": "Back at noon.", "end_time": "2026-11-24T12:00:00Z"}}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason is the closed list of reasons for which a call can fail.
@@ -1204,5 +1211,12 @@ TOO_MANY_SUBSCRIPTIONS: ErrorReason.ValueType  # 1005
 
 Example:
     {"reason": "TOO_MANY_SUBSCRIPTIONS", "domain": "veritick", "metadata": {"max": "100"}}
+"""
+MAINTENANCE: ErrorReason.ValueType  # 1006
+"""The platform is under maintenance: nothing that moves money or opens orders is taken, and
+nothing was done now. `end_time` says when it is expected to be over, where that is known.
+
+Example:
+    {"reason": "MAINTENANCE", "domain": "veritick", "metadata": {"note": "Back at noon.", "end_time": "2026-11-24T12:00:00Z"}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
