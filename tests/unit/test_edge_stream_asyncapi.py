@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
@@ -15,7 +16,35 @@ from edge.stream.neighbours import unknown_channel
 from veritick.event.v1.event_pb2 import Event
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+STANDARD = Path(__file__).parents[2].joinpath(
+    "clients/node_modules/@asyncapi/specs/schemas/3.0.0-without-$id.json"
+)
 KINDS = [field.name for field in Event.DESCRIPTOR.oneofs[0].fields]
+
+
+@pytest.fixture(scope="module")
+def standard() -> jsonschema_rs.Validator:
+    """What the makers of AsyncAPI say a document of version 3.0.0 looks like."""
+    return jsonschema_rs.validator_for(orjson.loads(STANDARD.read_bytes()))
+
+
+def test_the_document_is_one_of_asyncapi_3(standard: jsonschema_rs.Validator) -> None:
+    standard.validate(document())
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("asyncapi", "3"),
+        ("info", {"title": "no version"}),
+        ("channels", {"stream": {"address": 7}}),
+        ("operations", {"ask": {"action": "shout", "channel": {"$ref": "#/channels/stream"}}}),
+    ],
+)
+def test_a_document_that_is_none_is_noticed(
+    standard: jsonschema_rs.Validator, part: str, value: Any
+) -> None:
+    assert not standard.is_valid(document() | {part: value})
 
 
 def references(node: Any) -> Iterator[str]:
