@@ -2,6 +2,7 @@
 
 import json
 import re
+import uuid
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -15,6 +16,8 @@ from tests.platform import Platform
 pytestmark = [pytest.mark.platform, pytest.mark.timeout(240)]
 
 ORDERS = re.compile("/orders$")
+QUESTIONS = re.compile("/orders.*requestId")
+ABSENT = str(uuid.UUID(int=0))
 STAKE = Decimal(10)
 
 
@@ -110,6 +113,40 @@ def test_an_answer_that_is_lost_is_asked_for_again_with_the_same_id(trader: Visi
     assert len(sent) == 2
     assert sent[0] == sent[1]
     forgive(trader)
+    trader.complaints[:] = [said for said in trader.complaints if "ERR_FAILED" not in said]
+
+
+def test_orders_whose_answer_was_lost_for_good_are_cleared_up_later(trader: Visitor) -> None:
+    page, balance = trader.page, trader.balance
+    trader.button("1m").click()
+    with page.expect_request(ORDERS) as sent:
+        trader.button("Up").click()
+    trader.await_balance(balance - STAKE)
+    request = json.loads(sent.value.post_data or "")
+    account = sent.value.url.split("/")[-2]
+    late = (datetime.now(UTC) - timedelta(minutes=1)).isoformat()
+    doubts = [
+        {"accountId": account, "request": request},
+        {"accountId": account, "request": request | {"requestId": ABSENT, "validUntil": late}},
+    ]
+
+    # What a page leaves behind that got no answer to any of its attempts, here and next time.
+    page.evaluate("kept => localStorage.setItem('veritick.doubts', kept)", json.dumps(doubts))
+    page.route(QUESTIONS, lambda route: route.abort())
+    page.reload()
+    trader.await_trade_page()
+    # The events of the account tell of the first one; nobody can tell of the second.
+    expect(page.get_by_text("Bought after all")).to_be_visible()
+    expect(page.get_by_text("Not known yet whether this was bought")).to_have_count(1)
+    trader.button("Find out").click()
+    expect(page.get_by_text("Still no answer")).to_be_visible()
+    trader.picture("doubt")
+
+    page.unroute(QUESTIONS)
+    trader.button("Find out").click()
+    expect(page.get_by_text("It was not bought")).to_be_visible()
+    expect(trader.button("Find out")).to_have_count(0)
+    assert trader.balance == balance - STAKE
     trader.complaints[:] = [said for said in trader.complaints if "ERR_FAILED" not in said]
 
 

@@ -2,33 +2,20 @@
 
 import json
 import re
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, StorageState, expect
+from playwright.sync_api import Browser, StorageState, expect
 
-from tests.browser.visitor import DESKTOP, Visitor, visiting
+from tests.browser.axe import complaints
+from tests.browser.visitor import DESKTOP, PHONE, Visitor, visiting
 from tests.platform import Platform
 
 pytestmark = [pytest.mark.platform, pytest.mark.timeout(240)]
 
-AXE = Path(__file__).parents[2] / "clients" / "node_modules" / "axe-core" / "axe.min.js"
 PAGES = ("/", "/history", "/profit", "/statement")
 SHEETS = ("Settings", "Keyboard shortcuts", "How orders are settled")
 WIDTHS = (360, 768, 1440)
-
-
-def complaints(page: Page) -> list[str]:
-    """What axe finds serious or worse, by rule and place. It is evaluated, so no policy is bent."""
-    page.evaluate(AXE.read_text())
-    found: list[dict[str, Any]] = page.evaluate("axe.run().then((result) => result.violations)")
-    return [
-        f"{each['id']}: {node['html'][:160]}"
-        for each in found
-        if each["impact"] in {"serious", "critical"}
-        for node in each["nodes"]
-    ]
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
@@ -47,6 +34,13 @@ def test_axe_finds_nothing_serious(
             expect(visitor.page.get_by_label("Balance")).to_be_visible()
             visitor.picture(f"{scheme}{path.replace('/', '-')}")
             assert complaints(page) == [], path
+            page.set_viewport_size(PHONE)
+            assert complaints(page) == [], f"{path} on a phone"
+            page.set_viewport_size(DESKTOP)
+        page.get_by_role("button", name=re.compile("Notifications")).click()
+        expect(page.get_by_role("dialog", name="Notifications")).to_be_visible()
+        assert complaints(page) == [], "notifications"
+        page.keyboard.press("Escape")
         for name in SHEETS:
             visitor.button("Account").click()
             page.get_by_role("menuitem", name=name).click()

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from playwright.sync_api import Browser, StorageState, WebSocketRoute, expect
 
+from tests.browser.axe import complaints
 from tests.browser.visitor import DESKTOP, PHONE, SETTLED_MS, Visitor, visiting
 from tests.platform import Platform
 
@@ -35,6 +36,7 @@ def take_the_tour(visitor: Visitor) -> None:
         "Watch it, then check it",
     ):
         expect(visitor.page.get_by_role("dialog", name=title)).to_be_visible()
+        assert complaints(visitor.page) == [], title
         visitor.picture(f"tour-{title.split()[0].lower()}")
         visitor.page.keyboard.press("Enter")
     expect(visitor.page.get_by_role("dialog")).to_have_count(0)
@@ -52,7 +54,7 @@ def read_the_records(visitor: Visitor, outcome: str) -> None:
     assert kept.value.suggested_filename.startswith("veritick-orders-demo-")
     assert (row["direction"], row["stake"]) == ("UP", "10.00")
     assert Decimal(row["profit"]) == PROFITS[outcome]
-    page.get_by_label("Until").fill("2026-01-31")
+    page.get_by_role("spinbutton", name="Until: month").press_sequentially("01312026")
     expect(page.get_by_text("No order matches these filters.")).to_be_visible()
 
     page.get_by_role("link", name="Profit", exact=True).click()
@@ -99,6 +101,7 @@ def test_a_newcomer_is_shown_around_buys_up_and_sees_the_server_settle_it(
     receipt.get_by_role("button", name="Verify").click()
     expect(receipt.get_by_text("Verified:")).to_be_visible()
     newcomer.picture("receipt")
+    assert complaints(page) == []
     page.keyboard.press("Escape")
     expect(receipt).to_have_count(0)
 

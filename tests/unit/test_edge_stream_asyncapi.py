@@ -16,8 +16,10 @@ from edge.stream.neighbours import unknown_channel
 from veritick.event.v1.event_pb2 import Event
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-STANDARD = Path(__file__).parents[2].joinpath(
-    "clients/node_modules/@asyncapi/specs/schemas/3.0.0-without-$id.json"
+STANDARD = (
+    Path(__file__)
+    .parents[2]
+    .joinpath("clients/node_modules/@asyncapi/specs/schemas/3.0.0-without-$id.json")
 )
 KINDS = [field.name for field in Event.DESCRIPTOR.oneofs[0].fields]
 

@@ -1,6 +1,9 @@
 import { expect, test } from "vitest";
 import { identify, openings, payoutChanges, withNotification } from "@/domain/notification";
+import { useNotifications } from "@/stores/notifications";
+import { usePreferences } from "@/stores/preferences";
 import { instrument, order, terms } from "./examples";
+import { stage } from "./stage";
 
 const opened = (symbol: string, time: number): ReturnType<typeof identify> =>
   identify({ kind: "opened", symbol }, time);
@@ -39,4 +42,15 @@ test.each([
   const [was, marketStatus, mine, told] = row;
   const before = new Map([["EURUSD", was]]);
   expect(openings(before, [instrument({ marketStatus })], mine)).toHaveLength(told);
+});
+
+test("what is switched off is neither kept nor told", () => {
+  const scene = stage(() => Promise.reject(new TypeError("offline")));
+  const notifications = scene.run(useNotifications);
+  scene.run(usePreferences).muted = ["payout"];
+  const change = { kind: "payout", symbol: "EURUSD", before: 1, after: 2 } as const;
+
+  expect(notifications.add(change, 1)).toBe(false);
+  expect(notifications.add({ kind: "opened", symbol: "EURUSD" }, 2)).toBe(true);
+  expect(notifications.items.map(({ kind }) => kind)).toEqual(["opened"]);
 });

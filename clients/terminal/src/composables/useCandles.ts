@@ -21,6 +21,9 @@ export interface Candles {
   readonly older: () => void;
 }
 
+/** So long the first candles wait for the socket; what is read before it opens is read again. */
+const SOCKET_PATIENCE_MS = 1_500;
+
 /** The candles of the chosen instrument and interval, shown in `view` as soon as there is one. */
 export function useCandles(
   symbol: Readonly<Ref<string>>,
@@ -32,6 +35,7 @@ export function useCandles(
   const connection = useConnection();
   const bars = shallowRef<readonly Bar[]>([]);
   const loading = ref(true);
+  const due = ref(connection.open);
   const failure = shallowRef<Failure>();
   let priceScale = 0;
   let reader: CandleReader | undefined;
@@ -47,7 +51,7 @@ export function useCandles(
     close();
     bars.value = [];
     loading.value = true;
-    if (symbol.value === "") return;
+    if (symbol.value === "" || !due.value) return;
     const opened = new CandleReader(client, symbol.value, intervalSeconds.value, {
       replaced: (all, scale, fresh) => {
         [bars.value, priceScale, loading.value] = [all, scale, false];
@@ -66,16 +70,21 @@ export function useCandles(
     });
   }
 
-  watch([symbol, intervalSeconds], open, { immediate: true });
+  const patience = setTimeout(() => (due.value = true), SOCKET_PATIENCE_MS);
+  watch([symbol, intervalSeconds, due], open, { immediate: true });
   watch(view, (shown) => {
     if (!loading.value) shown?.replace(bars.value, priceScale, intervalSeconds.value, true);
   });
   watch(
     () => connection.open,
     (isOpen) => {
-      if (isOpen) reader?.refresh();
+      if (isOpen && due.value) reader?.refresh();
+      else if (isOpen) due.value = true;
     },
   );
-  onScopeDispose(close);
+  onScopeDispose(() => {
+    clearTimeout(patience);
+    close();
+  });
   return { bars, loading, failure, older: () => reader?.older() };
 }

@@ -1,13 +1,14 @@
 import { Failure, type Direction, type Order } from "@veritick/client";
 import { ref, type Ref } from "vue";
+import { useDoubts } from "@/stores/doubts";
 import { useOrders, type Choice } from "@/stores/orders";
 
 /** The second click of a double click comes within this, and buys nothing. */
 const DOUBLE_CLICK_MS = 400;
 
 /**
- * What became of a purchase. `late` is bought as well, but only a repeated question told; after
- * `unknown` the positions will tell.
+ * What became of a purchase. `late` is bought as well, but only a repeated question told; what is
+ * `unknown` stays among the doubts until it is cleared up.
  */
 export type Purchased =
   | { readonly kind: "bought" | "late"; readonly order: Order }
@@ -25,6 +26,7 @@ export interface Purchase {
 /** One purchase at a time. */
 export function usePurchase(): Purchase {
   const orders = useOrders();
+  const doubts = useDoubts();
   const sending = ref<Direction>();
   const unanswered = ref(false);
 
@@ -41,12 +43,14 @@ export function usePurchase(): Purchase {
   }
 
   async function outcome(accountId: string, choice: Choice): Promise<Purchased> {
+    const request = orders.requestOf(choice);
     try {
-      const order = await orders.place(accountId, choice, () => (unanswered.value = true));
+      const order = await orders.place(accountId, request, () => (unanswered.value = true));
       return { kind: unanswered.value ? "late" : "bought", order };
     } catch (failure) {
       if (!(failure instanceof Failure)) throw failure;
       const unknown = unanswered.value && failure.worthRepeating;
+      if (unknown) doubts.add({ accountId, request });
       return { kind: unknown ? "unknown" : "refused", failure };
     }
   }

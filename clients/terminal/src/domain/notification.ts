@@ -11,6 +11,9 @@ export type Happening =
     }
   | { readonly kind: "opened"; readonly symbol: string };
 
+/** What can be switched off by itself. */
+export const KINDS = ["closed", "payout", "opened"] as const satisfies readonly Happening["kind"][];
+
 /** Something that happened, kept. `time` is when, in milliseconds since the epoch. */
 export type Notification = Happening & { readonly id: string; readonly time: number };
 

@@ -8,7 +8,7 @@ export interface TourStep {
 export const TOUR: readonly TourStep[] = [
   { name: "welcome", targets: ["account"] },
   { name: "instruments", targets: ["instruments", "chart"] },
-  { name: "order", targets: ["expiry"] },
+  { name: "order", targets: ["order"] },
   { name: "buy", targets: ["buy"] },
   { name: "positions", targets: ["positions"] },
 ];

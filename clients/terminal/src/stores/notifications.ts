@@ -6,6 +6,7 @@ import {
   type Happening,
   type Notification,
 } from "@/domain/notification";
+import { usePreferences } from "./preferences";
 import { remembered } from "./remembered";
 
 const MOST = 50;
@@ -14,11 +15,13 @@ const MOST = 50;
 export const useNotifications = defineStore("notifications", () => {
   const items = remembered<readonly Notification[]>("notifications", []);
   const seenUntil = remembered("notifications.seen", 0);
+  const preferences = usePreferences();
   const owner = remembered("notifications.owner", "");
   const unread = computed(() => items.value.filter(({ time }) => time > seenUntil.value).length);
 
-  /** Keeps what happened at a moment; answers whether it is news. */
+  /** Keeps what happened at a moment; answers whether it is news, and one to be told. */
   function add(happening: Happening, time: number): boolean {
+    if (preferences.muted.includes(happening.kind)) return false;
     const before = items.value;
     items.value = withNotification(before, identify(happening, time), MOST);
     return items.value !== before;

@@ -123,13 +123,9 @@ export const useOrders = defineStore("orders", () => {
     return () => closeListeners.delete(listener);
   }
 
-  /**
-   * Buys what was chosen, at most once: every attempt carries the same id and the same deadline,
-   * so that an answer lost on its way is asked for again and not bought again. `unanswered` hears
-   * of every attempt after which it is not known what happened. Throws `Failure`.
-   */
-  async function place(accountId: string, choice: Choice, unanswered: () => void): Promise<Order> {
-    const request: PlaceOrderRequest = {
+  /** What was chosen as a request, whose id and deadline every attempt carries. */
+  function requestOf(choice: Choice): PlaceOrderRequest {
+    return {
       requestId: newRequestId(),
       instrument: choice.instrument,
       direction: choice.direction,
@@ -141,6 +137,17 @@ export const useOrders = defineStore("orders", () => {
       minPayoutBp: choice.payoutBp,
       ...(choice.entryPriceLimit && { entryPriceLimit: choice.entryPriceLimit }),
     };
+  }
+
+  /**
+   * Buys at most once: an answer lost on its way is asked for again by the same request.
+   * `unanswered` hears of every attempt after which it is not known what happened. Throws `Failure`.
+   */
+  async function place(
+    accountId: string,
+    request: PlaceOrderRequest,
+    unanswered: () => void,
+  ): Promise<Order> {
     const order = await untilAnswered(() => attempt(accountId, request, unanswered));
     take(order);
     return order;
@@ -159,5 +166,5 @@ export const useOrders = defineStore("orders", () => {
     }
   }
 
-  return { open, closed, follow, close, onClose, place };
+  return { open, closed, follow, close, take, onClose, requestOf, place };
 });

@@ -1,6 +1,7 @@
 import { defineStore } from "pinia";
 import type { ChartStyle } from "@/domain/chartStyle";
 import type { ExpiryMode } from "@/domain/expiry";
+import type { Happening } from "@/domain/notification";
 import { readStudies, type Study } from "@/domain/study";
 import type { Language } from "@/messages";
 import { remembered } from "./remembered";
@@ -41,6 +42,8 @@ export const usePreferences = defineStore("preferences", () => {
     language: remembered<Language | "">("language", ""),
     chartStyle: remembered<ChartStyle>("chart", "candles"),
     studies: remembered<readonly Study[]>("studies", [], readStudies),
+    /** The kinds of happenings that are not told. */
+    muted: remembered<readonly Happening["kind"][]>("muted", []),
     tabs: remembered<readonly string[]>("tabs", []),
   };
 });

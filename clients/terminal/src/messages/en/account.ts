@@ -40,8 +40,10 @@ export const account = {
     refunds: "Returned",
     day: "Day",
     plot: "Profit of each day, and the sum up to it",
-    ofDay: "Profit of the day",
-    total: "Sum",
+    ofDay: "Each day",
+    gain: "Gain",
+    loss: "Loss",
+    total: "Sum up to then",
     barTitle: "{day}: {profit}, {total} in sum",
   },
   statement: {

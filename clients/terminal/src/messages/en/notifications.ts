@@ -5,6 +5,12 @@ export const notifications = {
     description: "Orders that closed, payouts and openings of your favourites",
     unread: "Notifications, {count} unread",
     empty: "Nothing yet. What closes, and what changes on your favourites, is kept here.",
+    wanted: "Tell me of",
+    kinds: {
+      closed: "Orders that closed",
+      payout: "Payouts of my favourites that changed",
+      opened: "Markets that opened",
+    },
     new: "New",
     opened: "{instrument} is open",
     openedText: "Trading has begun.",

@@ -35,8 +35,17 @@ export const order = {
     unanswered: "No answer yet. Asking again about the same order: it can be bought only once.",
     unknown: "It is not known yet whether this was bought",
     unknownText:
-      "The platform does not answer. If it was bought, it appears under your positions as soon as the platform can be reached.",
+      "The platform does not answer. The order is kept above your positions, where you can find out later.",
     even: "Equal price at expiry: your stake comes back.",
+  },
+  doubt: {
+    title: "Not known yet whether this was bought",
+    ask: "Find out",
+    never: "It was not bought",
+    neverText: "The order never arrived in time. Nothing was paid.",
+    open: "Not decided yet",
+    openText: "The order may still arrive. Ask again in a few seconds.",
+    unanswered: "Still no answer",
   },
   obstacle: {
     loading: "Loading…",

@@ -18,6 +18,12 @@ export const shell = {
     signOut: "Sign out",
     main: "Main",
   },
+  date: {
+    pick: "Choose from a calendar",
+    clear: "Clear",
+    before: "Month before",
+    after: "Month after",
+  },
   settings: {
     title: "Settings",
     description: "Kept in this browser",

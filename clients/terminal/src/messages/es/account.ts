@@ -42,8 +42,10 @@ export const account: Translated<typeof english> = {
     refunds: "Devueltas",
     day: "Día",
     plot: "Beneficio de cada día y su suma",
-    ofDay: "Beneficio del día",
-    total: "Suma",
+    ofDay: "Cada día",
+    gain: "Ganancia",
+    loss: "Pérdida",
+    total: "Suma hasta entonces",
     barTitle: "{day}: {profit}, {total} en total",
   },
   statement: {

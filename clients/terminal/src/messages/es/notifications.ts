@@ -7,6 +7,12 @@ export const notifications: Translated<typeof english> = {
     description: "Órdenes cerradas, rentabilidad y apertura de sus favoritos",
     unread: "Notificaciones, {count} sin leer",
     empty: "Nada todavía. Aquí queda lo que se cierra y lo que cambia en sus favoritos.",
+    wanted: "Avisarme de",
+    kinds: {
+      closed: "órdenes cerradas",
+      payout: "cambios de rentabilidad de mis favoritos",
+      opened: "mercados que abren",
+    },
     new: "Nuevo",
     opened: "{instrument} está abierto",
     openedText: "La negociación ha comenzado.",

@@ -38,8 +38,17 @@ export const order: Translated<typeof english> = {
       "Aún sin respuesta. Preguntamos otra vez por la misma orden: solo se puede comprar una vez.",
     unknown: "Aún no se sabe si se compró",
     unknownText:
-      "La plataforma no responde. Si se compró, aparecerá entre sus posiciones en cuanto se recupere la conexión.",
+      "La plataforma no responde. La orden queda anotada sobre sus posiciones, donde podrá averiguarlo más tarde.",
     even: "Si el precio es igual al vencer, su importe vuelve.",
+  },
+  doubt: {
+    title: "Aún no se sabe si se compró",
+    ask: "Averiguarlo",
+    never: "No se compró",
+    neverText: "La orden no llegó a tiempo. No se ha cobrado nada.",
+    open: "Aún sin decidir",
+    openText: "La orden todavía puede llegar. Pregunte de nuevo en unos segundos.",
+    unanswered: "Sigue sin haber respuesta",
   },
   obstacle: {
     loading: "Cargando…",

@@ -20,6 +20,12 @@ export const shell: Translated<typeof english> = {
     signOut: "Salir",
     main: "Principal",
   },
+  date: {
+    pick: "Elegir en el calendario",
+    clear: "Borrar",
+    before: "Mes anterior",
+    after: "Mes siguiente",
+  },
   settings: {
     title: "Ajustes",
     description: "Se guardan en este navegador",

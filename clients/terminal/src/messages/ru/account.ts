@@ -42,8 +42,10 @@ export const account: Translated<typeof english> = {
     refunds: "Возвраты",
     day: "День",
     plot: "Прибыль каждого дня и её сумма",
-    ofDay: "Прибыль дня",
-    total: "Сумма",
+    ofDay: "За день",
+    gain: "Прибыль",
+    loss: "Убыток",
+    total: "Сумма к этому дню",
     barTitle: "{day}: {profit}, всего {total}",
   },
   statement: {

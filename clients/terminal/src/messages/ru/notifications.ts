@@ -7,6 +7,12 @@ export const notifications: Translated<typeof english> = {
     description: "Закрытые сделки, доходность и открытие избранного",
     unread: "Уведомления, непрочитанных: {count}",
     empty: "Пока ничего. Здесь появится то, что закрылось, и перемены в избранном.",
+    wanted: "Уведомлять",
+    kinds: {
+      closed: "о закрытых сделках",
+      payout: "об изменении доходности избранного",
+      opened: "об открытии рынков",
+    },
     new: "Новое",
     opened: "{instrument}: рынок открыт",
     openedText: "Торги начались.",

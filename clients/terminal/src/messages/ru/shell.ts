@@ -20,6 +20,12 @@ export const shell: Translated<typeof english> = {
     signOut: "Выйти",
     main: "Основное меню",
   },
+  date: {
+    pick: "Выбрать в календаре",
+    clear: "Очистить",
+    before: "Предыдущий месяц",
+    after: "Следующий месяц",
+  },
   settings: {
     title: "Настройки",
     description: "Хранятся в этом браузере",
