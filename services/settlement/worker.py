@@ -17,10 +17,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence, Set
 from contextlib import aclosing
 from datetime import datetime
 from typing import TypeVar
+from uuid import UUID
 
 import structlog
 
@@ -116,30 +117,38 @@ class Worker:
     async def _decided(
         self, until: datetime | None, term: Term
     ) -> AsyncGenerator[list[Outstanding]]:
-        """Yield what the book is to be told: what is outstanding, then what is due."""
+        """Yield what the book is to be told: what is outstanding, then what else is due.
+
+        What is outstanding may still be open in the book, and due: it is told once all the same.
+        """
+        taken = set[UUID]()
         last: Decision | None = None
         while chunk := await self._decisions.outstanding(last, self._trading.chunk(self.book)):
             yield chunk
+            taken.update(item.decision.order_id for item in chunk)
             last = chunk[-1].decision
         if until is None:
-            async for chunk in self._decide_voided(term):
+            async for chunk in self._decide_voided(term, taken):
                 yield chunk
             return
         pending = 0
-        async for orders in self._trading.due(self.book, until):
+        async for due in self._trading.due(self.book, until):
+            orders = [order for order in due if order.order_id not in taken]
             chunk = await self._decide(orders, term)
             pending += len(orders) - len(chunk)
             if chunk:
                 yield chunk
         PENDING.labels(self.book).set(pending)
 
-    async def _decide_voided(self, term: Term) -> AsyncGenerator[list[Outstanding]]:
+    async def _decide_voided(
+        self, term: Term, taken: Set[UUID]
+    ) -> AsyncGenerator[list[Outstanding]]:
         """Yield the orders of points that staff voided while quotes is away."""
         new = await self._decisions.voided() - self._voided
         if not new:
             return
         async for orders in self._trading.due(self.book, max(point.time for point in new)):
-            if chosen := [order for order in orders if order.point in new]:
+            if chosen := [o for o in orders if o.point in new and o.order_id not in taken]:
                 yield await self._decide(chosen, term)
         self._voided |= new
 

@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from services.kit.errors import Failure
 from services.kit.reason import Reason
-from services.kit.wire import to_datetime, to_timestamp
+from services.kit.wire import to_datetime, to_timestamp, unpack_ids
 from services.settlement.fixing import VoidReason
 from services.trading.book import DueOrder
 from services.trading.closing_wire import due_columns
@@ -119,6 +120,9 @@ class WatchedBook(BookFace):
     def __init__(self, bench: Bench) -> None:
         super().__init__({"demo": bench.desk})
         self.calls: Counter[str] = Counter()
+        self.told: Counter[UUID] = Counter()
+        """How often the book was told how to close each order."""
+
         self.before = Gate()
         self.after = Gate()
         self.away = False
@@ -143,6 +147,7 @@ class WatchedBook(BookFace):
         self, request: book_pb.SettleOrdersRequest, context: Any
     ) -> book_pb.SettleOrdersResponse:
         self.calls["SettleOrders"] += 1
+        self.told.update(unpack_ids(request.order_ids))
         self._refuse_when_away()
         await self.before.pass_through()
         response = await super().SettleOrders(request, context)

@@ -90,12 +90,14 @@ async def killed(world: World, unblock: Callable[[], None]) -> AsyncIterator[Non
     async with world.settlement():
         yield
     forget_prices(world)
+    world.book.told.clear()
     unblock()
     async with world.settlement() as settlement:
         await world.receipts(2)
         receipts = [await settlement.receipt(order) for order in orders]
-        # Found due once more before the book had closed them, they are carried out once more.
         await world.until("SELECT count(*) FROM outstanding", 0)
+    # Outstanding, and found due as well while the book had not closed them yet.
+    assert set(world.book.told.values()) == {1}
     assert await world.outcomes() == orders
     assert {receipt["orderId"]: receipt["outcome"] for receipt in receipts} == orders
     assert sorted(receipt["sequence"] for receipt in receipts) == ["1", "2"]
