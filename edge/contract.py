@@ -34,6 +34,7 @@ _MODULES = {
         "veritick.trading.v1.order_service_pb2",
         "veritick.trading.v1.terms_service_pb2",
         "veritick.trading.v1.report_service_pb2",
+        "veritick.trading.v1.audit_service_pb2",
         "veritick.journal.v1.account_event_service_pb2",
     ),
     "settlement": ("veritick.settlement.v1.receipt_service_pb2",),

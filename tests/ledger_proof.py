@@ -27,6 +27,9 @@ from veritick.trading.v1.audit_service_pb2 import LedgerHead, SealedEntries
 USERS = (UUID(int=100), UUID(int=101))
 CHIPS = 1_000_000
 WIRE = BookWire("demo", "DEMO")
+SIGNED_MEANWHILE = 4
+"""The seal that was the newest when a minute was over."""
+
 Commits = list[list[Entry]]
 """What a book wrote, commit by commit."""
 
@@ -158,6 +161,12 @@ def signed_ledger(head: Head) -> LedgerHead:
     return message
 
 
+def head_at(item: SealedEntries) -> LedgerHead:
+    """Return the head that a book would have signed when this seal was its newest."""
+    seal = item.seal
+    return signed_ledger(Head(seal.seal_id, seal.last_entry_id, bytes.fromhex(seal.hash)))
+
+
 def exported_ledger(
     orders: Sequence[Item] | None = None, commits: Commits | None = None, **parts: Any
 ) -> Lines:
@@ -172,6 +181,8 @@ def exported_ledger(
         writer.receipt(receipt_message("demo", receipt, fixing))
     for item in parts.get("sealed", sealed):
         writer.sealed(item)
+        if item.seal.seal_id == SIGNED_MEANWHILE:
+            writer.head(head_at(item))
     last = proofs[-1][0]
     checkpoint = checkpoint_message(signed(Link(last.sequence, last.hash)))
     writer.end(checkpoint, parts.get("head", signed_ledger(head)))

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence, Set
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from typing import TypeVar
@@ -141,7 +141,7 @@ class Worker:
         PENDING.labels(self.book).set(pending)
 
     async def _decide_voided(
-        self, term: Term, taken: Set[UUID]
+        self, term: Term, taken: Collection[UUID]
     ) -> AsyncGenerator[list[Outstanding]]:
         """Yield the orders of points that staff voided while quotes is away."""
         new = await self._decisions.voided() - self._voided

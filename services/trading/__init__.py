@@ -11,7 +11,7 @@ place where its money moves. Books share this code and nothing else.
   arrived together in one transaction. A writer that lost its leadership can commit nothing.
 - Every refusal has its own reason and moves nothing. A `request_id` is answered once and for ever.
 - Entries balance by construction, are never changed, and an account's balance is their sum. Every
-  commit seals its entries with a hash over all before them.
+  commit seals its entries with a hash over all before them; the newest is signed every minute.
 - Available = posted - held, never below zero; a hold is posted, voided or expires, once.
 - An order closes once; the amounts follow from the book's own order and the outcome.
 - What staff correct, one person proposed and another approved; it is a transfer like any other.
@@ -24,7 +24,7 @@ and operators (AuditService).
 Read in this order: `order`, `terms`, `acceptance`, `posting` (the rules); `book`, `ledger`,
 `profits`, `export` (the tables, as they are read); `market`, `pending`, `commit`, `writer`,
 `recording`, `sealing`, `placing`, `settling`, `moving`, `holding`, `adjusting` (the flow); `audit`,
-`audit_walk`, `audit_quotes`, `auditor`, `auditing`, `sealed` (whether it all holds); `rpc`,
-`report_rpc`, `service_rpc`, `ledger_rpc`, `adjustment_rpc`, `audit_rpc`, `wire`, `closing_wire`
-(the faces); `app` (how it is put together).
+`audit_walk`, `audit_quotes`, `auditor`, `auditing`, `sealed`, `heads` (whether it all holds);
+`rpc`, `report_rpc`, `service_rpc`, `ledger_rpc`, `adjustment_rpc`, `audit_rpc`, `wire`,
+`closing_wire` (the faces); `app` (how it is put together).
 """

@@ -28,6 +28,7 @@ from services.trading.audit_rpc import AuditFace
 from services.trading.auditing import Auditing
 from services.trading.auditor import Auditor
 from services.trading.desk import BookRules, Desk
+from services.trading.heads import LedgerHeads, Signing
 from services.trading.ledger_rpc import LedgerFace
 from services.trading.market import MarketView
 from services.trading.neighbours import MarketFeed, QuotesRecord, following_users
@@ -81,6 +82,7 @@ async def build(
             desks[name] = Desk(name, rules_of(name, book), database, market, clock, ids)
             auditing = await stack.enter_async_context(_audited(book, name))
             auditors[name] = Auditor(auditing, market.now, record)
+        every = timedelta(seconds=settings.sign_every_seconds)
         tasks: dict[str, Task] = {"market": MarketFeed(quotes, market).run}
         for name, desk in desks.items():
             opening = following_users(desk.open_account, real=desk.rules.kind == "REAL")
@@ -91,7 +93,7 @@ async def build(
             tasks[f"{name}: approvals"] = desk.keep_approvals
             tasks[f"{name}: payouts"] = desk.payouts.run
             tasks[f"{name}: jobs"] = JobRunner(
-                desk.book.database, jobs(desk, auditors[name]), clock
+                desk.book.database, jobs(desk, auditors[name], keyring, every), clock
             ).run
             tasks[f"{name}: users"] = follower.run
             if settings.redis_url:
@@ -115,10 +117,12 @@ def _audited(book: BookSettings, name: str) -> Database:
     return Database.from_settings(few, name=f"audit.{name}")
 
 
-def jobs(desk: Desk, auditor: Auditor) -> list[Job]:
+def jobs(desk: Desk, auditor: Auditor, keyring: Keyring, sign_every: timedelta) -> list[Job]:
     """Return the recurring work of a book that any replica can do."""
     rollup = Job("rollup", _ROLLUP_EVERY, desk.ledger.roll_up)
-    return [rollup, Auditing(desk.name, auditor).job()]
+    heads = LedgerHeads(desk.book.database)
+    signing = Signing(desk.name, heads, keyring, desk.market.now)
+    return [rollup, Auditing(desk.name, auditor).job(), signing.job(sign_every)]
 
 
 def faces(desks: Desks, keyring: Keyring, auditors: Mapping[str, Auditor]) -> list[Face]:

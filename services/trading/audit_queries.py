@@ -23,6 +23,12 @@ class Question(NamedTuple):
     full_only: bool = False
 
 
+PATIENCE = """
+    SELECT set_config('statement_timeout', '20min', true),
+           set_config('idle_in_transaction_session_timeout', '1min', true)
+"""
+"""What is asked about all rows at once takes long in a large book, and quotes takes its time."""
+
 HEAD = """
     SELECT coalesce((SELECT max(entry_id) FROM entry), 0),
            coalesce((SELECT max(position) FROM journal), 0),
@@ -139,6 +145,15 @@ QUESTIONS = (
         """
         SELECT o.order_id, 'is open although it has closed'
         FROM open_order o JOIN closed_order c USING (order_id)
+        """,
+    ),
+    Question(
+        "I7",
+        "ledger_head",
+        """
+        SELECT h.seal_id, 'was signed otherwise than its seal is'
+        FROM ledger_head h JOIN seal s USING (seal_id)
+        WHERE h.seal_id > :seal_id AND (s.last_entry_id, s.hash) <> (h.last_entry_id, h.hash)
         """,
     ),
     Question(

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from hashlib import sha256
+import asyncio
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from services.kit.tokens import Keyring
 from services.kit.wire import to_timestamp
 from services.trading.audit import Finding, Line
-from services.trading.auditor import Auditor, Report
+from services.trading.auditor import Auditor, Progress, Report
+from services.trading.heads import LedgerHeads, SignedHead, signed
 from services.trading.rpc import Desks, desk_of
 from services.trading.sealed import Sealed, SealedLedger
-from services.trading.sealing import head_text
 from services.trading.wire import BookWire, money
 from veritick.trading.v1 import account_pb2
 from veritick.trading.v1 import audit_service_pb2 as audit_pb
 from veritick.trading.v1.audit_service_pb2_grpc import AuditServiceServicer
 
 _SEALS = 100
+_HEADS = 100
+_TELL_EVERY_SECONDS = 1.0
 
 
 class AuditFace(AuditServiceServicer):
@@ -31,9 +33,17 @@ class AuditFace(AuditServiceServicer):
 
     async def AuditBook(
         self, request: audit_pb.AuditBookRequest, context: Any
-    ) -> audit_pb.AuditBookResponse:
-        desk = desk_of(self._desks, request.book)
-        return _report(await self._auditors[desk.name].audit(full=request.full))
+    ) -> AsyncIterator[audit_pb.AuditBookResponse]:
+        desk, progress = desk_of(self._desks, request.book), Progress()
+        audit = self._auditors[desk.name].audit(full=request.full, progress=progress)
+        auditing = asyncio.ensure_future(audit)
+        try:
+            while not (await asyncio.wait({auditing}, timeout=_TELL_EVERY_SECONDS))[0]:
+                yield _progress(progress)
+            yield _report(auditing.result())
+        finally:
+            auditing.cancel()
+            await asyncio.wait({auditing})
 
     async def ListSeals(
         self, request: audit_pb.ListSealsRequest, context: Any
@@ -47,23 +57,41 @@ class AuditFace(AuditServiceServicer):
         self, request: audit_pb.GetLedgerHeadRequest, context: Any
     ) -> audit_pb.GetLedgerHeadResponse:
         desk = desk_of(self._desks, request.book)
-        head, now = await SealedLedger(desk.book.database).head(), desk.market.now()
-        public_key = self._keyring.own_public_key()
-        signed = audit_pb.LedgerHead(
-            book=desk.name,
-            seal_id=head.seal_id,
-            last_entry_id=head.last_entry_id,
-            hash=head.hash.hex(),
-            sign_time=to_timestamp(now),
-            key_id=sha256(public_key).hexdigest(),
-            public_key=public_key,
-            signature=self._keyring.signature(head_text(desk.name, head, now).encode()),
-        )
-        return audit_pb.GetLedgerHeadResponse(head=signed)
+        head = await SealedLedger(desk.book.database).head()
+        made = signed(desk.name, head, desk.market.now(), self._keyring)
+        return audit_pb.GetLedgerHeadResponse(head=_head(desk.name, made))
+
+    async def ListLedgerHeads(
+        self, request: audit_pb.ListLedgerHeadsRequest, context: Any
+    ) -> audit_pb.ListLedgerHeadsResponse:
+        desk = desk_of(self._desks, request.book)
+        heads = LedgerHeads(desk.book.database)
+        found = await heads.after(request.after, request.page_size or _HEADS)
+        return audit_pb.ListLedgerHeadsResponse(heads=[_head(desk.name, made) for made in found])
+
+
+def _head(book: str, made: SignedHead) -> audit_pb.LedgerHead:
+    return audit_pb.LedgerHead(
+        book=book,
+        seal_id=made.seal_id,
+        last_entry_id=made.last_entry_id,
+        hash=made.hash.hex(),
+        sign_time=to_timestamp(made.signed_at),
+        key_id=made.key_id,
+        public_key=made.public_key,
+        signature=made.signature,
+    )
+
+
+def _progress(progress: Progress) -> audit_pb.AuditBookResponse:
+    message = audit_pb.AuditProgress(
+        entries_checked=progress.entries, entries_total=progress.entries_total
+    )
+    return audit_pb.AuditBookResponse(progress=message)
 
 
 def _report(report: Report) -> audit_pb.AuditBookResponse:
-    return audit_pb.AuditBookResponse(
+    message = audit_pb.AuditReport(
         findings=[_finding(finding) for finding in report.findings],
         findings_count=report.count,
         unchecked=[
@@ -74,6 +102,7 @@ def _report(report: Report) -> audit_pb.AuditBookResponse:
         last_entry_id=report.last_entry_id,
         time=to_timestamp(report.time),
     )
+    return audit_pb.AuditBookResponse(report=message)
 
 
 def _finding(finding: Finding) -> audit_pb.Finding:

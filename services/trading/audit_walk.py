@@ -25,8 +25,9 @@ _SEALS = 50
 _SLICE_ENTRIES = 500
 _EVENTS = 1_000
 
-Rest = Callable[[], Awaitable[None]]
-"""Called between two slices of the work, so that others on the event loop have their turn."""
+Rest = Callable[[int], Awaitable[None]]
+"""Called between two slices of the work with the entries looked at, so that others on the event
+loop have their turn."""
 
 
 class Snapshot:
@@ -86,11 +87,11 @@ class Walk:
             audit_queries.SEALS, after=self.head.seal_id, limit=_SEALS
         ):
             await self._look(within_bound([Seal(*row) for row in rows], _SLICE_ENTRIES))
-            await self._rest()
+            await self._rest(self.entries)
         for line in await self._lines(self.head.last_entry_id, 2**63 - 1):
             self._findings.add([line.wrong("I7", "is under no seal")])
         while await self._read_events(_EVENTS):
-            await self._rest()
+            await self._rest(self.entries)
         await self.against_quotes.finish()
         self._findings.add(self._events_amiss())
 

@@ -68,6 +68,15 @@ class Report:
     """What kept invariants from being checked."""
 
 
+@dataclass
+class Progress:
+    """How far an audit is, for whoever waits for it."""
+
+    entries: int = 0
+    entries_total: int = 0
+    """What there is to look at; 0 until that is known."""
+
+
 class Auditor:
     """Audits one book."""
 
@@ -79,28 +88,37 @@ class Auditor:
         self._now = now
         self._quotes = quotes
 
-    async def audit(self, *, full: bool = False) -> Report:
-        """Check what is new, or everything, and remember how far it is in order."""
+    async def audit(self, *, full: bool = False, progress: Progress | None = None) -> Report:
+        """Check what is new, or everything, and remember how far it is in order.
+
+        `progress` is kept up to date meanwhile. Errors: DatabaseUnavailable.
+        """
+        progress = progress or Progress()
         try:
-            report, mark = await self._look(self._quotes, full=full)
+            report, mark = await self._look(self._quotes, progress, full=full)
         except Failure as failure:
             # Quotes is away: everything else can be told all the same.
-            report, mark = await self._look(None, full=full)
+            report, mark = await self._look(None, progress, full=full)
             report.unchecked = dict.fromkeys(("I6", "I12"), str(failure))
         if not report.count and not report.unchecked:
             await self._remember(mark, report.time)
         return report
 
-    async def _look(self, quotes: Quotes | None, *, full: bool) -> tuple[Report, Mark]:
+    async def _look(
+        self, quotes: Quotes | None, progress: Progress, *, full: bool
+    ) -> tuple[Report, Mark]:
         async with self._database.transaction(
             isolation="REPEATABLE READ", read_only=True
         ) as connection:
             snapshot, findings = Snapshot(connection), Findings()
+            await snapshot.rows(audit_queries.PATIENCE)
             reached = await _reached(snapshot)
             begin = BEGINNING if full else await _mark(snapshot)
             findings.add(await _check_mark(snapshot, begin))
             head = Head(begin.seal_id, begin.entry_id, begin.seal_hash)
-            walk = Walk(snapshot, head, begin.position, findings, quotes, Pace().rest)
+            progress.entries_total = reached[0] - begin.entry_id
+            pace = Pace(progress)
+            walk = Walk(snapshot, head, begin.position, findings, quotes, pace.rest)
             await walk.run()
             await _check_sums(snapshot, findings, begin, walk)
             await _ask(snapshot, findings, begin)
@@ -125,12 +143,14 @@ class Auditor:
 class Pace:
     """Gives an event loop back: after each slice of work a rest of the same length."""
 
-    def __init__(self) -> None:
-        """Begin to work now."""
+    def __init__(self, progress: Progress) -> None:
+        """Begin to work now, and tell of it there."""
         self._begun = time.thread_time()
+        self._progress = progress
 
-    async def rest(self) -> None:
-        """Rest for as long as was worked, within reason."""
+    async def rest(self, entries: int) -> None:
+        """Rest for as long as was worked, within reason, when so many entries are checked."""
+        self._progress.entries = entries
         await asyncio.sleep(min(time.thread_time() - self._begun, _REST_SECONDS_MAX))
         self._begun = time.thread_time()
 

@@ -30,6 +30,9 @@ class Settings(ServiceSettings):
     """Trading's settings. The books it serves are the keys of `books`."""
 
     books: dict[str, BookSettings]
+    sign_every_seconds: int = Field(
+        default=60, ge=1, le=3600, description="between two signatures of a growing ledger"
+    )
 
 
 def kind_of(book: str) -> BookKind:

@@ -2,16 +2,26 @@
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
+from uuid import uuid4
 
+import pyotp
 import pytest
 
-from tests.end_to_end.traders import Trader
+from tests.end_to_end.traders import PASSWORD, Trader
 from tests.platform import Platform
 from tests.waiting import PATIENCE_SECONDS
-from veritick import VeritickError
+from veritick import Veritick, VeritickError
+from veritick.identity.v1.auth_service_pb2 import (
+    ConfirmTotpRequest,
+    ConfirmTotpResponse,
+    EnrolTotpRequest,
+    EnrolTotpResponse,
+)
 from veritick.settlement.v1.receipt_service_pb2 import (
     Checkpoint,
     GetCheckpointRequest,
@@ -22,14 +32,16 @@ from veritick.trading.v1.order_pb2 import Order
 pytestmark = [pytest.mark.platform, pytest.mark.timeout(240)]
 
 
-def command(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run the console command as a person would."""
+def command(*arguments: str, typed: str = "") -> "subprocess.CompletedProcess[str]":
+    """Run the console command as a person would, or one who pipes in what he would type."""
     return subprocess.run(
         [sys.executable, "-m", "veritick", *arguments],
         capture_output=True,
         check=False,
+        input=typed,
+        start_new_session=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
     )
 
 
@@ -125,3 +137,65 @@ async def test_what_is_not_signed_is_not_exported(
     assert reason in refused.stderr
     assert kept.read_text() == "as it was"
     assert list(tmp_path.iterdir()) == [kept]
+
+
+async def member_of_staff(platform: Platform) -> tuple[str, str]:
+    """Make an administrator with a second factor; return his address and a recovery code."""
+    email = f"staff-{uuid4()}@example.com"
+    asked = [sys.executable, "-m", "services", "--create-admin", email]
+    own = {"VERITICK_HOME": str(platform.home), "VERITICK_PORT": str(platform.ports.of("rest"))}
+    made = await asyncio.to_thread(
+        partial(subprocess.run, asked, env={**os.environ, **own}, check=False, text=True),
+        input=f"{PASSWORD}\n",
+        capture_output=True,
+        timeout=PATIENCE_SECONDS,
+    )
+    assert made.returncode == 0, made.stderr
+    async with Veritick.connect(platform.url) as veritick:
+        await veritick.log_in(email, PASSWORD)
+        secret = (await veritick.call(EnrolTotpRequest(), EnrolTotpResponse)).secret
+        confirm = ConfirmTotpRequest(code=pyotp.TOTP(secret).now())
+        confirmed = await veritick.call(confirm, ConfirmTotpResponse)
+    return email, confirmed.recovery_codes[0]
+
+
+def tampered(lines: list[str], kind: str, field: str, value: object) -> tuple[int, list[str]]:
+    """Return an export in which one field of the last line of a kind is another, and that line."""
+    number = max(n for n, line in enumerate(lines) if kind in json.loads(line))
+    changed = json.loads(lines[number])
+    assert field in changed[kind]
+    changed[kind][field] = value
+    return number + 1, [*lines[:number], json.dumps(changed), *lines[number + 1 :]]
+
+
+async def test_staff_take_the_whole_ledger_home_and_every_lie_in_it_is_found(
+    platform: Platform, trader: Trader, tmp_path: Path
+) -> None:
+    receipt = await trader.veritick.receipt(await trader.settled(await trader.buy()))
+    await covering(trader, receipt.sequence)
+    email, code = await member_of_staff(platform)
+    path = tmp_path / "ledger.jsonl"
+    arguments = ("export", "--url", platform.url, "--ledger", email, str(path))
+
+    written = await asyncio.to_thread(command, *arguments, typed=f"{PASSWORD}\n{code}\n")
+
+    assert written.returncode == 0, written.stderr
+    assert " entries\n" in written.stderr
+    verified = await asyncio.to_thread(command, "verify", str(path))
+    assert (verified.returncode, verified.stderr) == (0, "")
+    assert "entries 1 to " in verified.stdout
+    assert "on the way signed " in verified.stdout
+    lines = path.read_text().splitlines()
+    for kind, field, value in (
+        ("receipt", "returned", {"minorUnits": "1", "currencyCode": "USD"}),
+        ("entry", "amount", {"minorUnits": "1", "currencyCode": "USD"}),
+        ("entry", "time", "2026-01-01T00:00:00Z"),
+        ("seal", "hash", "0" * 64),
+        ("head", "lastEntryId", "0"),
+        ("end", "receipts", 0),
+    ):
+        number, lied = tampered(lines, kind, field, value)
+        path.write_text("".join(f"{line}\n" for line in lied))
+        refused = await asyncio.to_thread(command, "verify", str(path))
+        assert refused.returncode == 1, (kind, field, refused.stdout)
+        assert f"line {number}: " in refused.stderr or kind == "entry", refused.stderr

@@ -11,7 +11,7 @@ import grpc
 from services.kit.channels import Channels
 from services.kit.clock import SystemClock
 from tests.faults.world import World
-from veritick.trading.v1.audit_service_pb2 import AuditBookRequest, AuditBookResponse
+from veritick.trading.v1.audit_service_pb2 import AuditBookRequest, AuditReport
 from veritick.trading.v1.audit_service_pb2_grpc import AuditServiceStub
 
 _EVERY_SECONDS = 2.0
@@ -52,15 +52,15 @@ async def _go_on(world: World, findings: list[str]) -> None:
         await asyncio.sleep(_EVERY_SECONDS)
 
 
-async def _audit(world: World) -> AuditBookResponse:
+async def _audit(world: World) -> AuditReport:
     channels = Channels(world.operator_keys, SystemClock())
+    report = AuditReport()
     async with channels.to("trading", world.ports.address("trading")) as channel:
         request = AuditBookRequest(book="demo")
-        answer: AuditBookResponse = await AuditServiceStub(channel).AuditBook(
-            request, timeout=_AUDIT_SECONDS
-        )
-        return answer
+        async for step in AuditServiceStub(channel).AuditBook(request, timeout=_AUDIT_SECONDS):
+            report = step.report
+    return report
 
 
-def _said(answer: AuditBookResponse) -> list[str]:
-    return [f"{f.invariant} {f.table} {f.row}: {f.problem}" for f in answer.findings]
+def _said(report: AuditReport) -> list[str]:
+    return [f"{f.invariant} {f.table} {f.row}: {f.problem}" for f in report.findings]

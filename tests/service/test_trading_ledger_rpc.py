@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 import grpc
+import psycopg
 import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -25,12 +27,15 @@ from services.kit.tokens import USER_AUDIENCE, Keyring
 from services.kit.wire import to_timestamp
 from services.local.keys import ensure_keys
 from services.trading.app import faces
+from services.trading.audit import Fixing, Point
+from services.trading.heads import LedgerHeads, Signing
 from services.trading.holding import HoldState
 from services.trading.posting import SystemAccount
 from services.trading.wire import terms_message
-from tests.service.trading_audit_fixtures import Books
+from tests.service.trading_audit_fixtures import Books, Record
 from tests.service.trading_fixtures import CHIPS, bench
 from tests.stores import Postgres
+from tests.waiting import eventually
 from veritick.event.v1.event_pb2 import Event
 from veritick.identity.v1.audit_record_pb2 import AuditRecord
 from veritick.proof.canonical import time_text
@@ -150,26 +155,118 @@ async def test_balances_are_told_for_a_moment_and_a_currency(books: Books, tmp_p
         assert not (await ledger.GetTrialBalance(euros)).lines
 
 
+async def audited(
+    channel: grpc.aio.Channel, book: str = "demo", *, full: bool = False
+) -> tuple[list[audit_pb.AuditProgress], audit_pb.AuditReport]:
+    """Have a book audited; return what was told meanwhile, and the report at the end."""
+    request = audit_pb.AuditBookRequest(book=book, full=full)
+    call: Any = AuditServiceStub(channel).AuditBook(request)
+    steps = [step async for step in call]
+    assert [step.WhichOneof("step") for step in steps[:-1]] == ["progress"] * (len(steps) - 1)
+    return [step.progress for step in steps[:-1]], steps[-1].report
+
+
 async def test_an_operator_has_a_book_audited(books: Books, tmp_path: Path) -> None:
     await books.be_busy()
     async with called_by("operator", books, tmp_path) as channel:
-        auditor = AuditServiceStub(channel)
-        first = await auditor.AuditBook(audit_pb.AuditBookRequest(book="demo"))
+        _, first = await audited(channel)
         assert (first.findings_count, first.entries_checked) == (0, 37)
         assert not first.unchecked
         books.tamper("UPDATE seal SET time = time + interval '1 s' WHERE seal_id = 5")
-        full = await auditor.AuditBook(audit_pb.AuditBookRequest(book="demo", full=True))
+        _, full = await audited(channel, full=True)
         assert [(item.invariant, item.table, item.row) for item in full.findings] == [
             ("I7", "seal", "5")
         ]
-        unknown = audit_pb.AuditBookRequest(book="nosuch")
-        assert await refusal(auditor.AuditBook(unknown)) is Reason.BOOK_NOT_FOUND
+        assert await refusal(audited(channel, "nosuch")) is Reason.BOOK_NOT_FOUND
+
+
+class Hesitating(Record):
+    """Quotes that wait until they are told to answer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.answer = asyncio.Event(), asyncio.Event()
+
+    async def fixings(self, points: Sequence[Point]) -> list[Fixing | None]:
+        self.asked.set()
+        await self.answer.wait()
+        return await super().fixings(points)
+
+
+async def test_an_audit_that_takes_its_time_tells_how_far_it_is(
+    books: Books, tmp_path: Path
+) -> None:
+    record = Hesitating()
+    books.use(record)
+    await books.be_busy()
+    async with called_by("operator", books, tmp_path) as channel:
+        call: Any = AuditServiceStub(channel).AuditBook(audit_pb.AuditBookRequest(book="demo"))
+        first = await call.read()
+        assert (first.progress.entries_checked, first.progress.entries_total) == (0, 37)
+        record.answer.set()
+        steps = [step async for step in call]
+        assert steps[-1].report.entries_checked == 37
+
+
+async def test_who_hangs_up_ends_the_audit(books: Books, tmp_path: Path) -> None:
+    record = Hesitating()
+    books.use(record)
+    await books.be_busy()
+    reading = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'"
+    reading += " AND datname = current_database()"
+    async with called_by("operator", books, tmp_path) as channel:
+        call: Any = AuditServiceStub(channel).AuditBook(audit_pb.AuditBookRequest(book="demo"))
+        await call.read()
+        await record.asked.wait()
+        call.cancel()
+        await eventually(lambda: books.tamper(reading) == [(0,)])
 
 
 async def test_other_services_have_no_book_audited(books: Books, tmp_path: Path) -> None:
     async with called_by("settlement", books, tmp_path) as channel:
-        asked = AuditServiceStub(channel).AuditBook(audit_pb.AuditBookRequest(book="demo"))
-        assert await refusal(asked) is Reason.PERMISSION_DENIED
+        assert await refusal(audited(channel)) is Reason.PERMISSION_DENIED
+
+
+async def test_the_head_is_signed_when_the_ledger_has_grown_and_listed(
+    books: Books, tmp_path: Path
+) -> None:
+    ensure_keys(tmp_path)
+    heads = LedgerHeads(books.demo.desk.book.database)
+    keyring = Keyring.load(tmp_path, "trading")
+    signing = Signing("demo", heads, keyring, books.demo.desk.market.now)
+    await signing.run()  # there is nothing to sign yet
+    for _ in range(2):
+        await books.be_busy()
+        for _ in range(2):  # the second time nothing has grown
+            await signing.run()
+    async with called_by("operator", books, tmp_path) as channel:
+        audits = AuditServiceStub(channel)
+        both = audit_pb.ListLedgerHeadsRequest(book="demo")
+        first, second = (await audits.ListLedgerHeads(both)).heads
+        page = audit_pb.ListLedgerHeadsRequest(book="demo", page_size=1)
+        assert list((await audits.ListLedgerHeads(page)).heads) == [first]
+        page.after = first.seal_id
+        assert list((await audits.ListLedgerHeads(page)).heads) == [second]
+        page.after = second.seal_id
+        assert not (await audits.ListLedgerHeads(page)).heads
+        now = (await audits.GetLedgerHead(audit_pb.GetLedgerHeadRequest(book="demo"))).head
+    assert (first.last_entry_id, second.last_entry_id) == (37, 74)
+    assert (second.seal_id, second.hash, second.key_id) == (now.seal_id, now.hash, now.key_id)
+    for head in (first, second):
+        key = Ed25519PublicKey.from_public_bytes(head.public_key)
+        key.verify(head.signature, head_text(head, time_text(head.sign_time)).encode())
+
+
+async def test_a_signed_head_cannot_be_taken_back(books: Books, tmp_path: Path) -> None:
+    ensure_keys(tmp_path)
+    heads = LedgerHeads(books.demo.desk.book.database)
+    await books.be_busy()
+    keyring = Keyring.load(tmp_path, "trading")
+    await Signing("demo", heads, keyring, books.demo.desk.market.now).run()
+    for statement in ("DELETE FROM ledger_head", "UPDATE ledger_head SET hash = hash"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            async with books.demo.desk.book.database.raw() as connection:
+                await connection.execute(statement.encode())
 
 
 async def test_the_ledger_is_handed_out_for_others_to_check(books: Books, tmp_path: Path) -> None:

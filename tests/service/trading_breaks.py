@@ -177,6 +177,14 @@ BREAKS = [
         {("I7", "entry", "{0}")},
     ),
     Break(
+        "I7: a signed head that its seal does not fit",
+        """
+        INSERT INTO ledger_head SELECT seal_id, last_entry_id, sha256(hash), now(), '', ''
+        FROM seal WHERE seal_id = 5 RETURNING seal_id
+        """,
+        {("I7", "ledger_head", "{0}")},
+    ),
+    Break(
         "I8: an event that is gone",
         """
         DELETE FROM journal WHERE type = 'payout.changed.v1' RETURNING position + 1, subject

@@ -1,6 +1,7 @@
 """`veritick export`: a file is written whole or not at all, page by page up to a signed head."""
 
 import asyncio
+import json
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -10,10 +11,11 @@ from google.protobuf.json_format import MessageToDict
 
 from services.settlement.receipt import Link
 from services.settlement.wire import checkpoint_message, receipt_message
-from tests.ledger_proof import commits_of, items, sealed_of, signed_ledger
+from tests.ledger_proof import commits_of, head_at, items, sealed_of, signed_ledger
 from tests.proof import CASES, KEY_ID, chained, items_of, signed
 from tests.unit.sdk_edge import Edge, Reply, answer, client, refusal
-from veritick import VeritickError
+from veritick import Veritick, VeritickError
+from veritick import __main__ as command
 from veritick.proof.export import export
 from veritick.proof.verify import verify
 
@@ -149,6 +151,10 @@ class Audited(Edge):
         what = request.url.path.rpartition("/")[2]
         if what == "ledgerHead":
             return answer(MessageToDict(signed_ledger(self.head)))(request)
+        if what == "ledgerHeads":
+            signed_then = [head_at(self.sealed[number]) for number in (2, 5)]
+            heads = [MessageToDict(head) for head in signed_then if head.seal_id > after]
+            return answer({"heads": heads[:1]})(request)
         if what == "seals":
             page = [item for item in self.sealed if item.seal.seal_id != self.left_out]
             shown = [MessageToDict(item) for item in page if item.seal.seal_id > after][:3]
@@ -177,7 +183,58 @@ async def test_a_ledger_is_written_behind_the_receipts_page_by_page(tmp_path: Pa
     assert seen.receipts == 5
     assert seen.ledger is not None
     assert seen.ledger.open_orders == 1
+    assert seen.heads == {KEY_ID: 2}
     assert told[-1] == ("entries", seen.ledger.entries, seen.ledger.entries)
+
+
+class Guarded(Edge):
+    """Signs somebody in who has a second factor, and shows nothing to anybody."""
+
+    def __init__(self) -> None:
+        super().__init__(answer({}))
+        self.asked: list[dict[str, str]] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(0)
+        if request.url.path != "/v1/sessions":
+            return refusal("PERMISSION_DENIED", 403)(request)
+        given = json.loads(request.content)
+        self.asked.append(given)
+        if not given.get("code"):
+            return refusal("SECOND_FACTOR_REQUIRED", 401)(request)
+        if given["code"] != "123456":
+            return refusal("CODE_INVALID", 401)(request)
+        return answer({"accessToken": "a", "expireTime": "2099-01-01T00:00:00Z"})(request)
+
+
+@pytest.mark.parametrize(
+    ("code", "why"), [("123456", "PERMISSION_DENIED"), ("000000", "CODE_INVALID")]
+)
+def test_staff_are_asked_for_the_code_of_their_second_factor(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    code: str,
+    why: str,
+) -> None:
+    platform, prompts = Guarded(), list[str]()
+
+    def typed(prompt: str = "Password: ") -> str:
+        prompts.append(prompt)
+        return code if "factor" in prompt else "a long passphrase"
+
+    monkeypatch.delenv("VERITICK_PASSWORD", raising=False)
+    monkeypatch.setattr(command, "getpass", typed)
+    monkeypatch.setattr(Veritick, "connect", lambda url: client(platform))
+    arguments = ["export", "--ledger", "staff@example.org", str(tmp_path / "demo.jsonl")]
+    assert command.main(arguments) == 1
+    assert why in capsys.readouterr().err
+    assert prompts == ["Password: ", "Code of the second factor, or a recovery code: "]
+    assert [(given["password"], given.get("code")) for given in platform.asked] == [
+        ("a long passphrase", None),
+        ("a long passphrase", code),
+    ]
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_a_ledger_with_a_gap_is_not_written(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from veritick.proof.verify import Untrue, verify
 HONEST = exported_ledger()
 ENTRIES = [n for n, line in enumerate(HONEST, start=1) if "entry" in line]
 SEALS = [n for n, line in enumerate(HONEST, start=1) if "seal" in line]
+(HEAD,) = [n for n, line in enumerate(HONEST, start=1) if "head" in line]
 
 
 def test_an_honest_ledger_is_right() -> None:
@@ -41,6 +42,7 @@ def test_an_honest_ledger_is_right() -> None:
     assert (balances["ESCROW"], balances["ADJUSTMENT"]) == (1_001, -700)
     assert balances["ISSUE"] == -2 * CHIPS - 300
     assert (seen.ledger_key_id, seen.ledger_sign_time[:16]) == (KEY_ID, "2026-11-23T12:02")
+    assert seen.heads == {KEY_ID: 1}
 
 
 # ---- a file that was tampered with --------------------------------------------------------------
@@ -100,6 +102,33 @@ def test_entries_under_no_seal_are_found() -> None:
     last = SEALS[-1]
     found = untrue([item for n, item in enumerate(HONEST, start=1) if n != last])
     assert (found.difference.what, found.difference.found) == ("seal", "none")
+
+
+SIGNED = [path for path in leaves(HONEST[HEAD - 1]) if path[-1] != "publicKey"]
+
+
+@pytest.mark.parametrize("path", SIGNED, ids=".".join)
+def test_a_change_of_a_head_that_was_signed_on_the_way_is_found(path: tuple[Any, ...]) -> None:
+    change = (lambda text: "A" * 8 + text[8:]) if path[-1] == "signature" else changed
+    found = untrue(altered(HONEST, HEAD, path, change))
+    assert (found.line, found.difference.what[:5]) == (HEAD, "head.")
+
+
+def test_a_head_behind_another_seal_or_a_second_time_is_found() -> None:
+    head = HONEST[HEAD - 1]
+    for place in (SEALS[0], HEAD):
+        forged = [*HONEST[:place], head, *HONEST[place:]]
+        assert (untrue(forged).line, untrue(forged).difference.what) == (place + 1, "head.sealId")
+
+
+def test_a_past_that_was_written_again_does_not_fit_what_was_signed_meanwhile() -> None:
+    """Whoever holds the book's key now may sign the new end, but has no time machine."""
+    other = commits_of(items())
+    other[OPENED][0] = other[OPENED][0]._replace(time=other[OPENED][0].time + timedelta(seconds=1))
+    forged = exported_ledger(commits=other)
+    forged = [HONEST[HEAD - 1] if "head" in line else line for line in forged]
+    found = untrue(forged)
+    assert (found.line, found.difference.what) == (HEAD, "head.hash")
 
 
 LEDGER = [path for path in leaves(HONEST[-1]) if path[1] == "ledger" and path[-1] != "publicKey"]
@@ -256,6 +285,7 @@ def test_entries_that_were_written_again_after_they_were_signed_are_found() -> N
     ("arguments", "code", "said"),
     [
         ((), 0, f"entries 1 to {len(ENTRIES)} under {len(SEALS)} seals, 2 accounts, 1 open orders"),
+        ((), 0, "on the way signed 1 times, 1 of them by that key"),
         (("--ledger-key", KEY_ID), 0, f"key {KEY_ID}, as asked"),
         (("--ledger-key", "0" * 64), 1, "ledger.keyId"),
     ],

@@ -14,6 +14,9 @@ from tests.unit.sdk_edge import (
     refusal,
 )
 from veritick import VeritickError
+from veritick.identity.v1.auth_service_pb2 import EnrolTotpRequest, EnrolTotpResponse
+
+SESSION = {"accessToken": "a", "refreshToken": "r", "expireTime": "2099-01-01T00:00:00Z"}
 
 
 class Door(Edge):
@@ -97,10 +100,18 @@ async def test_credentials_travel_without_a_token_and_cookies_are_not_kept() -> 
     assert all("cookie" not in request.headers for request in door.requests)
 
 
+async def test_a_change_of_the_own_credentials_travels_with_the_token() -> None:
+    edge = Edge(answer(SESSION), answer({"secret": "s"}))
+    veritick = client(edge)
+    await veritick.log_in("ada@example.com", "analytical engine")
+
+    await veritick.call(EnrolTotpRequest(), EnrolTotpResponse)
+
+    assert edge.requests[-1].headers["authorization"] == "Bearer a"
+
+
 async def test_log_in_registers_an_address_that_is_taken_without_complaint() -> None:
-    end = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
-    session = {"accessToken": "a", "refreshToken": "r", "expireTime": end}
-    edge = Edge(refusal("EMAIL_TAKEN", 409), answer(session, set_cookie="session=1; Path=/"))
+    edge = Edge(refusal("EMAIL_TAKEN", 409), answer(SESSION, set_cookie="session=1; Path=/"))
 
     await client(edge).log_in("ada@example.com", "analytical engine", register=True)
 

@@ -629,6 +629,46 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/books/{book}/ledgerHead": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Answers where the chain of a book's seals ends now, signed
+         * @description One signature speaks for the whole ledger up to there. Errors: BOOK_NOT_FOUND.
+         */
+        readonly get: operations["getLedgerHead"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/books/{book}/ledgerHeads": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Lists where the chain of a book's seals ended when it was signed, in order
+         * @description It is signed every minute in which it has grown, while its newest entries are young: whoever writes the past again does not fit these. Errors: BOOK_NOT_FOUND.
+         */
+        readonly get: operations["listLedgerHeads"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/books/{book}/receipts": {
         readonly parameters: {
             readonly query?: never;
@@ -641,6 +681,26 @@ export interface paths {
          * @description Whoever has them all can check the whole chain. Public, and free of personal data. A book without receipts, or of which nothing is known here, has an empty list.
          */
         readonly get: operations["listReceipts"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/books/{book}/seals": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Lists the entries of a book's ledger under their seals, in order of seal
+         * @description Whoever has them all can make every hash again, and sum every balance. Errors: BOOK_NOT_FOUND.
+         */
+        readonly get: operations["listSeals"];
         readonly put?: never;
         readonly post?: never;
         readonly delete?: never;
@@ -2874,6 +2934,45 @@ export interface components {
          * @enum {string}
          */
         readonly KycLevel: "KYC_LEVEL_UNSPECIFIED" | "NONE" | "BASIC" | "VERIFIED";
+        /**
+         * @description LedgerHead is where the chain of a book's seals ended, signed by the book.
+         *
+         *     The signature is Ed25519 over these lines in UTF-8, each ended by one line feed:
+         *
+         *         veritick ledger 1
+         *         book <book>
+         *         seal <sealId>
+         *         entry <lastEntryId>
+         *         hash <hash>
+         *         time <signTime, in UTC with six digits of the second: 2026-11-23T12:00:00.000000Z>
+         */
+        readonly LedgerHead: {
+            /** @description The book. */
+            readonly book: string;
+            /**
+             * Format: int64
+             * @description Its last seal; 0 for a ledger without entries.
+             */
+            readonly sealId: string;
+            /**
+             * Format: int64
+             * @description Its last entry.
+             */
+            readonly lastEntryId: string;
+            /** @description The hash of the last seal, hexadecimal; 64 zeros for a ledger without entries. */
+            readonly hash: string;
+            /**
+             * Format: date-time
+             * @description When it was signed.
+             */
+            readonly signTime?: string;
+            /** @description SHA-256 of the public key, hexadecimal. Compare it with one that you trust. */
+            readonly keyId: string;
+            /** @description The Ed25519 public key, 32 bytes. */
+            readonly publicKey: string;
+            /** @description The signature, 64 bytes. */
+            readonly signature: string;
+        };
         /** @description LiftBanRequest is the request of UserAdminService.LiftBan. */
         readonly LiftBanRequest: {
             /** @description Why, for the record. */
@@ -2968,6 +3067,11 @@ export interface components {
             /** @description Empty on the last page. */
             readonly nextPageToken: string;
         };
+        /** @description ListLedgerHeadsResponse is the response of AuditService.ListLedgerHeads. */
+        readonly ListLedgerHeadsResponse: {
+            /** @description Heads in order of their seals; ask again after the last one. Empty when there are no more. */
+            readonly heads: readonly components["schemas"]["LedgerHead"][];
+        };
         /** @description ListMailsResponse is the response of MailboxService.ListMails. */
         readonly ListMailsResponse: {
             /** @description The mails. */
@@ -3010,6 +3114,11 @@ export interface components {
             readonly roles: readonly components["schemas"]["RoleDefinition"][];
             /** @description Every permission that an RPC asks for. */
             readonly permissions: readonly string[];
+        };
+        /** @description ListSealsResponse is the response of AuditService.ListSeals. */
+        readonly ListSealsResponse: {
+            /** @description Seals in order; ask again after the last one. Empty when there are no more. */
+            readonly seals: readonly components["schemas"]["SealedEntries"][];
         };
         /** @description ListSessionsResponse is the response of AuthService.ListSessions. */
         readonly ListSessionsResponse: {
@@ -3857,6 +3966,86 @@ export interface components {
              */
             readonly closeMinute: number;
         };
+        /**
+         * @description Seal is one link of the chain of hashes over a book's ledger.
+         *
+         *     Its hash is SHA-256 over the hash before it, then its number, last entry, count and time, and its entries column by column, in the binary form of PostgreSQL's arrays:
+         *
+         *         previous hash, 32 bytes
+         *         bigint[]      seal_id, last_entry_id, entries
+         *         timestamptz[] time
+         *         uuid[]        transfer ids
+         *         smallint[]    kinds
+         *         uuid[]        account ids
+         *         uuid[]        contra account ids
+         *         bigint[]      amounts
+         *         text[]        currencies
+         *         bigint[]      balances, or null
+         *         uuid[]        order ids, or null
+         *         timestamptz[] times
+         *
+         *     Ids count without the name of their book.
+         */
+        readonly Seal: {
+            /**
+             * Format: int64
+             * @description Counts a book's seals, from 1 and without gaps.
+             */
+            readonly sealId: string;
+            /**
+             * Format: int64
+             * @description The newest entry it covers; the first one follows the last of the seal before.
+             */
+            readonly lastEntryId: string;
+            /**
+             * Format: int32
+             * @description How many entries it covers.
+             */
+            readonly entries: number;
+            /** @description The hash of the seal before it, hexadecimal; 64 zeros for the first. */
+            readonly previousHash: string;
+            /** @description Its hash, hexadecimal. */
+            readonly hash: string;
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            readonly time?: string;
+        };
+        /** @description SealedEntries is what one commit entered into the ledger. */
+        readonly SealedEntries: {
+            /** @description The seal. */
+            readonly seal?: components["schemas"]["Seal"];
+            /** @description Its entries, in order. */
+            readonly entries: readonly components["schemas"]["SealedEntry"][];
+        };
+        /** @description SealedEntry is one movement of money between two accounts, as the ledger holds it. */
+        readonly SealedEntry: {
+            /**
+             * Format: int64
+             * @description Counts a book's entries, from 1 and without gaps.
+             */
+            readonly entryId: string;
+            /** @description The transfer it belongs to. */
+            readonly transferId: string;
+            /** @description Why the money moved. */
+            readonly kind: components["schemas"]["EntryKind"];
+            /** @description The account that receives, or pays where the amount is negative: a user's, or a system account, whose id is its number. */
+            readonly accountId: string;
+            /** @description The other side, always a system account. */
+            readonly contraAccountId: string;
+            /** @description What the account receives; negative: what it pays. */
+            readonly amount?: components["schemas"]["Money"];
+            /** @description A user's posted balance after it; absent for a system account. */
+            readonly balance?: components["schemas"]["Money"];
+            /** @description The order it belongs to, if it does to one. */
+            readonly orderId?: string;
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            readonly time?: string;
+        };
         /** @description SessionEnded tells that a session's tokens no longer count. */
         readonly SessionEnded: {
             /** @description The session. */
@@ -4289,6 +4478,7 @@ export type KycDocumentKind = components['schemas']['KycDocumentKind'];
 export type KycDocumentRejection = components['schemas']['KycDocumentRejection'];
 export type KycDocumentState = components['schemas']['KycDocumentState'];
 export type KycLevel = components['schemas']['KycLevel'];
+export type LedgerHead = components['schemas']['LedgerHead'];
 export type LiftBanRequest = components['schemas']['LiftBanRequest'];
 export type LimitValue = components['schemas']['LimitValue'];
 export type ListAccountEventsResponse = components['schemas']['ListAccountEventsResponse'];
@@ -4301,12 +4491,14 @@ export type ListDocumentsForReviewResponse = components['schemas']['ListDocument
 export type ListDocumentsResponse = components['schemas']['ListDocumentsResponse'];
 export type ListEntriesResponse = components['schemas']['ListEntriesResponse'];
 export type ListInstrumentsResponse = components['schemas']['ListInstrumentsResponse'];
+export type ListLedgerHeadsResponse = components['schemas']['ListLedgerHeadsResponse'];
 export type ListMailsResponse = components['schemas']['ListMailsResponse'];
 export type ListOrdersResponse = components['schemas']['ListOrdersResponse'];
 export type ListPasskeysResponse = components['schemas']['ListPasskeysResponse'];
 export type ListReceiptsResponse = components['schemas']['ListReceiptsResponse'];
 export type ListRoleProposalsResponse = components['schemas']['ListRoleProposalsResponse'];
 export type ListRolesResponse = components['schemas']['ListRolesResponse'];
+export type ListSealsResponse = components['schemas']['ListSealsResponse'];
 export type ListSessionsResponse = components['schemas']['ListSessionsResponse'];
 export type ListSigningKeysResponse = components['schemas']['ListSigningKeysResponse'];
 export type ListTermsResponse = components['schemas']['ListTermsResponse'];
@@ -4376,6 +4568,9 @@ export type ScheduleHolidayInput = components['schemas']['ScheduleHolidayInput']
 export type ScheduleInput = components['schemas']['ScheduleInput'];
 export type ScheduleWindow = components['schemas']['ScheduleWindow'];
 export type ScheduleWindowInput = components['schemas']['ScheduleWindowInput'];
+export type Seal = components['schemas']['Seal'];
+export type SealedEntries = components['schemas']['SealedEntries'];
+export type SealedEntry = components['schemas']['SealedEntry'];
 export type SessionEnded = components['schemas']['SessionEnded'];
 export type SetMaintenanceRequest = components['schemas']['SetMaintenanceRequest'];
 export type SetRoleRequest = components['schemas']['SetRoleRequest'];
@@ -7937,6 +8132,213 @@ export interface operations {
             };
         };
     };
+    readonly getLedgerHead: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The book's name. */
+                readonly book: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description The head. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["LedgerHead"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `PERMISSION_DENIED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `BOOK_NOT_FOUND` */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly listLedgerHeads: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description The seal of the last head already seen; 0 for all. */
+                readonly after?: string;
+                /** @description At most this many; 0 means 100. */
+                readonly pageSize?: number;
+            };
+            readonly header?: never;
+            readonly path: {
+                /** @description The book's name. */
+                readonly book: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description What was asked for. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ListLedgerHeadsResponse"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `PERMISSION_DENIED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `BOOK_NOT_FOUND` */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     readonly listReceipts: {
         readonly parameters: {
             readonly query?: {
@@ -7980,6 +8382,112 @@ export interface operations {
             };
             /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
             readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly listSeals: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description The last seal already seen; 0 for all. */
+                readonly after?: string;
+                /** @description At most this many; 0 means 100. Seals of many entries come fewer at a time. */
+                readonly pageSize?: number;
+            };
+            readonly header?: never;
+            readonly path: {
+                /** @description The book's name. */
+                readonly book: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description What was asked for. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ListSealsResponse"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `PERMISSION_DENIED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `BOOK_NOT_FOUND` */
+            readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
                 };

@@ -48,8 +48,8 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument(
         "--ledger",
         metavar="EMAIL",
-        help="with all entries of the book, signed in as this member of staff; "
-        f"the password is asked for, or taken from {_PASSWORD}",
+        help="with all entries of the book, signed in as this member of staff; the password is "
+        f"asked for, or taken from {_PASSWORD}, and the code of a second factor is asked for",
     )
     one.set_defaults(run=_export)
     other = commands.add_parser("verify", help="check an export, offline")
@@ -79,7 +79,7 @@ def _export(chosen: argparse.Namespace) -> int:
 async def _exported(chosen: argparse.Namespace) -> str:
     async with Veritick.connect(chosen.url) as veritick:
         if chosen.ledger is not None:
-            await veritick.log_in(chosen.ledger, os.environ.get(_PASSWORD) or getpass())
+            await _sign_in(veritick, chosen.ledger)
         checkpoint = await export(
             veritick,
             chosen.url,
@@ -93,6 +93,17 @@ async def _exported(chosen: argparse.Namespace) -> str:
         if chosen.ledger is not None:
             await veritick.log_out()
     return describe(checkpoint)
+
+
+async def _sign_in(veritick: Veritick, email: str) -> None:
+    password = os.environ.get(_PASSWORD) or getpass()
+    try:
+        await veritick.log_in(email, password)
+    except VeritickError as error:
+        if error.reason != "SECOND_FACTOR_REQUIRED":
+            raise
+        code = getpass("Code of the second factor, or a recovery code: ").strip()
+        await veritick.log_in(email, password, code=code)
 
 
 def _progress() -> Progress:
@@ -146,11 +157,13 @@ def _about_ledger(seen: Verified, ledger: Ledger, key: str | None) -> list[str]:
         f"  {name} {balance} {currency}"
         for (name, currency), balance in sorted(ledger.system.items())
     ]
+    by_key = seen.heads[seen.ledger_key_id]
     size = f"{len(ledger.balances)} accounts, {ledger.open_orders} open orders"
     return [
         f"  entries 1 to {ledger.entries} under {ledger.seal_id} seals, {size}",
         *balances,
         f"  signed at {seen.ledger_sign_time} by key {seen.ledger_key_id}, {_trust(key)}",
+        f"  on the way signed {seen.heads.total()} times, {by_key} of them by that key",
     ]
 
 

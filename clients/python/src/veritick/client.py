@@ -144,15 +144,18 @@ class Veritick:
         request = RegisterRequest(email=email, password=password)
         return (await self.call(request, RegisterResponse)).user
 
-    async def log_in(self, email: str, password: str, *, register: bool = False) -> Session:
+    async def log_in(
+        self, email: str, password: str, *, code: str = "", register: bool = False
+    ) -> Session:
         """Sign in, and stay so: tokens are renewed as needed.
 
-        With `register` the address is registered first, unless it is taken.
-        Errors: INVALID_CREDENTIALS, USER_BLOCKED, and those of `register`.
+        Who has a second factor gives its present `code`, or a recovery code. With `register` the
+        address is registered first, unless it is taken. Errors: INVALID_CREDENTIALS,
+        SECOND_FACTOR_REQUIRED, CODE_INVALID, USER_BLOCKED, and those of `register`.
         """
         if register:
             await self._register_unless_taken(email, password)
-        request = LogInRequest(email=email, password=password)
+        request = LogInRequest(email=email, password=password, code=code)
         session = (await self.call(request, LogInResponse)).session
         self._tokens.begin(session)
         return session

@@ -18,7 +18,7 @@ from google.protobuf.descriptor import Descriptor, MethodDescriptor
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
-from veritick.option.v1.access_pb2 import CREDENTIAL, cost
+from veritick.option.v1.access_pb2 import CREDENTIAL, access, cost
 
 _VARIABLE = re.compile(r"\{([a-z0-9_.]+)\}")
 
@@ -41,7 +41,7 @@ class Route:
     """Declared free of side effects or idempotent, so a lost call may be made again."""
 
     credential: bool
-    """Signs in or keeps a session alive, so it travels without a token."""
+    """Signs somebody in or keeps a session alive, so it travels without a token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def _route(method: MethodDescriptor) -> Route | None:
         body=rule.body,
         response_body=rule.response_body,
         repeatable=options.idempotency_level != options.IDEMPOTENCY_UNKNOWN,
-        credential=options.Extensions[cost] == CREDENTIAL,
+        credential=options.Extensions[cost] == CREDENTIAL and options.Extensions[access].public,
     )
 
 

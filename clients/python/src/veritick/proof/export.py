@@ -22,6 +22,8 @@ from veritick.trading.v1.audit_service_pb2 import (
     GetLedgerHeadRequest,
     GetLedgerHeadResponse,
     LedgerHead,
+    ListLedgerHeadsRequest,
+    ListLedgerHeadsResponse,
     ListSealsRequest,
     ListSealsResponse,
     SealedEntries,
@@ -73,13 +75,29 @@ async def _write_ledger(
 ) -> LedgerHead:
     """Write the ledger as it is now; the receipts before it are of orders that it has closed."""
     request = GetLedgerHeadRequest(book=book)
-    head = (await veritick.call(request, GetLedgerHeadResponse)).head
-    async with aclosing(seals(veritick, book, head.seal_id)) as found:
+    end = (await veritick.call(request, GetLedgerHeadResponse)).head
+    async with (
+        aclosing(seals(veritick, book, end.seal_id)) as found,
+        aclosing(heads(veritick, book)) as signed,
+    ):
+        head = await anext(signed, None)
         async for sealed in found:
             writer.sealed(sealed)
+            if head is not None and head.seal_id == sealed.seal.seal_id:
+                writer.head(head)
+                head = await anext(signed, None)
             if progress:
-                progress("entries", sealed.seal.last_entry_id, head.last_entry_id)
-    return head
+                progress("entries", sealed.seal.last_entry_id, end.last_entry_id)
+    return end
+
+
+async def heads(veritick: Veritick, book: str) -> AsyncGenerator[LedgerHead, None]:
+    """Yield the heads of a book's ledger as they were signed minute by minute, oldest first."""
+    request = ListLedgerHeadsRequest(book=book, page_size=_PAGE_SIZE)
+    while page := (await veritick.call(request, ListLedgerHeadsResponse)).heads:
+        for head in page:
+            yield head
+        request.after = page[-1].seal_id
 
 
 async def seals(veritick: Veritick, book: str, last: int) -> AsyncGenerator[SealedEntries, None]:

@@ -9,10 +9,12 @@ the signed head at the last one, with the public key. Whatever is cut off is not
 line is missing then.
 
 An export with the ledger holds, between the receipts and the end, all entries from the first one
-on, each seal behind the entries it covers, and at its end the signed head of their chain:
+on, each seal behind the entries it covers, each head that was signed meanwhile behind its seal, and
+at its end the signed head of their chain:
 
     {"entry": {…}}
     {"seal": {…}}
+    {"head": {…}}
     {"end": {"receipts": 2, "checkpoint": {…}, "ledger": {…}}}
 """
 
@@ -66,11 +68,12 @@ class End:
     ledger: LedgerHead | None = None
 
 
-Content = Header | Receipt | SealedEntry | Seal | End
-_MESSAGES: Mapping[str, type[Receipt | SealedEntry | Seal]] = {
+Content = Header | Receipt | SealedEntry | Seal | LedgerHead | End
+_MESSAGES: Mapping[str, type[Receipt | SealedEntry | Seal | LedgerHead]] = {
     "receipt": Receipt,
     "entry": SealedEntry,
     "seal": Seal,
+    "head": LedgerHead,
 }
 
 
@@ -96,6 +99,10 @@ class Writer:
         for entry in sealed.entries:
             self._line("entry", _json(entry))
         self._line("seal", _json(sealed.seal))
+
+    def head(self, head: LedgerHead) -> None:
+        """Write a head that was signed, behind its seal."""
+        self._line("head", _json(head))
 
     def end(self, checkpoint: Checkpoint, ledger: LedgerHead | None = None) -> None:
         """Write the last line."""
@@ -128,7 +135,7 @@ def whole_or_nothing(path: Path) -> Iterator[IO[bytes]]:
 
 
 def read(file: IO[bytes]) -> Iterator[tuple[int, Content]]:
-    """Yield the number and content of each line: a header, receipts, an end. Raises Unreadable."""
+    """Yield the number and content of each line, a header first, an end last. Raises Unreadable."""
     number, content = 0, None
     while line := file.readline(_LINE_BYTES_MAX + 1):
         number += 1

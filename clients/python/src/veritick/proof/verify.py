@@ -56,6 +56,8 @@ class Verified:
 
     ledger_key_id: str = ""
     ledger_sign_time: str = ""
+    heads: Counter[str] = field(default_factory=Counter)
+    """How many heads of the ledger were signed on the way to its end, by key."""
 
     @property
     def last(self) -> int:
@@ -95,6 +97,7 @@ class _Walk:
         self._fixings = dict[tuple[str, str], bytes]()
         self._ledger = Ledger(header.book)
         self._unsealed: list[Located] = []
+        self._signed_seal = 0
 
     def take(self, line: int, item: Content) -> None:
         """Check the next line."""
@@ -106,6 +109,8 @@ class _Walk:
                 self.seen.ledger = self._ledger
             case Seal():
                 self._seal(line, item)
+            case LedgerHead():
+                self._head(line, item)
             case End():
                 self._end(line, item)
 
@@ -123,6 +128,14 @@ class _Walk:
         for found in self._ledger.seal(line, seal, self._unsealed):
             raise Untrue(*found)
         self._unsealed = []
+
+    def _head(self, line: int, head: LedgerHead) -> None:
+        for difference in self._differences_of_head("head", head):
+            raise Untrue(line, None, difference)
+        if head.seal_id == self._signed_seal:
+            raise Untrue(line, None, Difference("head.sealId", "one head of a seal", "another"))
+        self._signed_seal = head.seal_id
+        self.seen.heads[head.key_id] += 1
 
     def _end(self, line: int, end: End) -> None:
         key_id, ledger_key_id = self._keys
@@ -143,23 +156,26 @@ class _Walk:
             if self.seen.ledger is not None or key_id is not None:
                 yield Difference("ledger", "a signed head", "none")
             return
-        reached = self._ledger
-        said = {
-            "ledger.book": (self.seen.book, head.book),
-            "ledger.sealId": (reached.seal_id, head.seal_id),
-            "ledger.lastEntryId": (reached.entries, head.last_entry_id),
-            "ledger.hash": (reached.hash, head.hash),
-            "ledger.keyId": (sha256(head.public_key).hexdigest(), head.key_id),
-        }
-        yield from _stated(said)
+        yield from self._differences_of_head("ledger", head)
         self.seen.ledger_key_id = head.key_id
         self.seen.ledger_sign_time = time_text(head.sign_time)
-        text = head_text(head, self.seen.ledger_sign_time)
-        if not _signed(head.public_key, head.signature, text):
-            yield Difference("ledger.signature", "one by the key", "one that is not")
         if key_id is not None and key_id != head.key_id:
             yield Difference("ledger.keyId", f"the key {key_id}", head.key_id)
-        yield from reached.end()
+        yield from self._ledger.end()
+
+    def _differences_of_head(self, what: str, head: LedgerHead) -> Iterator[Difference]:
+        reached = self._ledger
+        said = {
+            f"{what}.book": (self.seen.book, head.book),
+            f"{what}.sealId": (reached.seal_id, head.seal_id),
+            f"{what}.lastEntryId": (reached.entries, head.last_entry_id),
+            f"{what}.hash": (reached.hash, head.hash),
+            f"{what}.keyId": (sha256(head.public_key).hexdigest(), head.key_id),
+        }
+        yield from _stated(said)
+        text = head_text(head, time_text(head.sign_time))
+        if not _signed(head.public_key, head.signature, text):
+            yield Difference(f"{what}.signature", "one by the key", "one that is not")
 
     def _differences(self, receipt: Receipt) -> Iterator[Difference]:
         yield from differences(receipt, self.seen.book, self._before)

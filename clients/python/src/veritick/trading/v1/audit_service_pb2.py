@@ -30,7 +30,7 @@ from veritick.trading.v1 import account_pb2 as veritick_dot_trading_dot_v1_dot_a
 from veritick.type.v1 import money_pb2 as veritick_dot_type_dot_v1_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'veritick/trading/v1/audit_service.proto\x12\x13veritick.trading.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fveritick/option/v1/access.proto\x1a\x1everitick/option/v1/field.proto\x1a!veritick/trading/v1/account.proto\x1a\x1cveritick/type/v1/money.proto\"8\n\x10\x41uditBookRequest\x12\x16\n\x04\x62ook\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01\x18(\x12\x0c\n\x04\x66ull\x18\x02 \x01(\x08\"\xe8\x01\n\x11\x41uditBookResponse\x12.\n\x08\x66indings\x18\x01 \x03(\x0b\x32\x1c.veritick.trading.v1.Finding\x12\x16\n\x0e\x66indings_count\x18\x02 \x01(\x03\x12\x31\n\tunchecked\x18\x03 \x03(\x0b\x32\x1e.veritick.trading.v1.Unchecked\x12\x17\n\x0f\x65ntries_checked\x18\x04 \x01(\x03\x12\x15\n\rlast_entry_id\x18\x05 \x01(\x03\x12(\n\x04time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"I\n\x07\x46inding\x12\x11\n\tinvariant\x18\x01 \x01(\t\x12\r\n\x05table\x18\x02 \x01(\t\x12\x0b\n\x03row\x18\x03 \x01(\t\x12\x0f\n\x07problem\x18\x04 \x01(\t\"0\n\tUnchecked\x12\x11\n\tinvariant\x18\x01 \x01(\t\x12\x10\n\x08obstacle\x18\x02 \x01(\t\"_\n\x10ListSealsRequest\x12\x16\n\x04\x62ook\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01\x18(\x12\x15\n\x05\x61\x66ter\x18\x02 \x01(\x03\x42\x06\xba\xbb\x18\x02(\x00\x12\x1c\n\tpage_size\x18\x03 \x01(\x05\x42\t\xba\xbb\x18\x05(\x00\x30\xf4\x03\"F\n\x11ListSealsResponse\x12\x31\n\x05seals\x18\x01 \x03(\x0b\x32\".veritick.trading.v1.SealedEntries\"k\n\rSealedEntries\x12\'\n\x04seal\x18\x01 \x01(\x0b\x32\x19.veritick.trading.v1.Seal\x12\x31\n\x07\x65ntries\x18\x02 \x03(\x0b\x32 .veritick.trading.v1.SealedEntry\"\x8e\x01\n\x04Seal\x12\x0f\n\x07seal_id\x18\x01 \x01(\x03\x12\x15\n\rlast_entry_id\x18\x02 \x01(\x03\x12\x0f\n\x07\x65ntries\x18\x03 \x01(\x05\x12\x15\n\rprevious_hash\x18\x04 \x01(\t\x12\x0c\n\x04hash\x18\x05 \x01(\t\x12(\n\x04time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb3\x02\n\x0bSealedEntry\x12\x10\n\x08\x65ntry_id\x18\x01 \x01(\x03\x12\x13\n\x0btransfer_id\x18\x02 \x01(\t\x12-\n\x04kind\x18\x03 \x01(\x0e\x32\x1f.veritick.trading.v1.Entry.Kind\x12\x12\n\naccount_id\x18\x04 \x01(\t\x12\x19\n\x11\x63ontra_account_id\x18\x05 \x01(\t\x12\'\n\x06\x61mount\x18\x06 \x01(\x0b\x32\x17.veritick.type.v1.Money\x12(\n\x07\x62\x61lance\x18\x07 \x01(\x0b\x32\x17.veritick.type.v1.Money\x12\x15\n\x08order_id\x18\x08 \x01(\tH\x00\x88\x01\x01\x12(\n\x04time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0b\n\t_order_id\".\n\x14GetLedgerHeadRequest\x12\x16\n\x04\x62ook\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01\x18(\"F\n\x15GetLedgerHeadResponse\x12-\n\x04head\x18\x01 \x01(\x0b\x32\x1f.veritick.trading.v1.LedgerHead\"\xb6\x01\n\nLedgerHead\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x0f\n\x07seal_id\x18\x02 \x01(\x03\x12\x15\n\rlast_entry_id\x18\x03 \x01(\x03\x12\x0c\n\x04hash\x18\x04 \x01(\t\x12-\n\tsign_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06key_id\x18\x06 \x01(\t\x12\x12\n\npublic_key\x18\x07 \x01(\x0c\x12\x11\n\tsignature\x18\x08 \x01(\x0c\x32\xe0\x03\n\x0c\x41uditService\x12}\n\tAuditBook\x12%.veritick.trading.v1.AuditBookRequest\x1a&.veritick.trading.v1.AuditBookResponse\"!\x90\x02\x01\xaa\xbb\x18\x16\x1a\naudit.read\"\x08operator\xb0\xbb\x18\x01\x12\x9b\x01\n\tListSeals\x12%.veritick.trading.v1.ListSealsRequest\x1a&.veritick.trading.v1.ListSealsResponse\"?\x90\x02\x01\xaa\xbb\x18\x16\x1a\naudit.read\"\x08operator\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/books/{book}/seals\x12\xb2\x01\n\rGetLedgerHead\x12).veritick.trading.v1.GetLedgerHeadRequest\x1a*.veritick.trading.v1.GetLedgerHeadResponse\"J\x90\x02\x01\xaa\xbb\x18\x16\x1a\naudit.read\"\x08operator\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02#\x12\x1b/v1/books/{book}/ledgerHeadb\x04headb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'veritick/trading/v1/audit_service.proto\x12\x13veritick.trading.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fveritick/option/v1/access.proto\x1a\x1everitick/option/v1/field.proto\x1a!veritick/trading/v1/account.proto\x1a\x1cveritick/type/v1/money.proto\"8\n\x10\x41uditBookRequest\x12\x16\n\x04\x62ook\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01\x18(\x12\x0c\n\x04\x66ull\x18\x02 \x01(\x08\"\x87\x01\n\x11\x41uditBookResponse\x12\x36\n\x08progress\x18\x01 \x01(\x0b\x32\".veritick.trading.v1.AuditProgressH\x00\x12\x32\n\x06report\x18\x02 \x01(\x0b\x32 .veritick.trading.v1.AuditReportH\x00\x42\x06\n\x04step\"?\n\rAuditProgress\x12\x17\n\x0f\x65ntries_checked\x18\x01 \x01(\x03\x12\x15\n\rentries_total\x18\x02 \x01(\x03\"\xe2\x01\n\x0b\x41uditReport\x12.\n\x08\x66indings\x18\x01 \x03(\x0b\x32\x1c.veritick.trading.v1.Finding\x12\x16\n\x0e\x66indings_count\x18\x02 \x01(\x03\x12\x31\n\tunchecked\x18\x03 \x03(\x0b\x32\x1e.veritick.trading.v1.Unchecked\x12\x17\n\x0f\x65ntries_checked\x18\x04 \x01(\x03\x12\x15\n\rlast_entry_id\x18\x05 \x01(\x03\x12(\n\x04time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"I\n\x07\x46inding\x12\x11\n\tinvariant\x18\x01 \x01(\t\x12\r\n\x05table\x18\x02 \x01(\t\x12\x0b\n\x03row\x18\x03 \x01(\t\x12\x0f\n\x07problem\x18\x04 \x01(\t\"0\n\tUnchecked\x12\x11\n\tinvariant\x18\x01 \x01(\t\x12\x10\n\x08obstacle\x18\x02 \x01(\t\"_\n\x10ListSealsRequest\x12\x16\n\x04\x62ook\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01\x18(\x12\x15\n\x05\x61\x66ter\x18\x02 \x01(\x03\x42\x06\xba\xbb\x18\x02(\x00\x12\x1c\n\tpage_size\x18\x03 \x01(\x05\x42\t\xba\xbb\x18\x05(\x00\x30\xf4\x03\"F\n\x11ListSealsResponse\x12\x31\n\x05seals\x18\x01 \x03(\x0b\x32\".veritick.trading.v1.SealedEntries\"k\n\rSealedEntries\x12\'\n\x04seal\x18\x01 \x01(\x0b\x32\x19.veritick.trading.v1.Seal\x12\x31\n\x07\x65ntries\x18\x02 \x03(\x0b\x32 .veritick.trading.v1.SealedEntry\"\x8e\x01\n\x04Seal\x12\x0f\n\x07seal_id\x18\x01 \x01(\x03\x12\x15\n\rlast_entry_id\x18\x02 \x01(\x03\x12\x0f\n\x07\x65ntries\x18\x03 \x01(\x05\x12\x15\n\rprevious_hash\x18\x04 \x01(\t\x12\x0c\n\x04hash\x18\x05 \x01(\t\x12(\n\x04time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb3\x02\n\x0bSealedEntry\x12\x10\n\x08\x65ntry_id\x18\x01 \x01(\x03\x12\x13\n\x0btransfer_id\x18\x02 \x01(\t\x12-\n\x04kind\x18\x03 \x01(\x0e\x32\x1f.veritick.trading.v1.Entry.Kind\x12\x12\n\naccount_id\x18\x04 \x01(\t\x12\x19\n\x11\x63ontra_account_id\x18\x05 \x01(\t\x12\'\n\x06\x61mount\x18\x06 \x01(\x0b\x32\x17.veritick.type.v1.Money\x12(\n\x07\x62\x61lance\x18\x07 \x01(\x0b\x32\x17.veritick.type.v1.Money\x12\x15\n\x08order_id\x18\x08 \x01(\tH\x00\x88\x01\x01\x12(\n\x04time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0b\n\t_order_id\".\n\x14GetLedgerHeadRequest\x12\x16\n\x04\x62ook\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01\x18(\"F\n\x15GetLedgerHeadResponse\x12-\n\x04head\x18\x01 \x01(\x0b\x32\x1f.veritick.trading.v1.LedgerHead\"e\n\x16ListLedgerHeadsRequest\x12\x16\n\x04\x62ook\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01\x18(\x12\x15\n\x05\x61\x66ter\x18\x02 \x01(\x03\x42\x06\xba\xbb\x18\x02(\x00\x12\x1c\n\tpage_size\x18\x03 \x01(\x05\x42\t\xba\xbb\x18\x05(\x00\x30\xf4\x03\"I\n\x17ListLedgerHeadsResponse\x12.\n\x05heads\x18\x01 \x03(\x0b\x32\x1f.veritick.trading.v1.LedgerHead\"\xb6\x01\n\nLedgerHead\x12\x0c\n\x04\x62ook\x18\x01 \x01(\t\x12\x0f\n\x07seal_id\x18\x02 \x01(\x03\x12\x15\n\rlast_entry_id\x18\x03 \x01(\x03\x12\x0c\n\x04hash\x18\x04 \x01(\t\x12-\n\tsign_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06key_id\x18\x06 \x01(\t\x12\x12\n\npublic_key\x18\x07 \x01(\x0c\x12\x11\n\tsignature\x18\x08 \x01(\x0c\x32\x98\x05\n\x0c\x41uditService\x12\x7f\n\tAuditBook\x12%.veritick.trading.v1.AuditBookRequest\x1a&.veritick.trading.v1.AuditBookResponse\"!\x90\x02\x01\xaa\xbb\x18\x16\x1a\naudit.read\"\x08operator\xb0\xbb\x18\x01\x30\x01\x12\x9b\x01\n\tListSeals\x12%.veritick.trading.v1.ListSealsRequest\x1a&.veritick.trading.v1.ListSealsResponse\"?\x90\x02\x01\xaa\xbb\x18\x16\x1a\naudit.read\"\x08operator\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/books/{book}/seals\x12\xb2\x01\n\rGetLedgerHead\x12).veritick.trading.v1.GetLedgerHeadRequest\x1a*.veritick.trading.v1.GetLedgerHeadResponse\"J\x90\x02\x01\xaa\xbb\x18\x16\x1a\naudit.read\"\x08operator\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02#\x12\x1b/v1/books/{book}/ledgerHeadb\x04head\x12\xb3\x01\n\x0fListLedgerHeads\x12+.veritick.trading.v1.ListLedgerHeadsRequest\x1a,.veritick.trading.v1.ListLedgerHeadsResponse\"E\x90\x02\x01\xaa\xbb\x18\x16\x1a\naudit.read\"\x08operator\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/books/{book}/ledgerHeadsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,36 +47,52 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTSEALSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272\273\030\005(\0000\364\003'
   _globals['_GETLEDGERHEADREQUEST'].fields_by_name['book']._loaded_options = None
   _globals['_GETLEDGERHEADREQUEST'].fields_by_name['book']._serialized_options = b'\272\273\030\004\010\001\030('
+  _globals['_LISTLEDGERHEADSREQUEST'].fields_by_name['book']._loaded_options = None
+  _globals['_LISTLEDGERHEADSREQUEST'].fields_by_name['book']._serialized_options = b'\272\273\030\004\010\001\030('
+  _globals['_LISTLEDGERHEADSREQUEST'].fields_by_name['after']._loaded_options = None
+  _globals['_LISTLEDGERHEADSREQUEST'].fields_by_name['after']._serialized_options = b'\272\273\030\002(\000'
+  _globals['_LISTLEDGERHEADSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTLEDGERHEADSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272\273\030\005(\0000\364\003'
   _globals['_AUDITSERVICE'].methods_by_name['AuditBook']._loaded_options = None
   _globals['_AUDITSERVICE'].methods_by_name['AuditBook']._serialized_options = b'\220\002\001\252\273\030\026\032\naudit.read\"\010operator\260\273\030\001'
   _globals['_AUDITSERVICE'].methods_by_name['ListSeals']._loaded_options = None
   _globals['_AUDITSERVICE'].methods_by_name['ListSeals']._serialized_options = b'\220\002\001\252\273\030\026\032\naudit.read\"\010operator\260\273\030\001\202\323\344\223\002\030\022\026/v1/books/{book}/seals'
   _globals['_AUDITSERVICE'].methods_by_name['GetLedgerHead']._loaded_options = None
   _globals['_AUDITSERVICE'].methods_by_name['GetLedgerHead']._serialized_options = b'\220\002\001\252\273\030\026\032\naudit.read\"\010operator\260\273\030\001\202\323\344\223\002#\022\033/v1/books/{book}/ledgerHeadb\004head'
+  _globals['_AUDITSERVICE'].methods_by_name['ListLedgerHeads']._loaded_options = None
+  _globals['_AUDITSERVICE'].methods_by_name['ListLedgerHeads']._serialized_options = b'\220\002\001\252\273\030\026\032\naudit.read\"\010operator\260\273\030\001\202\323\344\223\002\036\022\034/v1/books/{book}/ledgerHeads'
   _globals['_AUDITBOOKREQUEST']._serialized_start=257
   _globals['_AUDITBOOKREQUEST']._serialized_end=313
   _globals['_AUDITBOOKRESPONSE']._serialized_start=316
-  _globals['_AUDITBOOKRESPONSE']._serialized_end=548
-  _globals['_FINDING']._serialized_start=550
-  _globals['_FINDING']._serialized_end=623
-  _globals['_UNCHECKED']._serialized_start=625
-  _globals['_UNCHECKED']._serialized_end=673
-  _globals['_LISTSEALSREQUEST']._serialized_start=675
-  _globals['_LISTSEALSREQUEST']._serialized_end=770
-  _globals['_LISTSEALSRESPONSE']._serialized_start=772
-  _globals['_LISTSEALSRESPONSE']._serialized_end=842
-  _globals['_SEALEDENTRIES']._serialized_start=844
-  _globals['_SEALEDENTRIES']._serialized_end=951
-  _globals['_SEAL']._serialized_start=954
-  _globals['_SEAL']._serialized_end=1096
-  _globals['_SEALEDENTRY']._serialized_start=1099
-  _globals['_SEALEDENTRY']._serialized_end=1406
-  _globals['_GETLEDGERHEADREQUEST']._serialized_start=1408
-  _globals['_GETLEDGERHEADREQUEST']._serialized_end=1454
-  _globals['_GETLEDGERHEADRESPONSE']._serialized_start=1456
-  _globals['_GETLEDGERHEADRESPONSE']._serialized_end=1526
-  _globals['_LEDGERHEAD']._serialized_start=1529
-  _globals['_LEDGERHEAD']._serialized_end=1711
-  _globals['_AUDITSERVICE']._serialized_start=1714
-  _globals['_AUDITSERVICE']._serialized_end=2194
+  _globals['_AUDITBOOKRESPONSE']._serialized_end=451
+  _globals['_AUDITPROGRESS']._serialized_start=453
+  _globals['_AUDITPROGRESS']._serialized_end=516
+  _globals['_AUDITREPORT']._serialized_start=519
+  _globals['_AUDITREPORT']._serialized_end=745
+  _globals['_FINDING']._serialized_start=747
+  _globals['_FINDING']._serialized_end=820
+  _globals['_UNCHECKED']._serialized_start=822
+  _globals['_UNCHECKED']._serialized_end=870
+  _globals['_LISTSEALSREQUEST']._serialized_start=872
+  _globals['_LISTSEALSREQUEST']._serialized_end=967
+  _globals['_LISTSEALSRESPONSE']._serialized_start=969
+  _globals['_LISTSEALSRESPONSE']._serialized_end=1039
+  _globals['_SEALEDENTRIES']._serialized_start=1041
+  _globals['_SEALEDENTRIES']._serialized_end=1148
+  _globals['_SEAL']._serialized_start=1151
+  _globals['_SEAL']._serialized_end=1293
+  _globals['_SEALEDENTRY']._serialized_start=1296
+  _globals['_SEALEDENTRY']._serialized_end=1603
+  _globals['_GETLEDGERHEADREQUEST']._serialized_start=1605
+  _globals['_GETLEDGERHEADREQUEST']._serialized_end=1651
+  _globals['_GETLEDGERHEADRESPONSE']._serialized_start=1653
+  _globals['_GETLEDGERHEADRESPONSE']._serialized_end=1723
+  _globals['_LISTLEDGERHEADSREQUEST']._serialized_start=1725
+  _globals['_LISTLEDGERHEADSREQUEST']._serialized_end=1826
+  _globals['_LISTLEDGERHEADSRESPONSE']._serialized_start=1828
+  _globals['_LISTLEDGERHEADSRESPONSE']._serialized_end=1901
+  _globals['_LEDGERHEAD']._serialized_start=1904
+  _globals['_LEDGERHEAD']._serialized_end=2086
+  _globals['_AUDITSERVICE']._serialized_start=2089
+  _globals['_AUDITSERVICE']._serialized_end=2753
 # @@protoc_insertion_point(module_scope)

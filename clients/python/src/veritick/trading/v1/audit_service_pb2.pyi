@@ -49,7 +49,65 @@ Global___AuditBookRequest: _TypeAlias = AuditBookRequest  # noqa: Y015
 
 @_typing.final
 class AuditBookResponse(_message.Message):
-    """AuditBookResponse is the response of AuditService.AuditBook."""
+    """AuditBookResponse is one step of an audit."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROGRESS_FIELD_NUMBER: _builtins.int
+    REPORT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def progress(self) -> Global___AuditProgress:
+        """How far the audit is."""
+
+    @_builtins.property
+    def report(self) -> Global___AuditReport:
+        """What it found: the last step."""
+
+    def __init__(
+        self,
+        *,
+        progress: Global___AuditProgress | None = ...,
+        report: Global___AuditReport | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["progress", b"progress", "report", b"report", "step", b"step"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["progress", b"progress", "report", b"report", "step", b"step"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_step: _TypeAlias = _typing.Literal["progress", "report"]  # noqa: Y015
+    _WhichOneofArgType_step: _TypeAlias = _typing.Literal["step", b"step"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_step) -> _WhichOneofReturnType_step | None: ...
+
+Global___AuditBookResponse: _TypeAlias = AuditBookResponse  # noqa: Y015
+
+@_typing.final
+class AuditProgress(_message.Message):
+    """AuditProgress is how far an audit is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENTRIES_CHECKED_FIELD_NUMBER: _builtins.int
+    ENTRIES_TOTAL_FIELD_NUMBER: _builtins.int
+    entries_checked: _builtins.int
+    """Entries that were checked so far. What concerns all rows at once is asked after the last."""
+    entries_total: _builtins.int
+    """How many there are to check."""
+    def __init__(
+        self,
+        *,
+        entries_checked: _builtins.int = ...,
+        entries_total: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries_checked", b"entries_checked", "entries_total", b"entries_total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuditProgress: _TypeAlias = AuditProgress  # noqa: Y015
+
+@_typing.final
+class AuditReport(_message.Message):
+    """AuditReport is what an audit found."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -93,7 +151,7 @@ class AuditBookResponse(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___AuditBookResponse: _TypeAlias = AuditBookResponse  # noqa: Y015
+Global___AuditReport: _TypeAlias = AuditReport  # noqa: Y015
 
 @_typing.final
 class Finding(_message.Message):
@@ -411,6 +469,60 @@ class GetLedgerHeadResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetLedgerHeadResponse: _TypeAlias = GetLedgerHeadResponse  # noqa: Y015
+
+@_typing.final
+class ListLedgerHeadsRequest(_message.Message):
+    """ListLedgerHeadsRequest is the request of AuditService.ListLedgerHeads."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOOK_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    book: _builtins.str
+    """The book's name."""
+    after: _builtins.int
+    """The seal of the last head already seen; 0 for all."""
+    page_size: _builtins.int
+    """At most this many; 0 means 100."""
+    def __init__(
+        self,
+        *,
+        book: _builtins.str = ...,
+        after: _builtins.int = ...,
+        page_size: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "book", b"book", "page_size", b"page_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListLedgerHeadsRequest: _TypeAlias = ListLedgerHeadsRequest  # noqa: Y015
+
+@_typing.final
+class ListLedgerHeadsResponse(_message.Message):
+    """ListLedgerHeadsResponse is the response of AuditService.ListLedgerHeads."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HEADS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def heads(self) -> _containers.RepeatedCompositeFieldContainer[Global___LedgerHead]:
+        """Heads in order of their seals; ask again after the last one. Empty when there are no more."""
+
+    def __init__(
+        self,
+        *,
+        heads: _abc.Iterable[Global___LedgerHead] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["heads", b"heads"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListLedgerHeadsResponse: _TypeAlias = ListLedgerHeadsResponse  # noqa: Y015
 
 @_typing.final
 class LedgerHead(_message.Message):

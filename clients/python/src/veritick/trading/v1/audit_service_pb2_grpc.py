@@ -35,7 +35,7 @@ class AuditServiceStub:
         Args:
             channel: A grpc.Channel.
         """
-        self.AuditBook = channel.unary_unary(
+        self.AuditBook = channel.unary_stream(
                 '/veritick.trading.v1.AuditService/AuditBook',
                 request_serializer=veritick_dot_trading_dot_v1_dot_audit__service__pb2.AuditBookRequest.SerializeToString,
                 response_deserializer=veritick_dot_trading_dot_v1_dot_audit__service__pb2.AuditBookResponse.FromString,
@@ -50,6 +50,11 @@ class AuditServiceStub:
                 request_serializer=veritick_dot_trading_dot_v1_dot_audit__service__pb2.GetLedgerHeadRequest.SerializeToString,
                 response_deserializer=veritick_dot_trading_dot_v1_dot_audit__service__pb2.GetLedgerHeadResponse.FromString,
                 _registered_method=True)
+        self.ListLedgerHeads = channel.unary_unary(
+                '/veritick.trading.v1.AuditService/ListLedgerHeads',
+                request_serializer=veritick_dot_trading_dot_v1_dot_audit__service__pb2.ListLedgerHeadsRequest.SerializeToString,
+                response_deserializer=veritick_dot_trading_dot_v1_dot_audit__service__pb2.ListLedgerHeadsResponse.FromString,
+                _registered_method=True)
 
 
 class AuditServiceServicer:
@@ -60,8 +65,9 @@ class AuditServiceServicer:
         """AuditBook checks a live book against its invariants, and names every row that breaks one.
 
         It looks at what was written since the last audit that found everything in order, or, when
-        asked, at the whole history; give that the time it takes. It changes nothing but its own
-        mark. Errors: BOOK_NOT_FOUND.
+        asked, at the whole history, for as long as that takes: every second it tells how far it is,
+        and at last what it found. Who hangs up ends it. It changes nothing but its own mark. Errors:
+        BOOK_NOT_FOUND; UNAVAILABLE also when others have the book audited already.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -86,10 +92,20 @@ class AuditServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListLedgerHeads(self, request, context):
+        """ListLedgerHeads lists where the chain of a book's seals ended when it was signed, in order.
+
+        It is signed every minute in which it has grown, while its newest entries are young: whoever
+        writes the past again does not fit these. Errors: BOOK_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AuditServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
-            'AuditBook': grpc.unary_unary_rpc_method_handler(
+            'AuditBook': grpc.unary_stream_rpc_method_handler(
                     servicer.AuditBook,
                     request_deserializer=veritick_dot_trading_dot_v1_dot_audit__service__pb2.AuditBookRequest.FromString,
                     response_serializer=veritick_dot_trading_dot_v1_dot_audit__service__pb2.AuditBookResponse.SerializeToString,
@@ -103,6 +119,11 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     servicer.GetLedgerHead,
                     request_deserializer=veritick_dot_trading_dot_v1_dot_audit__service__pb2.GetLedgerHeadRequest.FromString,
                     response_serializer=veritick_dot_trading_dot_v1_dot_audit__service__pb2.GetLedgerHeadResponse.SerializeToString,
+            ),
+            'ListLedgerHeads': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListLedgerHeads,
+                    request_deserializer=veritick_dot_trading_dot_v1_dot_audit__service__pb2.ListLedgerHeadsRequest.FromString,
+                    response_serializer=veritick_dot_trading_dot_v1_dot_audit__service__pb2.ListLedgerHeadsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -127,7 +148,7 @@ class AuditService:
             wait_for_ready=None,
             timeout=None,
             metadata=None):
-        return grpc.experimental.unary_unary(
+        return grpc.experimental.unary_stream(
             request,
             target,
             '/veritick.trading.v1.AuditService/AuditBook',
@@ -187,6 +208,33 @@ class AuditService:
             '/veritick.trading.v1.AuditService/GetLedgerHead',
             veritick_dot_trading_dot_v1_dot_audit__service__pb2.GetLedgerHeadRequest.SerializeToString,
             veritick_dot_trading_dot_v1_dot_audit__service__pb2.GetLedgerHeadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListLedgerHeads(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/veritick.trading.v1.AuditService/ListLedgerHeads',
+            veritick_dot_trading_dot_v1_dot_audit__service__pb2.ListLedgerHeadsRequest.SerializeToString,
+            veritick_dot_trading_dot_v1_dot_audit__service__pb2.ListLedgerHeadsResponse.FromString,
             options,
             channel_credentials,
             insecure,

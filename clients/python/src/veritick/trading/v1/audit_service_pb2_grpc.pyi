@@ -33,12 +33,13 @@ class AuditServiceStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> AuditServiceAsyncStub: ...
-    AuditBook: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.AuditBookRequest, _audit_service_pb2.AuditBookResponse]
+    AuditBook: _grpc.UnaryStreamMultiCallable[_audit_service_pb2.AuditBookRequest, _audit_service_pb2.AuditBookResponse]
     """AuditBook checks a live book against its invariants, and names every row that breaks one.
 
     It looks at what was written since the last audit that found everything in order, or, when
-    asked, at the whole history; give that the time it takes. It changes nothing but its own
-    mark. Errors: BOOK_NOT_FOUND.
+    asked, at the whole history, for as long as that takes: every second it tells how far it is,
+    and at last what it found. Who hangs up ends it. It changes nothing but its own mark. Errors:
+    BOOK_NOT_FOUND; UNAVAILABLE also when others have the book audited already.
     """
     ListSeals: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.ListSealsRequest, _audit_service_pb2.ListSealsResponse]
     """ListSeals lists the entries of a book's ledger under their seals, in order of seal.
@@ -51,18 +52,25 @@ class AuditServiceStub:
 
     One signature speaks for the whole ledger up to there. Errors: BOOK_NOT_FOUND.
     """
+    ListLedgerHeads: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.ListLedgerHeadsRequest, _audit_service_pb2.ListLedgerHeadsResponse]
+    """ListLedgerHeads lists where the chain of a book's seals ended when it was signed, in order.
+
+    It is signed every minute in which it has grown, while its newest entries are young: whoever
+    writes the past again does not fit these. Errors: BOOK_NOT_FOUND.
+    """
 
 @_typing.type_check_only
 class AuditServiceAsyncStub(AuditServiceStub):
     """AuditService checks that a book keeps its invariants, and gives others what they need to check."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
-    AuditBook: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.AuditBookRequest, _audit_service_pb2.AuditBookResponse]  # type: ignore[assignment]
+    AuditBook: _aio.UnaryStreamMultiCallable[_audit_service_pb2.AuditBookRequest, _audit_service_pb2.AuditBookResponse]  # type: ignore[assignment]
     """AuditBook checks a live book against its invariants, and names every row that breaks one.
 
     It looks at what was written since the last audit that found everything in order, or, when
-    asked, at the whole history; give that the time it takes. It changes nothing but its own
-    mark. Errors: BOOK_NOT_FOUND.
+    asked, at the whole history, for as long as that takes: every second it tells how far it is,
+    and at last what it found. Who hangs up ends it. It changes nothing but its own mark. Errors:
+    BOOK_NOT_FOUND; UNAVAILABLE also when others have the book audited already.
     """
     ListSeals: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ListSealsRequest, _audit_service_pb2.ListSealsResponse]  # type: ignore[assignment]
     """ListSeals lists the entries of a book's ledger under their seals, in order of seal.
@@ -75,6 +83,12 @@ class AuditServiceAsyncStub(AuditServiceStub):
 
     One signature speaks for the whole ledger up to there. Errors: BOOK_NOT_FOUND.
     """
+    ListLedgerHeads: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ListLedgerHeadsRequest, _audit_service_pb2.ListLedgerHeadsResponse]  # type: ignore[assignment]
+    """ListLedgerHeads lists where the chain of a book's seals ended when it was signed, in order.
+
+    It is signed every minute in which it has grown, while its newest entries are young: whoever
+    writes the past again does not fit these. Errors: BOOK_NOT_FOUND.
+    """
 
 class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
     """AuditService checks that a book keeps its invariants, and gives others what they need to check."""
@@ -84,12 +98,13 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _audit_service_pb2.AuditBookRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_audit_service_pb2.AuditBookResponse, _abc.Awaitable[_audit_service_pb2.AuditBookResponse]]:
+    ) -> _typing.Union[_abc.Iterator[_audit_service_pb2.AuditBookResponse], _abc.AsyncIterator[_audit_service_pb2.AuditBookResponse]]:
         """AuditBook checks a live book against its invariants, and names every row that breaks one.
 
         It looks at what was written since the last audit that found everything in order, or, when
-        asked, at the whole history; give that the time it takes. It changes nothing but its own
-        mark. Errors: BOOK_NOT_FOUND.
+        asked, at the whole history, for as long as that takes: every second it tells how far it is,
+        and at last what it found. Who hangs up ends it. It changes nothing but its own mark. Errors:
+        BOOK_NOT_FOUND; UNAVAILABLE also when others have the book audited already.
         """
 
     @_abc_1.abstractmethod
@@ -113,6 +128,18 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         """GetLedgerHead answers where the chain of a book's seals ends now, signed.
 
         One signature speaks for the whole ledger up to there. Errors: BOOK_NOT_FOUND.
+        """
+
+    @_abc_1.abstractmethod
+    def ListLedgerHeads(
+        self,
+        request: _audit_service_pb2.ListLedgerHeadsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.ListLedgerHeadsResponse, _abc.Awaitable[_audit_service_pb2.ListLedgerHeadsResponse]]:
+        """ListLedgerHeads lists where the chain of a book's seals ended when it was signed, in order.
+
+        It is signed every minute in which it has grown, while its newest entries are young: whoever
+        writes the past again does not fit these. Errors: BOOK_NOT_FOUND.
         """
 
 def add_AuditServiceServicer_to_server(servicer: AuditServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
