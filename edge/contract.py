@@ -24,6 +24,7 @@ _MODULES = {
         "veritick.identity.v1.audit_service_pb2",
         "veritick.identity.v1.kyc_service_pb2",
         "veritick.identity.v1.maintenance_service_pb2",
+        "veritick.identity.v1.protection_service_pb2",
     ),
     "quotes": (
         "veritick.quotes.v1.instrument_service_pb2",
@@ -35,6 +36,7 @@ _MODULES = {
         "veritick.trading.v1.terms_service_pb2",
         "veritick.trading.v1.report_service_pb2",
         "veritick.trading.v1.audit_service_pb2",
+        "veritick.trading.v1.limit_service_pb2",
         "veritick.journal.v1.account_event_service_pb2",
     ),
     "settlement": ("veritick.settlement.v1.receipt_service_pb2",),

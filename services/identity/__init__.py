@@ -44,7 +44,8 @@ places by network, because it can never be erased.
 Staff switch the whole platform to maintenance here (`maintenance`); the edges ask and heed it.
 
 Called by the edge for users, and by followers of the journal (trading opens the accounts of whom
-it finds there). Calls trading once per registration, and does not depend on the answer.
+it finds there). Calls trading once per registration, and does not depend on the answer;
+and whenever a user's protection changes, who is answered only when the books know it.
 
 Read: `user`, `password`, `permission`, `session`, `device`, `jurisdiction`, `letter`, `throttle`,
 `revocation`, `api_key`, `protection` (pure rules), `users`, `sessions`, `roles`, `letters`,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -15,18 +16,24 @@ from services.identity.wire import record_of
 from services.kit.audit import AUDIT_SUBJECT
 from services.kit.channels import failure_of
 from services.kit.database import Database, DatabaseUnavailable
+from services.kit.errors import Failure
 from services.kit.follower import Follower, advance_position, lock_position
 from services.kit.journal import Journal
 from services.kit.journal_wire import to_entries
+from services.kit.reason import Reason
+from veritick.identity.v1.protection_pb2 import Protection
 from veritick.journal.v1.journal_service_pb2 import JournalEntry
 from veritick.trading.v1.account_service_pb2 import OpenAccountsRequest
 from veritick.trading.v1.account_service_pb2_grpc import AccountServiceStub
 from veritick.trading.v1.book_service_pb2 import ListBooksRequest
 from veritick.trading.v1.book_service_pb2_grpc import BookServiceStub
+from veritick.trading.v1.limit_service_pb2 import ApplyProtectionRequest
+from veritick.trading.v1.limit_service_pb2_grpc import LimitServiceStub
 
 _ASK_EVERY_SECONDS = 10.0
 _LOOK_EVERY_SECONDS = 0.2
 _TOGETHER = 200
+_RETRY = timedelta(seconds=1)
 _log = structlog.stdlib.get_logger()
 
 
@@ -39,6 +46,12 @@ class Accounts(Protocol):
         Failure when nobody answers in time.
         """
 
+    async def protect(self, protection: Protection) -> None:
+        """Hold a user's orders to what protects him; once answered, it counts.
+
+        Failure UNAVAILABLE when not every book answers in time; it learns of it later.
+        """
+
 
 class TradingAccounts:
     """The accounts that trading keeps."""
@@ -46,6 +59,7 @@ class TradingAccounts:
     def __init__(self, channel: grpc.aio.Channel, deadline_seconds: float) -> None:
         """Call trading on this channel, and wait for it no longer than the deadline."""
         self._stub = AccountServiceStub(channel)
+        self._limits = LimitServiceStub(channel)
         self._deadline_seconds = deadline_seconds
 
     async def open_for(self, user_id: UUID, *, real: bool) -> None:
@@ -58,6 +72,21 @@ class TradingAccounts:
             await self._stub.OpenAccounts(request, timeout=self._deadline_seconds)
         except grpc.aio.AioRpcError as error:
             raise failure_of(error) from error
+
+    async def protect(self, protection: Protection) -> None:
+        """Hold a user's orders to what protects him; once answered, it counts.
+
+        Failure UNAVAILABLE when not every book answers in time; it learns of it later.
+        """
+        request = ApplyProtectionRequest(protection=protection)
+        try:
+            await self._limits.ApplyProtection(request, timeout=self._deadline_seconds)
+        except grpc.aio.AioRpcError as error:
+            message = "It is stored, and not every book knows it yet. Ask again."
+            metadata = {"part": "trading"}
+            raise Failure(
+                Reason.UNAVAILABLE, message, metadata=metadata, retry_after=_RETRY
+            ) from error
 
 
 class AuditFeeds:

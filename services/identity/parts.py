@@ -141,7 +141,7 @@ class Parts:
     @cached_property
     def protecting(self) -> Protecting:
         """Keeps what users set to protect themselves."""
-        return Protecting(self.ground, self.settings.currency)
+        return Protecting(self.ground, self.settings.currency, self.accounts)
 
     @cached_property
     def revoked(self) -> RevokedSource:

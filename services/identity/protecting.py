@@ -9,6 +9,7 @@ from uuid import UUID
 
 from services.identity import protections, users
 from services.identity.ground import Ground
+from services.identity.neighbours import Accounts
 from services.identity.protection import (
     Action,
     Kind,
@@ -31,12 +32,13 @@ Decide = Callable[[Protection, datetime], Protection]
 class Protecting:
     """Keeps what users set to protect themselves."""
 
-    def __init__(self, ground: Ground, currency: str) -> None:
-        """Amounts are in this currency, that of the books."""
+    def __init__(self, ground: Ground, currency: str, accounts: Accounts | None) -> None:
+        """Amounts are in this currency, that of the books in which the `accounts` are."""
         self._database = ground.database
         self._journal = ground.journal
         self._clock = ground.clock
         self._currency = currency
+        self._accounts = accounts
 
     async def protection(self, user_id: UUID) -> Protection:
         """Return what protects a user now, or will. Failure USER_NOT_FOUND."""
@@ -88,7 +90,11 @@ class Protecting:
         )
 
     async def _change(self, user_id: UUID, action: Action, decide: Decide) -> Protection:
-        """Store what was decided, unless it changes nothing, and tell it."""
+        """Store what was decided, unless it changes nothing, and have the books count it.
+
+        Failure UNAVAILABLE when they do not answer. Then it is stored, and they hear of it from
+        the journal; the same again changes nothing more and asks them once more.
+        """
         async with self._database.transaction() as connection:
             # The lock keeps simultaneous changes of one user in a row.
             await users.lock(connection, user_id)
@@ -104,4 +110,6 @@ class Protecting:
                 record = audited(name, f"user:{user_id}", now, before=was, after=told)
                 await self._journal.append(connection, [protection_changed(told), record], now)
         self._journal.notify()
+        if self._accounts is not None and after.version:
+            await self._accounts.protect(to_protection(after, self._currency))
         return after

@@ -79,7 +79,10 @@ class Settings(ServiceSettings, DatabaseSettings):
     password_waiting_max: int = Field(default=64, ge=0, le=1000)
 
     open_accounts_seconds: float = Field(
-        default=2, gt=0, le=10, description="how long registration waits for trading"
+        default=2,
+        gt=0,
+        le=10,
+        description="how long registrations and changes of protection wait for trading",
     )
 
     @model_validator(mode="after")

@@ -14,17 +14,20 @@ place where its money moves. Books share this code and nothing else.
   commit seals its entries with a hash over all before them; the newest is signed every minute.
 - Available = posted - held, never below zero; a hold is posted, voided or expires, once.
 - An order closes once; the amounts follow from the book's own order and the outcome.
+- Orders are held to what users have set to protect themselves, in the transaction that would pass
+  a limit; orders placed together cannot pass one together.
 - What staff correct, one person proposed and another approved; it is a transfer like any other.
 
 **Called by** traders (accounts, orders, terms) through the edge, by settlement (BookService), by
-identity (OpenAccounts), by payments and tournaments (LedgerService), by staff (AdjustmentService)
-and operators (AuditService).
+identity (OpenAccounts, ApplyProtection), by payments and tournaments (LedgerService), by staff
+(AdjustmentService) and operators (AuditService).
 **Calls** quotes for the live market and for fixings, and follows identity's journal.
 
-Read in this order: `order`, `terms`, `acceptance`, `posting` (the rules); `book`, `ledger`,
-`profits`, `export` (the tables, as they are read); `market`, `pending`, `commit`, `writer`,
-`recording`, `sealing`, `placing`, `settling`, `moving`, `holding`, `adjusting` (the flow); `audit`,
-`audit_walk`, `audit_quotes`, `auditor`, `auditing`, `sealed`, `heads` (whether it all holds);
-`rpc`, `report_rpc`, `service_rpc`, `ledger_rpc`, `adjustment_rpc`, `audit_rpc`, `wire`,
-`closing_wire` (the faces); `app` (how it is put together).
+Read in this order: `order`, `terms`, `protection`, `acceptance`, `posting` (the rules); `book`,
+`ledger`, `profits`, `protections`, `export` (the tables, as they are read); `market`, `pending`,
+`commit`, `writer`, `recording`, `sealing`, `placing`, `settling`, `moving`, `holding`, `adjusting`,
+`protecting` (the flow); `audit`, `audit_walk`, `audit_quotes`, `auditor`, `auditing`, `sealed`,
+`heads` (whether it all holds); `rpc`, `report_rpc`, `limit_rpc`, `service_rpc`, `ledger_rpc`,
+`adjustment_rpc`, `audit_rpc`, `wire`, `closing_wire`, `protection_wire` (the faces); `app` (how it
+is put together).
 """

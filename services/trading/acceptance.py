@@ -22,6 +22,7 @@ from services.trading.market import (
     Session,
 )
 from services.trading.order import Direction, OrderRequest, Tick
+from services.trading.protection import Guard, check_own_limits
 from services.trading.terms import Terms, expiry_of
 
 
@@ -187,11 +188,13 @@ def check_protections(
         raise Failure(Reason.LAST_SEEN_TICK_AHEAD, message, metadata=metadata)
 
 
-def check_limits(request: OrderRequest, terms: Terms, funds: Funds, owed: int) -> None:
-    """Check 9 and 10: limits of account and instrument, then the money.
+def check_limits(
+    request: OrderRequest, terms: Terms, funds: Funds, owed: int, guard: Guard | None
+) -> None:
+    """Check 9 and 10: limits of account and instrument, the user's own, then the money.
 
     `owed` is the profit the book would owe if every open order of this instrument and direction
-    won, in minor units.
+    won, in minor units. Whom nothing protects has no `guard`.
     """
     if funds.currency != request.stake.currency:
         metadata = {"currency_code": funds.currency}
@@ -205,6 +208,8 @@ def check_limits(request: OrderRequest, terms: Terms, funds: Funds, owed: int) -
         metadata = {"instrument": request.instrument, "direction": request.direction.name}
         message = "The book takes no more of this direction now."
         raise Failure(Reason.EXPOSURE_LIMIT, message, metadata=metadata)
+    if guard is not None:
+        check_own_limits(guard, request.stake.minor_units)
     if funds.available < request.stake.minor_units:
         metadata = {"available_minor_units": str(funds.available)}
         message = "The available balance is smaller than the stake."

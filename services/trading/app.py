@@ -30,6 +30,7 @@ from services.trading.auditor import Auditor
 from services.trading.desk import BookRules, Desk
 from services.trading.heads import LedgerHeads, Signing
 from services.trading.ledger_rpc import LedgerFace
+from services.trading.limit_rpc import LimitFace
 from services.trading.market import MarketView
 from services.trading.neighbours import MarketFeed, QuotesRecord, following_users
 from services.trading.report_rpc import ReportFace
@@ -49,6 +50,7 @@ from veritick.trading.v1.adjustment_service_pb2_grpc import (
 from veritick.trading.v1.audit_service_pb2_grpc import add_AuditServiceServicer_to_server
 from veritick.trading.v1.book_service_pb2_grpc import add_BookServiceServicer_to_server
 from veritick.trading.v1.ledger_service_pb2_grpc import add_LedgerServiceServicer_to_server
+from veritick.trading.v1.limit_service_pb2_grpc import add_LimitServiceServicer_to_server
 from veritick.trading.v1.order_service_pb2_grpc import add_OrderServiceServicer_to_server
 from veritick.trading.v1.report_service_pb2_grpc import add_ReportServiceServicer_to_server
 from veritick.trading.v1.terms_service_pb2_grpc import add_TermsServiceServicer_to_server
@@ -85,8 +87,12 @@ async def build(
         every = timedelta(seconds=settings.sign_every_seconds)
         tasks: dict[str, Task] = {"market": MarketFeed(quotes, market).run}
         for name, desk in desks.items():
-            opening = following_users(desk.open_account, real=desk.rules.kind == "REAL")
-            follower = Follower(identity, "identity", desk.book.database, opening)
+            follower = Follower(
+                identity,
+                "identity",
+                desk.book.database,
+                following_users(desk.open_account, desk.protect, real=desk.rules.kind == "REAL"),
+            )
             tasks[f"{name}: writer"] = desk.writer.run
             tasks[f"{name}: terms"] = desk.keep_terms
             tasks[f"{name}: holds"] = desk.keep_holds
@@ -137,6 +143,7 @@ def faces(desks: Desks, keyring: Keyring, auditors: Mapping[str, Auditor]) -> li
         (add_AccountEventServiceServicer_to_server, AccountEventFace(desks)),
         (add_BookServiceServicer_to_server, BookFace(desks)),
         (add_LedgerServiceServicer_to_server, LedgerFace(desks)),
+        (add_LimitServiceServicer_to_server, LimitFace(desks)),
         (add_AdjustmentServiceServicer_to_server, AdjustmentFace(desks)),
         (add_AuditServiceServicer_to_server, AuditFace(desks, keyring, auditors)),
         (add_JournalServiceServicer_to_server, journal),
@@ -184,7 +191,8 @@ def rules_of(name: str, book: BookSettings) -> BookRules:
         exposure_max=book.exposure_max_minor_units,
     )
     policy = book.payout_policy or ("win-rate" if kind == "REAL" else "fixed")
-    return BookRules(kind, book.currency, chips, terms, policy)
+    limits = kind != "TOURNAMENT" if book.limits is None else book.limits
+    return BookRules(kind, book.currency, chips, terms, limits, policy)
 
 
 def migrate(settings: Settings) -> None:

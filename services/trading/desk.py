@@ -36,6 +36,8 @@ from services.trading.payout import POLICIES
 from services.trading.payouts import Payouts
 from services.trading.placing import Placing
 from services.trading.profits import Profits
+from services.trading.protecting import Protect, Protecting
+from services.trading.protections import Protections
 from services.trading.recording import Recorder
 from services.trading.setting_terms import SetTerms, SettingTerms
 from services.trading.settling import SettleOrders, Settling
@@ -64,6 +66,9 @@ class BookRules:
 
     terms: TermsDefaults
 
+    limits: bool = True
+    """Whether users' own limits on losses and stakes count here; breaks count in every book."""
+
     payout_policy: str = "fixed"
     """The name of one of payout.POLICIES."""
 
@@ -88,6 +93,7 @@ class Desk:
         self.book = Book(name, database)
         self.ledger = Ledger(database)
         self.profits = Profits(database)
+        self.protections = Protections(database)
         self.terms = TermsTable(database)
         self.journal = Journal(name, database)
         self._live_terms = TermsBook()
@@ -129,6 +135,7 @@ class Desk:
             HoldRequest: holding,
             EndHold: holding,
             ExpireHolds: holding,
+            Protect: Protecting(market=market, recorder=recorder),
             SetTerms: SettingTerms(market=market, terms=terms, recorder=recorder, wire=wire),
         }
 
@@ -149,6 +156,11 @@ class Desk:
         command = OpenAccount(user_id, self.rules.currency, self.rules.initial)
         account: Account = await self.writer.submit(command)
         return account
+
+    async def protect(self, command: Protect) -> None:
+        """Hold a user's orders to what protects him, from now on."""
+        limits = command.limits if self.rules.limits else ()
+        await self.writer.submit(command._replace(limits=limits))
 
     def propose(self, request: OrderRequest) -> Offer:
         """Return what an order would get now, without the checks of money and limits."""

@@ -16,6 +16,8 @@ from services.kit.wire import to_datetime, to_timestamp
 from services.trading.audit import Fixing, MarketState, Point, Standing
 from services.trading.blocking import note_block
 from services.trading.market import MarketView
+from services.trading.protecting import Protect
+from services.trading.protection_wire import to_protect
 from services.trading.terms import SECOND
 from services.trading.wire import to_instrument, to_tick
 from veritick.journal.v1.journal_service_pb2 import JournalEntry
@@ -138,21 +140,27 @@ def _fixing(message: fixing_pb.Fixing) -> Fixing | None:
 
 
 def following_users(
-    open_account: Callable[[UUID], Awaitable[object]], *, real: bool
+    open_account: Callable[[UUID], Awaitable[object]],
+    protect: Callable[[Protect], Awaitable[None]],
+    *,
+    real: bool,
 ) -> Callable[[AsyncConnection, JournalEntry], Awaitable[None]]:
     """Return what to do with identity's events.
 
-    Every trader has an account in this book, in a `real` one only who may hold real money, and who
-    is banned is blocked.
+    Every trader has an account in this book, in a `real` one only who may hold real money; who is
+    banned is blocked; and orders are held to what users have set to protect themselves.
 
-    The book's writer opens it, in a transaction of its own; a crash before the position is stored
+    The book's writer does it, in a transaction of its own; a crash before the position is stored
     only asks for it again, which changes nothing.
     """
 
     async def apply_event(connection: AsyncConnection, entry: JournalEntry) -> None:
-        if entry.event.WhichOneof("data") != "user_changed":
+        event = entry.event
+        if event.WhichOneof("data") == "protection_changed":
+            await protect(to_protect(event.protection_changed.protection))
+        if event.WhichOneof("data") != "user_changed":
             return
-        user = entry.event.user_changed.user
+        user = event.user_changed.user
         if _TRADER in user.roles and (user.real_accounts or not real):
             await open_account(UUID(user.user_id))
         until = to_datetime(user.banned_until_time) if user.HasField("banned_until_time") else None

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from services.trading.book import Account, BookedOrder
+from services.trading.protection import Used
 from services.trading.sealing import Head
 from services.trading.tables import Side
 
@@ -20,7 +21,7 @@ RequestKey = tuple[UUID, UUID]
 
 
 class Pending(NamedTuple):
-    """The accounts, orders, exposure and seal that a commit changes, as it leaves them."""
+    """The accounts, orders, exposure, limits and seal that a commit changes, as it leaves them."""
 
     accounts: Mapping[UUID, Account]
     orders: Mapping[UUID, BookedOrder]
@@ -28,8 +29,11 @@ class Pending(NamedTuple):
     """The orders it opens, by what asked for them."""
 
     owed: Mapping[Side, int]
+    used: Mapping[UUID, Used]
+    """What protected users have used up of their limits."""
+
     head: Head | None
 
 
-NOTHING = Pending({}, {}, {}, {}, None)
+NOTHING = Pending({}, {}, {}, {}, {}, None)
 """No commit is under way."""

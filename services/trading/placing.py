@@ -6,10 +6,10 @@ accepted order changes (funds, open orders, exposure, a request id) the next one
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import LiteralString, NamedTuple
+from typing import Any, LiteralString, NamedTuple
 from uuid import UUID
 
 from services.kit.arrays import uuids
@@ -34,6 +34,8 @@ from services.trading.market import MarketView
 from services.trading.order import Order, OrderRequest
 from services.trading.pending import NOTHING, Pending, RequestKey
 from services.trading.posting import Entry, stake_entry
+from services.trading.protection import Guard, Protection, Used, check_presence
+from services.trading.protections import protection_of, use
 from services.trading.recording import Record, Recorder
 from services.trading.sealing import GENESIS
 from services.trading.tables import (
@@ -57,7 +59,8 @@ _DECISIONS_MAX = 3
 _READ_ACCOUNTS: LiteralString = """
     SELECT a.account_id, a.user_id, a.currency, a.posted, a.held, a.state, a.open_orders,
            a.opened_at,
-           earlier IS NOT NULL, b.user_id IS NOT NULL, b.until
+           earlier IS NOT NULL, b.user_id IS NOT NULL, b.until,
+           (SELECT to_jsonb(p) FROM protection p WHERE p.user_id = a.user_id)
     FROM unnest(%(accounts)s::uuid[], %(requests)s::uuid[])
          WITH ORDINALITY AS r (account_id, request_id, n)
          LEFT JOIN account a USING (account_id)
@@ -82,17 +85,31 @@ class Placed(NamedTuple):
     """The order as the contract's message, encoded once for the journal and for the caller."""
 
 
+class _Known(NamedTuple):
+    """What a batch is decided on, beside the market."""
+
+    accounts: Mapping[UUID, Account]
+    earlier: Mapping[RequestKey, Placed]
+    """What these requests placed before."""
+
+    blocks: Mapping[UUID, datetime | None]
+    """The accounts whose users are blocked, and until when."""
+
+    protections: Mapping[UUID, Protection]
+    """What protects users, of those whom anything does."""
+
+
 @dataclass
 class _State:
     """The accounts of a batch while it is decided, and what was accepted so far."""
 
-    accounts: Mapping[UUID, Account]
+    known: _Known
     earlier: dict[RequestKey, Placed]
     """The orders that these requests opened, before and in this batch."""
 
     funds: dict[UUID, Funds]
-    blocks: Mapping[UUID, datetime | None]
-    """The accounts whose users are blocked, and until when."""
+    guards: dict[UUID, Guard]
+    """What protects users now, of those whom anything does."""
 
     owed: dict[Side, int] = field(default_factory=dict)
     orders: list[Order] = field(default_factory=list)
@@ -133,11 +150,10 @@ class Placing:
         self, commands: Sequence[OrderRequest], transaction: Transaction
     ) -> Sequence[Placed | Failure]:
         """Decide the requests one after the other on one state of the market, and write them."""
-        accounts, earlier, blocks = await self._read(commands, transaction)
+        known = await self._read(commands, transaction)
         for _ in range(_DECISIONS_MAX):
             now = self._market.now()
-            funds = {key: _funds(account) for key, account in accounts.items()}
-            state = _State(accounts, dict(earlier), funds, blocks)
+            state = _state(known, now)
             results = [self._place(request, state, transaction.before, now) for request in commands]
             after, record = self._outcome(state, transaction.before, now)
             await transaction.turn()
@@ -151,10 +167,8 @@ class Placing:
             self._exposure.set(after.owed)
         return results
 
-    async def _read(
-        self, commands: Sequence[OrderRequest], transaction: Transaction
-    ) -> tuple[Mapping[UUID, Account], Mapping[RequestKey, Placed], Mapping[UUID, datetime | None]]:
-        """Return the accounts concerned, what these requests placed before, and who is blocked."""
+    async def _read(self, commands: Sequence[OrderRequest], transaction: Transaction) -> _Known:
+        """Read what is committed, and override it with what is pending."""
         before = transaction.before
         keys = [(request.account_id, request.request_id) for request in commands]
         rows = await transaction.read(
@@ -178,7 +192,8 @@ class Placing:
             key: Placed(item, replay=True, message=self._wire.booked(item).SerializeToString())
             for key, item in orders.items()
         }
-        return accounts, placed, {row[0]: row[10] for row in rows if row[9]}
+        blocks = {row[0]: row[10] for row in rows if row[9]}
+        return _Known(accounts, placed, blocks, _protections(rows, before))
 
     async def _orders_of(
         self, keys: set[RequestKey], transaction: Transaction
@@ -199,23 +214,28 @@ class Placing:
     ) -> Placed | Failure:
         """Make checks 2 to 10 of one request; an accepted one changes the state."""
         try:
-            _check_owner(request, state.accounts.get(request.account_id))
+            _check_owner(request, state.known.accounts.get(request.account_id))
             key = (request.account_id, request.request_id)
             if (earlier := state.earlier.get(key)) is not None:
                 return _replay(request, earlier)
             funds = state.funds[request.account_id]
             check_account(funds)
-            if request.account_id in state.blocks:
-                check_blocked(state.blocks[request.account_id], now)
+            if request.account_id in state.known.blocks:
+                check_blocked(state.known.blocks[request.account_id], now)
+            guard = state.guards.get(request.user_id)
+            if guard is not None:
+                check_presence(guard)
             terms = self._terms.current(request.instrument)
             given = offer(request, terms, self._market, now)
             side = (request.instrument, int(request.direction))
             owed = self._owed(side, state, before)
-            check_limits(request, given.terms, funds, owed)
+            check_limits(request, given.terms, funds, owed, guard)
         except Failure as failure:
             return failure
         order = self._open(request, given)
         state.owed[side] = owed + profit_of(order.stake, order.payout_bp)
+        if guard is not None:
+            state.guards[request.user_id] = guard.opened(order.stake)
         state.earlier[key] = placed = self._book(order, funds, state)
         return placed
 
@@ -269,12 +289,14 @@ class Placing:
                 (order.account_id, order.request_id): order.order_id for order in state.orders
             },
             owed=state.owed,
+            used=_used(accounts.values(), state),
             head=None,
         )
-        balances = [change(state.accounts[key], paid) for key, paid in accounts.items()]
+        balances = [change(state.known.accounts[key], paid) for key, paid in accounts.items()]
         changes = [
             (UPDATE_ACCOUNTS, balance_parameters(balances)),
             (INSERT_OPEN_ORDERS, columns("order", ORDER_ENCODERS, state.orders)),
+            *use(after.used),
         ]
         # Of several orders of one account the balance after the last is told: there is no other
         # that anybody could see.
@@ -297,6 +319,32 @@ def _replay(request: OrderRequest, earlier: Placed) -> Placed:
     return earlier._replace(replay=True)
 
 
+def _protections(rows: Sequence[Any], before: Pending) -> dict[UUID, Protection]:
+    """Return what protects the users in these rows, with what they have used up."""
+    found = [protection_of(row[11]) for row in rows if row[11] is not None]
+    return {
+        item.user_id: item._replace(used=before.used.get(item.user_id, item.used)) for item in found
+    }
+
+
+def _state(known: _Known, now: datetime) -> _State:
+    """Return what a decision of this moment begins with."""
+    return _State(
+        known=known,
+        earlier=dict(known.earlier),
+        funds={key: _funds(account) for key, account in known.accounts.items()},
+        guards={key: item.guard(now) for key, item in known.protections.items()},
+    )
+
+
+def _used(paid: Iterable[Account], state: _State) -> dict[UUID, Used]:
+    """Return what those protected have used up who paid."""
+    if not state.guards:
+        return {}
+    owners = {account.user_id for account in paid}
+    return {key: state.guards[key].used for key in owners & state.guards.keys()}
+
+
 def _funds(account: Account) -> Funds:
     return Funds(
         account.currency,
@@ -311,7 +359,7 @@ def _paid(state: _State) -> dict[UUID, Account]:
     """Return the accounts that paid, as they are now."""
     paid = dict.fromkeys(order.account_id for order in state.orders)
     return {
-        key: state.accounts[key]._replace(
+        key: state.known.accounts[key]._replace(
             posted=state.funds[key].posted, open_orders=state.funds[key].open_orders
         )
         for key in paid

@@ -22,6 +22,11 @@ class BookSettings(DatabaseSettings):
     payout_policy: Literal["fixed", "win-rate"] | None = Field(
         default=None, description="win-rate in the real book, else fixed"
     )
+    limits: bool | None = Field(
+        default=None,
+        description="whether users' own limits on losses and stakes count in this book; "
+        "they do unless it is one of tournaments, whose chips are no money",
+    )
     open_orders_max: int = Field(default=200, ge=1)
     exposure_max_minor_units: int = Field(default=100_000_000, ge=1)
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any, LiteralString, NamedTuple
 from uuid import UUID
 
 from services.kit.arrays import bigints, smallints, texts, uuids
@@ -24,12 +24,13 @@ from services.trading.market import MarketView
 from services.trading.order import Close, Order, Outcome, Tick, VoidReason
 from services.trading.pending import Pending
 from services.trading.posting import Entry, closing_entries, returned_of
+from services.trading.protection import Used
+from services.trading.protections import protection_of, use
 from services.trading.recording import Record, Recorder
 from services.trading.tables import (
     CLOSE_ENCODERS,
     CLOSE_ORDERS,
     COUNT_CLOSED,
-    READ_ACCOUNTS,
     READ_CLOSED_ORDERS,
     READ_OPEN_ORDERS,
     UPDATE_ACCOUNTS,
@@ -40,6 +41,13 @@ from services.trading.tables import (
     columns,
 )
 from services.trading.wire import BookWire
+
+_READ_ACCOUNTS: LiteralString = """
+    SELECT a.account_id, a.user_id, a.currency, a.posted, a.held, a.state, a.open_orders,
+           a.opened_at,
+           (SELECT to_jsonb(p) FROM protection p WHERE p.user_id = a.user_id)
+    FROM account a WHERE a.account_id = ANY (%(accounts)s::uuid[])
+"""
 
 
 class Decision(NamedTuple):
@@ -78,6 +86,9 @@ class _State:
 
     before: Mapping[UUID, Account]
     accounts: dict[UUID, Account]
+    used: dict[UUID, Used]
+    """What protected users have used up of their limits."""
+
     owed: dict[Side, int] = field(default_factory=dict)
     closed: dict[UUID, BookedOrder] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
@@ -121,14 +132,14 @@ class Settling:
         self, decisions: Sequence[Decision], transaction: Transaction
     ) -> list[Settled]:
         still_open, earlier = await self._read(decisions, transaction)
-        accounts = await self._accounts_of(still_open.values(), transaction)
-        state, now = _State(accounts, dict(accounts)), self._market.now()
+        accounts, used = await self._accounts_of(still_open.values(), transaction)
+        state, now = _State(accounts, dict(accounts), used), self._market.now()
         for decision in decisions:
             order = still_open.pop(decision.order_id, None)
             if order is not None:
                 self._close(order, decision, state, transaction.before, now)
         if state.closed:
-            after = Pending(state.accounts, state.closed, {}, state.owed, None)
+            after = Pending(state.accounts, state.closed, {}, state.owed, state.used, None)
             record = self._record(state, transaction.before, now)
             await self._recorder.write(transaction, record, after)
             self._exposure.set(after.owed)
@@ -151,14 +162,24 @@ class Settling:
 
     async def _accounts_of(
         self, orders: Collection[Order], transaction: Transaction
-    ) -> dict[UUID, Account]:
-        """Return the accounts of these orders, as they are before this commit."""
+    ) -> tuple[dict[UUID, Account], dict[UUID, Used]]:
+        """Return the accounts of these orders, and what their users have used up of limits.
+
+        As they are before this commit.
+        """
         concerned = {order.account_id for order in orders}
         if not concerned:
-            return {}
-        rows = await transaction.read(READ_ACCOUNTS, {"accounts": uuids(list(concerned))})
-        pending = transaction.before.accounts
-        return {row[0]: pending.get(row[0]) or Account(*row) for row in rows}
+            return {}, {}
+        rows = await transaction.read(_READ_ACCOUNTS, {"accounts": uuids(list(concerned))})
+        before = transaction.before
+        found = [(Account(*row[:-1]), row[-1]) for row in rows]
+        accounts = {a.account_id: before.accounts.get(a.account_id) or a for a, _ in found}
+        used = {
+            account.user_id: before.used.get(account.user_id) or protection_of(stored).used
+            for account, stored in found
+            if stored is not None
+        }
+        return accounts, used
 
     def _close(
         self, order: Order, decision: Decision, state: _State, before: Pending, now: datetime
@@ -168,6 +189,9 @@ class Settling:
         state.accounts[order.account_id] = account._replace(
             posted=account.posted + close.returned, open_orders=account.open_orders - 1
         )
+        if (used := state.used.get(account.user_id)) is not None:
+            today = used.on(now.date())
+            state.used[account.user_id] = today.closed(order.stake, close.returned)
         state.entries += closing_entries(
             order, decision.outcome, account.posted, close.transfer_id, now
         )
@@ -186,6 +210,7 @@ class Settling:
             (CLOSE_ORDERS, columns("close", CLOSE_ENCODERS, closes)),
             (UPDATE_ACCOUNTS, balance_parameters(balances)),
             (COUNT_CLOSED, _counts(state.closed.values(), now)),
+            *use(state.used),
         ]
         events = [*state.events, *map(self._wire.balance_changed, accounts.values())]
         return self._recorder.prepare(before, changes, state.entries, events, now)

@@ -23,6 +23,8 @@ from services.trading.book import Account
 from services.trading.commit import Batch, Transaction
 from services.trading.moving import OpenAccount
 from services.trading.order import Direction, OrderRequest, Outcome, VoidReason
+from services.trading.protecting import Protect
+from services.trading.protection import Kind, Limit, Period
 from services.trading.settling import Decision, SettleOrders
 from tests.service.trading_fixtures import Bench, bench, request
 from tests.stores import Postgres
@@ -57,16 +59,19 @@ orders = st.builds(
 ahead = st.tuples(
     st.lists(orders, min_size=2, max_size=14),
     st.lists(st.sampled_from([0, 100, 950, 2_500]), min_size=3, max_size=3),
+    st.lists(st.sampled_from([None, None, 0, 850, 1_900]), min_size=3, max_size=3),
     st.integers(1, 4),
     st.none() | st.integers(0, 4),
 )
-"""Orders, chips, how many share a commit, and which commit nobody hears of."""
+"""Orders, chips, limits, how many share a commit, and which commit nobody hears of."""
 
 examples = st.tuples(
     st.lists(orders, min_size=1, max_size=14),
     st.lists(st.sampled_from([0, 100, 950, 2_500]), min_size=3, max_size=3),
+    st.lists(st.sampled_from([None, None, 0, 850, 1_900]), min_size=3, max_size=3),
     st.integers(0, 14),
 )
+"""Orders, chips, limits, and after how many the batch ends."""
 
 
 @pytest_asyncio.fixture
@@ -85,11 +90,11 @@ async def demo(postgres: Postgres) -> AsyncIterator[Bench]:
 )
 @given(example=examples)
 async def test_a_batch_equals_its_orders_one_by_one(demo: Bench, example: Any) -> None:
-    asked, chips, first = example
+    asked, chips, limits, first = example
     for symbol in (*TOGETHER, *ALONE):
         demo.market.tick(10_000, symbol)
-    together = await accounts(demo, chips)
-    alone = await accounts(demo, chips)
+    together = await accounts(demo, chips, limits)
+    alone = await accounts(demo, chips, limits)
     batch = [command(item, together, TOGETHER) for item in asked]
     answers = [
         *await in_one_batch(demo, batch[:first]),
@@ -112,11 +117,11 @@ async def test_batches_that_are_decided_ahead_equal_their_orders_one_by_one(
     demo: Bench, example: Any
 ) -> None:
     """Also when it is not known of one of their commits whether it happened."""
-    asked, chips, size, lost = example
+    asked, chips, limits, size, lost = example
     for symbol in (*TOGETHER, *ALONE):
         demo.market.tick(10_000, symbol)
-    together = await accounts(demo, chips)
-    alone = await accounts(demo, chips)
+    together = await accounts(demo, chips, limits)
+    alone = await accounts(demo, chips, limits)
     with of_size(demo, size), losing(lost):
         waiting = (answer(demo, command(item, together, TOGETHER)) for item in asked)
         answers = await asyncio.gather(*waiting)
@@ -154,10 +159,17 @@ def losing(nth: int | None) -> Iterator[None]:
         yield
 
 
-async def accounts(demo: Bench, chips: Sequence[int]) -> list[Account]:
-    """Open accounts with this much on them."""
+async def accounts(
+    demo: Bench, chips: Sequence[int], limits: Sequence[int | None]
+) -> list[Account]:
+    """Open accounts with this much on them, whose users may lose and stake that much a day."""
     opening = [OpenAccount(uuid4(), "USD", amount) for amount in chips]
-    return [await demo.desk.writer.submit(command) for command in opening]
+    opened = [await demo.desk.writer.submit(command) for command in opening]
+    for account, allowed in zip(opened, limits, strict=True):
+        if allowed is not None:
+            own = tuple(Limit(kind, Period.DAY, allowed) for kind in Kind)
+            await demo.desk.protect(Protect(account.user_id, 1, own, None, None))
+    return opened
 
 
 def command(asked: Asked, owners: Sequence[Account], symbols: Sequence[str]) -> OrderRequest:
@@ -233,9 +245,14 @@ def _told(item: Any, seen: dict[UUID, int], replays: bool) -> object:
     )
 
 
-async def money_of(demo: Bench, owners: Sequence[Account]) -> list[tuple[int, int]]:
+async def money_of(demo: Bench, owners: Sequence[Account]) -> list[object]:
+    """Return what the accounts hold, and what their users have used up of their limits."""
     now = [await demo.now(owner) for owner in owners]
-    return [(account.posted, account.open_orders) for account in now]
+    found = [await demo.desk.protections.of(owner.user_id) for owner in owners]
+    return [
+        (account.posted, account.open_orders, protection and protection.used)
+        for account, protection in zip(now, found, strict=True)
+    ]
 
 
 async def close(demo: Bench, answers: Sequence[Any]) -> None:

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from services.kit.clock import ManualClock, utc
-from services.kit.process import Application, serving
+from services.kit.process import Application, Face, serving
 from services.kit.settings import ServiceSettings
 from services.kit.tokens import Keyring
 from services.local.databases import Access
@@ -16,6 +16,7 @@ from services.local.keys import ensure_keys
 from tests.service.identity_server import Identity, StartIdentity, Trading, running_identity
 from tests.stores import Postgres
 from veritick.trading.v1.account_service_pb2_grpc import add_AccountServiceServicer_to_server
+from veritick.trading.v1.limit_service_pb2_grpc import add_LimitServiceServicer_to_server
 
 _TABLES = (
     "users, roles, maintenance, proposal, used_assertions, letters, mailbox, throttles, job, "
@@ -46,7 +47,11 @@ async def identity_trading(
     """A server in trading's place."""
     servicer = Trading()  # type: ignore[abstract]  # it is asked for one thing only
     keyring = Keyring.load(identity_keys, "trading")
-    application = Application(keyring, [(add_AccountServiceServicer_to_server, servicer)])
+    faces: list[Face] = [
+        (add_AccountServiceServicer_to_server, servicer),
+        (add_LimitServiceServicer_to_server, servicer),
+    ]
+    application = Application(keyring, faces)
     settings = ServiceSettings(mode="development", drain_seconds=0)
     async with serving("trading", settings, application, identity_clock) as running:
         servicer.address = running.address

@@ -38,6 +38,7 @@ from veritick.identity.v1.mailbox_service_pb2 import ListMailsRequest
 from veritick.identity.v1.mailbox_service_pb2_grpc import MailboxServiceStub
 from veritick.identity.v1.profile_service_pb2 import GetProfileRequest
 from veritick.identity.v1.profile_service_pb2_grpc import ProfileServiceStub
+from veritick.identity.v1.protection_pb2 import Protection
 from veritick.identity.v1.user_pb2 import Session, User
 from veritick.journal.v1.journal_service_pb2 import (
     JournalEntry,
@@ -49,6 +50,11 @@ from veritick.trading.v1.account_service_pb2 import OpenAccountsRequest, OpenAcc
 from veritick.trading.v1.account_service_pb2_grpc import (
     AccountServiceServicer,
 )
+from veritick.trading.v1.limit_service_pb2 import (
+    ApplyProtectionRequest,
+    ApplyProtectionResponse,
+)
+from veritick.trading.v1.limit_service_pb2_grpc import LimitServiceServicer
 
 if TYPE_CHECKING:
     from veritick.identity.v1.audit_service_pb2_grpc import AuditServiceAsyncStub
@@ -191,10 +197,12 @@ def refused(reason: Reason) -> Iterator[Refused]:
     assert caught.failure.reason is reason
 
 
-class Trading(AccountServiceServicer):
+class Trading(AccountServiceServicer, LimitServiceServicer):
     """A server in trading's place that remembers for whom accounts were opened."""
 
     def __init__(self) -> None:
+        self.protections: list[Protection] = []
+        self.away = False
         self.opened_for: list[str] = []
         self.real_for: list[str] = []
         self.address = ""
@@ -208,6 +216,14 @@ class Trading(AccountServiceServicer):
         if request.real:
             self.real_for.append(request.user_id)
         return OpenAccountsResponse()
+
+    async def ApplyProtection(  # noqa: N802  the name in the contract
+        self, request: ApplyProtectionRequest, context: Any
+    ) -> ApplyProtectionResponse:
+        if self.away:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "no leader")
+        self.protections.append(request.protection)
+        return ApplyProtectionResponse()
 
 
 @asynccontextmanager

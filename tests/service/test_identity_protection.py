@@ -8,7 +8,13 @@ import pytest
 
 from services.kit.reason import Reason
 from services.kit.wire import to_datetime
-from tests.service.identity_server import Identity, bearer, refused
+from tests.service.identity_server import (
+    Identity,
+    StartIdentity,
+    Trading,
+    bearer,
+    refused,
+)
 from veritick.identity.v1.protection_pb2 import LimitValue, Protection, ProtectionLimit
 from veritick.identity.v1.protection_service_pb2 import (
     CancelLimitChangeRequest,
@@ -197,3 +203,24 @@ async def test_staff_see_what_a_user_has_set(
     nobody = GetUserProtectionRequest(user_id="0199aa00-0000-7000-8000-000000000000")
     with refused(Reason.USER_NOT_FOUND):
         await protection.GetUserProtection(nobody, metadata=staff)
+
+
+async def test_a_user_is_answered_when_the_books_know_it(
+    start_identity: StartIdentity, identity_trading: Trading
+) -> None:
+    limit = SetLimitRequest(kind=LOSS, period=DAY, value=dollars(10))
+    async with (
+        start_identity(trading_address=identity_trading.address) as identity,
+        identity.anybody() as channel,
+    ):
+        protection: ProtectionServiceAsyncStub = ProtectionServiceStub(channel)
+        who = bearer((await identity.signed_in()).access_token)
+
+        identity_trading.away = True
+        with refused(Reason.UNAVAILABLE):
+            await protection.SetLimit(limit, metadata=who)
+        identity_trading.away = False
+        answered = (await protection.SetLimit(limit, metadata=who)).protection
+
+    assert answered.version == 1
+    assert identity_trading.protections == [answered]

@@ -145,7 +145,7 @@ def desk_on(
     database: Database, market: Market, *, policy: str = "fixed", ids: Ids = uuid7, **terms: Any
 ) -> Desk:
     """Return a demo desk with default terms, some of them changed."""
-    rules = BookRules("DEMO", "USD", CHIPS, TermsDefaults(**terms), policy)
+    rules = BookRules("DEMO", "USD", CHIPS, TermsDefaults(**terms), payout_policy=policy)
     # A lease lasts as long as it really does, however a test moves the market's time.
     return Desk("demo", rules, database, market.view, SystemClock(), ids)
 

@@ -27,6 +27,7 @@ PURE: Mapping[str, tuple[str, ...]] = {
         "letter",
         "password",
         "permission",
+        "protection",
         "revocation",
         "session",
         "throttle",
@@ -43,7 +44,15 @@ PURE: Mapping[str, tuple[str, ...]] = {
         "tick",
     ),
     "services/settlement": ("checkpoint", "fixing", "outcome", "receipt"),
-    "services/trading": ("acceptance", "audit", "market", "order", "posting", "terms"),
+    "services/trading": (
+        "acceptance",
+        "audit",
+        "market",
+        "order",
+        "posting",
+        "protection",
+        "terms",
+    ),
 }
 """The rules of each domain: values in, values out (architecture.md, the sketch of the rooms)."""
 

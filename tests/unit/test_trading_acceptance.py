@@ -19,6 +19,7 @@ from services.trading.acceptance import (
 )
 from services.trading.market import Instrument, InstrumentStatus, MarketView, Session
 from services.trading.order import Direction, OrderRequest, Tick
+from services.trading.protection import Guard, Kind, Period, Used
 from services.trading.terms import TermsDefaults
 
 NOW = utc(2026, 11, 23, 12, 0, 0, 250_000)
@@ -225,10 +226,36 @@ def test_the_account_takes_part(state: AccountState, expected: Reason | None) ->
 )
 def test_limits_and_money(given: dict[str, Any], owed: int, expected: Reason | None) -> None:
     if expected is None:
-        check_limits(request(), TERMS, funds(**given), owed)
+        check_limits(request(), TERMS, funds(**given), owed, None)
         return
     with pytest.raises(Failure) as refused:
-        check_limits(request(), TERMS, funds(**given), owed)
+        check_limits(request(), TERMS, funds(**given), owed, None)
+    assert refused.value.reason is expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "allowed", "given", "owed", "expected"),
+    [
+        (Kind.LOSS, 3_000, {}, 0, None),
+        (Kind.LOSS, 2_999, {}, 0, Reason.LOSS_LIMIT),
+        (Kind.STAKE, 6_000, {}, 0, None),
+        (Kind.STAKE, 5_999, {}, 0, Reason.STAKE_LIMIT),
+        (Kind.LOSS, 0, {"open_orders": 200}, 0, Reason.OPEN_ORDERS_LIMIT),
+        (Kind.LOSS, 0, {}, 100_000_000, Reason.EXPOSURE_LIMIT),
+        (Kind.LOSS, 0, {"posted": 0}, 0, Reason.LOSS_LIMIT),
+    ],
+)
+def test_own_limits_come_after_those_of_the_book_and_before_the_money(
+    kind: Kind, allowed: int, given: dict[str, Any], owed: int, expected: Reason | None
+) -> None:
+    """The user has staked 40.00 and lost 10.00 this week, and stakes 10.00 now."""
+    used = Used(NOW.date(), 1_000, (0, 4_000, 4_000), (0, 1_000, 1_000))
+    guard = Guard(None, None, ((kind, Period.WEEK, allowed),), used)
+    if expected is None:
+        check_limits(request(), TERMS, funds(**given), owed, guard)
+        return
+    with pytest.raises(Failure) as refused:
+        check_limits(request(), TERMS, funds(**given), owed, guard)
     assert refused.value.reason is expected
 
 

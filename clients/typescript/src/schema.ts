@@ -121,6 +121,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/accounts/{accountId}/limits": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Answers the limits in force for an account, and what of them is used up
+         * @description Errors: ACCOUNT_NOT_FOUND.
+         */
+        readonly get: operations["getAccountLimits"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/accounts/{accountId}/orders": {
         readonly parameters: {
             readonly query?: never;
@@ -374,6 +394,46 @@ export interface paths {
          * @description Errors: USER_NOT_FOUND.
          */
         readonly get: operations["getUser"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/admin/users/{userId}/protection": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Answers to staff what a user has set
+         * @description Errors: USER_NOT_FOUND.
+         */
+        readonly get: operations["getUserProtection"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/admin/users/{userId}/protection/changes": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Lists to staff what a user has changed, newest first
+         * @description Errors: USER_NOT_FOUND, INVALID_FILTER, INVALID_PAGE_TOKEN.
+         */
+        readonly get: operations["listUserProtectionChanges"];
         readonly put?: never;
         readonly post?: never;
         readonly delete?: never;
@@ -1430,6 +1490,140 @@ export interface paths {
         readonly patch: operations["updateProfile"];
         readonly trace?: never;
     };
+    readonly "/v1/users/me/protection": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Answers what the caller has set */
+        readonly get: operations["getProtection"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/users/me/protection/changes": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Lists what the caller has changed, newest first
+         * @description Errors: INVALID_FILTER, INVALID_PAGE_TOKEN.
+         */
+        readonly get: operations["listProtectionChanges"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/users/me/protection:cancelLimitChange": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Calls off a looser limit that does not count yet
+         * @description Where none is on its way nothing changes. Errors: UNAVAILABLE, as of SetLimit.
+         */
+        readonly post: operations["cancelLimitChange"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/users/me/protection:excludeSelf": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Keeps the caller from trading for some months, beginning now
+         * @description A longer exclusion takes the place of one that goes on. Open orders settle by rule. Errors: PROTECTION_LOCKED for a shorter one, UNAVAILABLE, as of SetLimit.
+         */
+        readonly post: operations["excludeSelf"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/users/me/protection:setLimit": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Sets or removes a limit: a tighter one counts at once, a looser one in 24 hours
+         * @description A limit that was asked for before and does not count yet is replaced; asking for the same again does not put it off. UNAVAILABLE when a book does not answer: the limit is stored then and will reach it, and the same call tells when it has. Errors: INVALID_REQUEST, CURRENCY_MISMATCH, UNAVAILABLE.
+         */
+        readonly post: operations["setLimit"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/users/me/protection:setRealityCheck": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /** Sets after how many minutes of use the app is to speak up */
+        readonly post: operations["setRealityCheck"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/users/me/protection:takeBreak": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Keeps the caller from trading for some time, beginning now
+         * @description A longer break takes the place of one that goes on. Open orders settle by rule. Errors: PROTECTION_LOCKED for a shorter one, UNAVAILABLE, as of SetLimit.
+         */
+        readonly post: operations["takeBreak"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/users/me/totp": {
         readonly parameters: {
             readonly query?: never;
@@ -1662,6 +1856,22 @@ export interface components {
              */
             readonly openTime?: string;
         };
+        /** @description AccountLimit is a limit in force for an account, and what of it is used up. */
+        readonly AccountLimit: {
+            /** @description LOSS or STAKE. */
+            readonly kind: components["schemas"]["ProtectionLimitKind"];
+            /** @description Over what it is counted. */
+            readonly period: components["schemas"]["ProtectionLimitPeriod"];
+            /** @description The limit. */
+            readonly limit?: components["schemas"]["Money"];
+            /** @description What counts against it in the present period, open orders in full. Negative losses are gains. It can be above the limit when the limit became tighter. */
+            readonly used?: components["schemas"]["Money"];
+            /**
+             * Format: date-time
+             * @description When the present period ends, and the count begins anew.
+             */
+            readonly endTime?: string;
+        };
         /**
          * @description State is whether an account takes part.
          *
@@ -1839,6 +2049,13 @@ export interface components {
          * @enum {string}
          */
         readonly Book: "BOOK_UNSPECIFIED" | "REAL" | "DEMO" | "TOURNAMENT";
+        /** @description CancelLimitChangeRequest is the request of ProtectionService.CancelLimitChange. */
+        readonly CancelLimitChangeRequest: {
+            /** @description What is limited. */
+            readonly kind: components["schemas"]["ProtectionLimitKind"];
+            /** @description Over which periods. */
+            readonly period: components["schemas"]["ProtectionLimitPeriod"];
+        };
         /** @description Candle is how a price moved within one interval. Prices are mantissas at the instrument's scale. */
         readonly Candle: {
             /**
@@ -2587,6 +2804,14 @@ export interface components {
              */
             readonly expireTime?: string;
         };
+        /** @description ExcludeSelfRequest is the request of ProtectionService.ExcludeSelf. */
+        readonly ExcludeSelfRequest: {
+            /**
+             * Format: int32
+             * @description For how many calendar months: half a year to five years.
+             */
+            readonly months: number;
+        };
         /** @description FinishPasskeyEnrolmentRequest is the request of PasskeyService.FinishPasskeyEnrolment. */
         readonly FinishPasskeyEnrolmentRequest: {
             /** @description As BeginPasskeyEnrolment answered it. */
@@ -2650,6 +2875,16 @@ export interface components {
          * @enum {string}
          */
         readonly FixingState: "STATE_UNSPECIFIED" | "PENDING" | "FINAL" | "VOID";
+        /** @description GetAccountLimitsResponse is the response of LimitService.GetAccountLimits. */
+        readonly GetAccountLimitsResponse: {
+            /** @description The limits on losses and stakes that this account's book holds its orders to. */
+            readonly limits: readonly components["schemas"]["AccountLimit"][];
+            /**
+             * Format: date-time
+             * @description Before then no order is accepted, for the user's break or self-exclusion; absent for none.
+             */
+            readonly closedUntilTime?: string;
+        };
         /** @description GetSignUpRulesResponse is the response of AuthService.GetSignUpRules. */
         readonly GetSignUpRulesResponse: {
             /** @description The version of the user agreement that counts now. */
@@ -2988,6 +3223,16 @@ export interface components {
              */
             readonly minutes?: number;
         };
+        /** @description LimitValue is how much of something is allowed. Exactly one is set. */
+        readonly LimitValueInput: {
+            /** @description For DEPOSIT, LOSS and STAKE: an amount, which may be zero. */
+            readonly amount?: components["schemas"]["MoneyInput"];
+            /**
+             * Format: int32
+             * @description For SESSION_TIME: whole minutes, at least one.
+             */
+            readonly minutes?: number;
+        } & unknown;
         /** @description ListAccountEventsResponse is the response of AccountEventService.ListAccountEvents. */
         readonly ListAccountEventsResponse: {
             /** @description Entries in order of sequence; ask again after the last one. */
@@ -3091,6 +3336,13 @@ export interface components {
             /** @description The passkeys. A user has few, so there are no pages. */
             readonly passkeys: readonly components["schemas"]["Passkey"][];
         };
+        /** @description ListProtectionChangesResponse is the response of ProtectionService.ListProtectionChanges. */
+        readonly ListProtectionChangesResponse: {
+            /** @description The changes. */
+            readonly changes: readonly components["schemas"]["ProtectionChange"][];
+            /** @description Continues this list; empty on its last page. */
+            readonly nextPageToken: string;
+        };
         /** @description ListReceiptsResponse is the response of ReceiptService.ListReceipts. */
         readonly ListReceiptsResponse: {
             /** @description Receipts in order of sequence; ask again after the last one. */
@@ -3142,6 +3394,13 @@ export interface components {
             /** @description The page, by number. */
             readonly ticks: readonly components["schemas"]["Tick"][];
             /** @description Empty on the last page. */
+            readonly nextPageToken: string;
+        };
+        /** @description ListUserProtectionChangesResponse is the response of ProtectionService.ListUserProtectionChanges. */
+        readonly ListUserProtectionChangesResponse: {
+            /** @description The changes. */
+            readonly changes: readonly components["schemas"]["ProtectionChange"][];
+            /** @description Continues this list; empty on its last page. */
             readonly nextPageToken: string;
         };
         /** @description ListUserSessionsResponse is the response of UserAdminService.ListUserSessions. */
@@ -3621,6 +3880,30 @@ export interface components {
              */
             readonly realityCheckMinutes: number;
         };
+        /** @description ProtectionChange is one change of a user's protection, as it stays on record. */
+        readonly ProtectionChange: {
+            /** @description What the user did. */
+            readonly action: components["schemas"]["ProtectionChangeAction"];
+            /** @description What the protection was from then on. */
+            readonly protection?: components["schemas"]["Protection"];
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            readonly createTime?: string;
+        };
+        /**
+         * @description Action is what a user can do about the own protection.
+         *
+         *     - `ACTION_UNSPECIFIED`: Not used.
+         *     - `SET_LIMIT`: A limit was set, changed or removed.
+         *     - `CANCEL_LIMIT_CHANGE`: A change on its way was called off.
+         *     - `TAKE_BREAK`: A break was taken.
+         *     - `EXCLUDE_SELF`: The user excluded himself.
+         *     - `SET_REALITY_CHECK`: The reality check was set.
+         * @enum {string}
+         */
+        readonly ProtectionChangeAction: "ACTION_UNSPECIFIED" | "SET_LIMIT" | "CANCEL_LIMIT_CHANGE" | "TAKE_BREAK" | "EXCLUDE_SELF" | "SET_REALITY_CHECK";
         /** @description ProtectionChanged tells what protects a user after a change. */
         readonly ProtectionChanged: {
             /** @description What counts now, and what will. */
@@ -3647,8 +3930,8 @@ export interface components {
          *
          *     - `KIND_UNSPECIFIED`: Not used.
          *     - `DEPOSIT`: Money paid in.
-         *     - `LOSS`: The stakes paid in the period less what orders returned in it. The stake of an open order counts as lost until the order closes.
-         *     - `STAKE`: The stakes paid in the period, whatever became of the orders.
+         *     - `LOSS`: The stakes of the orders that closed in the period less what these returned, and the stakes of all open orders, as if they were lost.
+         *     - `STAKE`: The stakes of the orders that closed in the period, whatever became of them, and of all open orders.
          *     - `SESSION_TIME`: The time signed in, of all sessions together.
          * @enum {string}
          */
@@ -4058,6 +4341,15 @@ export interface components {
              */
             readonly time?: string;
         };
+        /** @description SetLimitRequest is the request of ProtectionService.SetLimit. */
+        readonly SetLimitRequest: {
+            /** @description What is limited. */
+            readonly kind: components["schemas"]["ProtectionLimitKind"];
+            /** @description Over which periods. */
+            readonly period: components["schemas"]["ProtectionLimitPeriod"];
+            /** @description The limit, as its kind asks; absent to remove it. */
+            readonly value?: components["schemas"]["LimitValueInput"];
+        };
         /** @description SetMaintenanceRequest is the request of MaintenanceService.SetMaintenance. */
         readonly SetMaintenanceRequest: {
             /** @description Whether the platform is to be under maintenance. */
@@ -4069,6 +4361,14 @@ export interface components {
              * @description When it is expected to be over, if anybody knows; it does not end by itself.
              */
             readonly endTime?: string;
+        };
+        /** @description SetRealityCheckRequest is the request of ProtectionService.SetRealityCheck. */
+        readonly SetRealityCheckRequest: {
+            /**
+             * Format: int32
+             * @description After how many minutes of use; 0 for never.
+             */
+            readonly minutes?: number;
         };
         /** @description SetRoleRequest is the request of RoleService.SetRole. */
         readonly SetRoleRequest: {
@@ -4165,6 +4465,14 @@ export interface components {
          * @enum {string}
          */
         readonly StaffProposalState: "STATE_UNSPECIFIED" | "PENDING" | "APPROVED" | "EXECUTED" | "FAILED" | "REJECTED" | "EXPIRED";
+        /** @description TakeBreakRequest is the request of ProtectionService.TakeBreak. */
+        readonly TakeBreakRequest: {
+            /**
+             * Format: int32
+             * @description For how many hours: up to six weeks.
+             */
+            readonly hours: number;
+        };
         /** @description TakeRoleRequest is the request of UserAdminService.TakeRole. */
         readonly TakeRoleRequest: {
             /** @description The role's name. */
@@ -4414,6 +4722,7 @@ export interface components {
 export type AcceptAgreementRequest = components['schemas']['AcceptAgreementRequest'];
 export type AccessScope = components['schemas']['AccessScope'];
 export type Account = components['schemas']['Account'];
+export type AccountLimit = components['schemas']['AccountLimit'];
 export type AccountState = components['schemas']['AccountState'];
 export type ApiKey = components['schemas']['ApiKey'];
 export type ApiKeyEnded = components['schemas']['ApiKeyEnded'];
@@ -4430,6 +4739,7 @@ export type BeginPasskeyEnrolmentResponse = components['schemas']['BeginPasskeyE
 export type BeginPasskeyLogInRequest = components['schemas']['BeginPasskeyLogInRequest'];
 export type BeginPasskeyLogInResponse = components['schemas']['BeginPasskeyLogInResponse'];
 export type Book = components['schemas']['Book'];
+export type CancelLimitChangeRequest = components['schemas']['CancelLimitChangeRequest'];
 export type Candle = components['schemas']['Candle'];
 export type ChangePasswordRequest = components['schemas']['ChangePasswordRequest'];
 export type ChangePasswordResponse = components['schemas']['ChangePasswordResponse'];
@@ -4459,10 +4769,12 @@ export type ErrorReason = components['schemas']['ErrorReason'];
 export type Event = components['schemas']['Event'];
 export type ExchangeApiKeyRequest = components['schemas']['ExchangeApiKeyRequest'];
 export type ExchangeApiKeyResponse = components['schemas']['ExchangeApiKeyResponse'];
+export type ExcludeSelfRequest = components['schemas']['ExcludeSelfRequest'];
 export type FinishPasskeyEnrolmentRequest = components['schemas']['FinishPasskeyEnrolmentRequest'];
 export type FinishPasskeyLogInRequest = components['schemas']['FinishPasskeyLogInRequest'];
 export type Fixing = components['schemas']['Fixing'];
 export type FixingState = components['schemas']['FixingState'];
+export type GetAccountLimitsResponse = components['schemas']['GetAccountLimitsResponse'];
 export type GetSignUpRulesResponse = components['schemas']['GetSignUpRulesResponse'];
 export type GrantRoleRequest = components['schemas']['GrantRoleRequest'];
 export type GrantRoleResponse = components['schemas']['GrantRoleResponse'];
@@ -4481,6 +4793,7 @@ export type KycLevel = components['schemas']['KycLevel'];
 export type LedgerHead = components['schemas']['LedgerHead'];
 export type LiftBanRequest = components['schemas']['LiftBanRequest'];
 export type LimitValue = components['schemas']['LimitValue'];
+export type LimitValueInput = components['schemas']['LimitValueInput'];
 export type ListAccountEventsResponse = components['schemas']['ListAccountEventsResponse'];
 export type ListAccountsResponse = components['schemas']['ListAccountsResponse'];
 export type ListApiKeysResponse = components['schemas']['ListApiKeysResponse'];
@@ -4495,6 +4808,7 @@ export type ListLedgerHeadsResponse = components['schemas']['ListLedgerHeadsResp
 export type ListMailsResponse = components['schemas']['ListMailsResponse'];
 export type ListOrdersResponse = components['schemas']['ListOrdersResponse'];
 export type ListPasskeysResponse = components['schemas']['ListPasskeysResponse'];
+export type ListProtectionChangesResponse = components['schemas']['ListProtectionChangesResponse'];
 export type ListReceiptsResponse = components['schemas']['ListReceiptsResponse'];
 export type ListRoleProposalsResponse = components['schemas']['ListRoleProposalsResponse'];
 export type ListRolesResponse = components['schemas']['ListRolesResponse'];
@@ -4503,6 +4817,7 @@ export type ListSessionsResponse = components['schemas']['ListSessionsResponse']
 export type ListSigningKeysResponse = components['schemas']['ListSigningKeysResponse'];
 export type ListTermsResponse = components['schemas']['ListTermsResponse'];
 export type ListTicksResponse = components['schemas']['ListTicksResponse'];
+export type ListUserProtectionChangesResponse = components['schemas']['ListUserProtectionChangesResponse'];
 export type ListUserSessionsResponse = components['schemas']['ListUserSessionsResponse'];
 export type ListUsersResponse = components['schemas']['ListUsersResponse'];
 export type LogInRequest = components['schemas']['LogInRequest'];
@@ -4532,6 +4847,8 @@ export type PriceInput = components['schemas']['PriceInput'];
 export type Problem = components['schemas']['Problem'];
 export type Proposal = components['schemas']['Proposal'];
 export type Protection = components['schemas']['Protection'];
+export type ProtectionChange = components['schemas']['ProtectionChange'];
+export type ProtectionChangeAction = components['schemas']['ProtectionChangeAction'];
 export type ProtectionChanged = components['schemas']['ProtectionChanged'];
 export type ProtectionLimit = components['schemas']['ProtectionLimit'];
 export type ProtectionLimitKind = components['schemas']['ProtectionLimitKind'];
@@ -4572,13 +4889,16 @@ export type Seal = components['schemas']['Seal'];
 export type SealedEntries = components['schemas']['SealedEntries'];
 export type SealedEntry = components['schemas']['SealedEntry'];
 export type SessionEnded = components['schemas']['SessionEnded'];
+export type SetLimitRequest = components['schemas']['SetLimitRequest'];
 export type SetMaintenanceRequest = components['schemas']['SetMaintenanceRequest'];
+export type SetRealityCheckRequest = components['schemas']['SetRealityCheckRequest'];
 export type SetRoleRequest = components['schemas']['SetRoleRequest'];
 export type SetRoleResponse = components['schemas']['SetRoleResponse'];
 export type SigningKey = components['schemas']['SigningKey'];
 export type StaffProposal = components['schemas']['StaffProposal'];
 export type StaffProposalChanged = components['schemas']['StaffProposalChanged'];
 export type StaffProposalState = components['schemas']['StaffProposalState'];
+export type TakeBreakRequest = components['schemas']['TakeBreakRequest'];
 export type TakeRoleRequest = components['schemas']['TakeRoleRequest'];
 export type Terms = components['schemas']['Terms'];
 export type TermsInput = components['schemas']['TermsInput'];
@@ -5101,6 +5421,98 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["ListAccountEventsResponse"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `ACCOUNT_NOT_FOUND` */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly getAccountLimits: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The account. */
+                readonly accountId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description What was asked for. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["GetAccountLimitsResponse"];
                 };
             };
             /** @description Bad Request: `INVALID_REQUEST` */
@@ -6635,6 +7047,215 @@ export interface operations {
                 };
             };
             /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `PERMISSION_DENIED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `USER_NOT_FOUND` */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly getUserProtection: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The user. */
+                readonly userId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description What counts now, and what will. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Protection"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `PERMISSION_DENIED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `USER_NOT_FOUND` */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly listUserProtectionChanges: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description `action=…`; empty for all. */
+                readonly filter?: string;
+                /** @description At most this many; 0 means 50. */
+                readonly pageSize?: number;
+                /** @description Continues after the page that answered it. */
+                readonly pageToken?: string;
+            };
+            readonly header?: never;
+            readonly path: {
+                /** @description The user. */
+                readonly userId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description What was asked for. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ListUserProtectionChangesResponse"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST`, `INVALID_FILTER`, `INVALID_PAGE_TOKEN` */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -12863,6 +13484,746 @@ export interface operations {
                 };
             };
             /** @description Conflict: `PROFILE_LOCKED` */
+            readonly 409: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `REQUEST_TOO_LARGE` */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type: `INVALID_REQUEST` */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly getProtection: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description What counts now, and what will. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Protection"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly listProtectionChanges: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description `action=…`; empty for all. */
+                readonly filter?: string;
+                /** @description At most this many; 0 means 50. */
+                readonly pageSize?: number;
+                /** @description Continues after the page that answered it. */
+                readonly pageToken?: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description What was asked for. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ListProtectionChangesResponse"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST`, `INVALID_FILTER`, `INVALID_PAGE_TOKEN` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly cancelLimitChange: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["CancelLimitChangeRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description What counts now, and what will. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Protection"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `CSRF_REJECTED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `REQUEST_TOO_LARGE` */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type: `INVALID_REQUEST` */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly excludeSelf: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["ExcludeSelfRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description What counts now, and what will. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Protection"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `CSRF_REJECTED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict: `PROTECTION_LOCKED` */
+            readonly 409: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `REQUEST_TOO_LARGE` */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type: `INVALID_REQUEST` */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly setLimit: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["SetLimitRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description What counts now, and what will. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Protection"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST`, `CURRENCY_MISMATCH` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `CSRF_REJECTED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `REQUEST_TOO_LARGE` */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type: `INVALID_REQUEST` */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly setRealityCheck: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["SetRealityCheckRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description What counts now, and what will. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Protection"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `CSRF_REJECTED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `REQUEST_TOO_LARGE` */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type: `INVALID_REQUEST` */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly takeBreak: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["TakeBreakRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description What counts now, and what will. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Protection"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `CSRF_REJECTED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict: `PROTECTION_LOCKED` */
             readonly 409: {
                 headers: {
                     readonly [name: string]: unknown;

@@ -94,11 +94,13 @@ class ProtectionLimit(_message.Message):
         DEPOSIT: ProtectionLimit._Kind.ValueType  # 1
         """Money paid in."""
         LOSS: ProtectionLimit._Kind.ValueType  # 2
-        """The stakes paid in the period less what orders returned in it. The stake of an open
-        order counts as lost until the order closes.
+        """The stakes of the orders that closed in the period less what these returned, and the
+        stakes of all open orders, as if they were lost.
         """
         STAKE: ProtectionLimit._Kind.ValueType  # 3
-        """The stakes paid in the period, whatever became of the orders."""
+        """The stakes of the orders that closed in the period, whatever became of them, and of all
+        open orders.
+        """
         SESSION_TIME: ProtectionLimit._Kind.ValueType  # 4
         """The time signed in, of all sessions together."""
 
@@ -110,11 +112,13 @@ class ProtectionLimit(_message.Message):
     DEPOSIT: ProtectionLimit.Kind.ValueType  # 1
     """Money paid in."""
     LOSS: ProtectionLimit.Kind.ValueType  # 2
-    """The stakes paid in the period less what orders returned in it. The stake of an open
-    order counts as lost until the order closes.
+    """The stakes of the orders that closed in the period less what these returned, and the
+    stakes of all open orders, as if they were lost.
     """
     STAKE: ProtectionLimit.Kind.ValueType  # 3
-    """The stakes paid in the period, whatever became of the orders."""
+    """The stakes of the orders that closed in the period, whatever became of them, and of all
+    open orders.
+    """
     SESSION_TIME: ProtectionLimit.Kind.ValueType  # 4
     """The time signed in, of all sessions together."""
 
