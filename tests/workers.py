@@ -4,7 +4,7 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-_ON_ONE_PLATFORM = ("end_to_end", "browser")
+_ON_ONE_PLATFORM = ("end_to_end", "security", "browser")
 _LONGEST_FIRST = (*_ON_ONE_PLATFORM, "faults", "service")
 
 

@@ -1,0 +1,89 @@
+"""Who may try to call: strangers, people in every role, and services; and what the rules allow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from services.identity.permission import PERMISSIONS
+from services.kit.clock import SystemClock
+from services.kit.tokens import USER_AUDIENCE, Keyring
+from veritick.option.v1.access_pb2 import Access
+
+STRANGER = "stranger"
+BY_ROLE = {str(role): permissions for role, permissions in PERMISSIONS.items()}
+ROLES = tuple(BY_ROLE)
+SERVICES = ("operator", "edge", "quotes", "trading", "settlement")
+"""Services that call others; each speaks for itself with its own key."""
+
+EVERYBODY = (STRANGER, *ROLES, *SERVICES)
+PASSWORD = "analytical engine"
+MINUTES = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class Actors:
+    """Makes the tokens of everybody, with the keys of a platform."""
+
+    keys: Path
+    users: Mapping[str, str]
+    """A registered user for each role. No session of theirs is known to anybody."""
+
+    def token(self, who: str, target: str) -> str | None:
+        """Return the token with which somebody calls a service."""
+        now = SystemClock().now()
+        if who == STRANGER:
+            return None
+        if who in SERVICES:
+            return Keyring.load(self.keys, who).service_token(target, now)
+        claims = {
+            "aud": USER_AUDIENCE,
+            "sub": self.users[who],
+            "sid": str(uuid4()),
+            "perm": sorted(BY_ROLE[who]),
+            "auth_time": int(now.timestamp()),
+        }
+        return Keyring.load(self.keys, "identity").sign(claims, MINUTES, now)
+
+
+def registered(edge: str) -> dict[str, str]:
+    """Register somebody for each role, and return the ids of the users."""
+    with httpx.Client(base_url=edge, timeout=60) as client:
+        return {role: _register(client)["userId"] for role in ROLES}
+
+
+@contextmanager
+def signed_in(edge: str) -> Iterator[tuple[httpx.Client, dict[str, Any]]]:
+    """Register somebody and sign him in; lend a client with his token, and the session."""
+    with httpx.Client(base_url=edge, timeout=60) as client:
+        credentials = {"email": _register(client)["email"], "password": PASSWORD}
+        session = client.post("/v1/sessions", json=credentials).raise_for_status().json()
+        client.headers["authorization"] = f"Bearer {session['accessToken']}"
+        yield client, session
+
+
+def _register(client: httpx.Client) -> dict[str, Any]:
+    credentials = {"email": f"somebody-{uuid4()}@example.com", "password": PASSWORD}
+    user: dict[str, Any] = client.post("/v1/users", json=credentials).raise_for_status().json()
+    return user
+
+
+def refusal_of(rule: Access, who: str) -> str | None:
+    """Return with which reason the contract turns somebody away; None when it lets him in."""
+    people = rule.WhichOneof("people")
+    if people == "public" or who in rule.services:
+        return None
+    if who == STRANGER:
+        return "PERMISSION_DENIED" if people is None else "UNAUTHENTICATED"
+    if who in ROLES and people == "user":
+        return None
+    if who in ROLES and rule.permission in BY_ROLE[who]:
+        return None
+    return "PERMISSION_DENIED"
