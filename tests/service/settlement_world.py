@@ -188,14 +188,15 @@ async def running_world(
     trading = [face for face in every if not isinstance(face[1], BookFace)]
     trading.append((add_BookServiceServicer_to_server, world.book))
     async with (
-        _served("quotes", keys, quotes) as world.quotes_address,
-        _served("trading", keys, trading) as world.trading_address,
+        served("quotes", keys, quotes) as world.quotes_address,
+        served("trading", keys, trading) as world.trading_address,
     ):
         yield world
 
 
 @asynccontextmanager
-async def _served(name: str, keys: Path, faces: list[Face]) -> AsyncIterator[str]:
+async def served(name: str, keys: Path, faces: list[Face]) -> AsyncIterator[str]:
+    """Serve faces as a service within the block, and yield where."""
     application = Application(Keyring.load(keys, name), faces)
     settings = ServiceSettings(mode="development", drain_seconds=0)
     async with serving(name, settings, application) as running:

@@ -169,15 +169,15 @@ async def bench(
 
 
 @asynccontextmanager
-async def leading(desk: Desk) -> AsyncIterator[None]:
-    """Run a desk's writer, and wait until it leads."""
+async def leading(desk: Desk) -> AsyncIterator[asyncio.Task[None]]:
+    """Run a desk's writer, and wait until it leads; yields the writer, which may end."""
     tasks = [asyncio.create_task(desk.writer.run())]
     try:
         await _until(lambda: desk.writer.leading, tasks)
         # Only now, so that it need not look a second time.
         tasks.append(asyncio.create_task(desk.keep_terms()))
         await _until(desk.ready, tasks)
-        yield
+        yield tasks[0]
     finally:
         for task in tasks:
             task.cancel()
