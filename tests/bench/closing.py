@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import perf_counter
 from typing import LiteralString
 
 import psycopg
+from pytest import MonkeyPatch  # noqa: PT013  what the tests of shape watch with
 
 from services.trading.desk import Desk
 from services.trading.order import Outcome, Tick, VoidReason
 from services.trading.settling import Decision, Settled, SettleOrders, SettleStatus
 from tests.bench import pgbench
 from tests.bench.placing import desk_on
-from tests.bench.rows import Measure, Row, side_by_side
+from tests.bench.rows import Row, side_by_side
+from tests.service.statements import shape_of, watched
 from tests.stores import Postgres
 
 FEW, MANY = 1_000, 1_000_000
@@ -38,29 +41,48 @@ _COUNT: LiteralString = "UPDATE account SET open_orders = open_orders + %(each)s
 
 
 async def s2(postgres: Postgres, _: Path) -> Row:
-    """Measure finding and closing what is due among many open orders, beside among few."""
+    """Measure finding and closing what is due among many open orders, beside among few.
+
+    RuntimeError when the database plans the one otherwise than the other.
+    """
     async with AsyncExitStack() as stack:
-        measures = [await _closing(stack, postgres, size) for size in (MANY, FEW)]
-        many, few = await side_by_side(*measures)
+        books = [await _book(stack, postgres, size) for size in (MANY, FEW)]
+        among_many, among_few = [await book.plans() for book in books]
+        if among_many != among_few:
+            raise RuntimeError(f"other plans: {among_many} beside {among_few}")
+        many, few = await side_by_side(*(book.orders_per_second for book in books))
     title = f"orders found and closed, {MANY:,} others open, beside {FEW:,}"
     return Row("S2", title, "orders/s", many, few, goal=0.75, stretch=0.9)
 
 
-async def _closing(stack: AsyncExitStack, postgres: Postgres, others: int) -> Measure:
-    """Return how fast orders close in a book in which so many others stay open."""
-    access = stack.enter_context(postgres.database("trading_demo"))
-    await asyncio.to_thread(_prepare, access.owner, others)
-    desk = await stack.enter_async_context(desk_on(access.service))
+@dataclass
+class _Book:
+    """A book in which many orders stay open, while others close."""
 
-    async def orders_per_second() -> float:
-        await asyncio.to_thread(_open, access.owner, DUE, -_AGO)
+    desk: Desk
+    owner: str
+
+    async def orders_per_second(self) -> float:
+        """Measure how fast orders close."""
+        await asyncio.to_thread(_open, self.owner, DUE, -_AGO)
         began = perf_counter()
-        closed = await _close_due(desk)
+        closed = await _close_due(self.desk)
         if closed != DUE:
             raise RuntimeError(f"{closed} of {DUE} orders closed")
         return closed / (perf_counter() - began)
 
-    return orders_per_second
+    async def plans(self) -> list[str]:
+        """Return the plans by which orders are found and closed, without their numbers."""
+        await asyncio.to_thread(_open, self.owner, DUE, -_AGO)
+        with watched(MonkeyPatch()) as seen:
+            await _close_due(self.desk)
+        return sorted({shape_of(plan) for plan in seen.plans})
+
+
+async def _book(stack: AsyncExitStack, postgres: Postgres, others: int) -> _Book:
+    access = stack.enter_context(postgres.database("trading_demo"))
+    await asyncio.to_thread(_prepare, access.owner, others)
+    return _Book(await stack.enter_async_context(desk_on(access.service)), access.owner)
 
 
 async def _close_due(desk: Desk) -> int:

@@ -56,6 +56,14 @@ def read_whole(plan: dict[str, Any]) -> Iterator[str]:
             yield from read_whole(part)
 
 
+def shape_of(plan: dict[str, Any]) -> str:
+    """Return a plan without its numbers: which steps, on what, by which index."""
+    step = " ".join(
+        str(plan[name]) for name in ("Node Type", "Relation Name", "Index Name") if name in plan
+    )
+    return f"{step} ({', '.join(shape_of(part) for part in plan.get('Plans', ()))})"
+
+
 def _keyless(plan: dict[str, Any]) -> bool:
     """Whether a whole index is read."""
     kind = plan["Node Type"]
