@@ -54,7 +54,6 @@ if TYPE_CHECKING:
     Context = grpc.aio.ServicerContext[Any, Any]
     Handler = grpc.RpcMethodHandler[Any, Any]
 
-_INFRASTRUCTURE = "/grpc."
 _NO_RETRY = ("grpc-retry-pushback-ms", "-1")
 _UNARY_SECONDS_MAX = 30.0
 _log = structlog.stdlib.get_logger()
@@ -70,8 +69,12 @@ class _Call:
     handler: Handler
 
 
-class Interceptor(grpc.aio.ServerInterceptor):
-    """Wraps each handler once, at its first call."""
+class Interceptor:
+    """Stands around every handler, from when it is registered.
+
+    To grpc.aio it is a part of the handler: a `ServerInterceptor` would be asked for the handler
+    of every call anew, which costs more than all that is done here.
+    """
 
     def __init__(
         self,
@@ -92,26 +95,9 @@ class Interceptor(grpc.aio.ServerInterceptor):
         self._revocations = revocations
         self._callers = Callers(service, keyring, clock, revocations)
         self._refusals = refusals
-        self._wrapped: dict[str, Handler] = {}
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> Handler | None:
-        """Answer the guarded handler of a method; None for one that nobody serves."""
-        path = handler_call_details.method
-        wrapped = self._wrapped.get(path)
-        if wrapped is None:
-            handler = await continuation(handler_call_details)
-            # Health, reflection and channelz carry no options of ours.
-            if handler is None or path.startswith(_INFRASTRUCTURE):
-                return handler
-            wrapped = self._wrapped[path] = self._wrap(path, handler)
-        return wrapped
-
-    def _wrap(self, path: str, handler: Handler) -> Handler:
-        service, method = path.lstrip("/").split("/")
+    def around(self, service: str, method: str, handler: Handler) -> Handler:
+        """Return the guarded handler of a method of the contract."""
         rpc = rpc_of(service_descriptor(service).methods_by_name[method])
         call = _Call(rpc, guard_of(rpc.access), rpc.access.recent, handler)
         if handler.response_streaming:

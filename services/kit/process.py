@@ -156,8 +156,8 @@ async def serving(
     source = application.revocations
     revocations = source.revocations if source else None
     guard = Interceptor(name, application.keyring, clock, revocations, application.refusals)
-    server = grpc.aio.server(interceptors=(guard,), options=_OPTIONS)
-    names, health_servicer = _add_faces(server, application.faces)
+    server = grpc.aio.server(options=_OPTIONS)
+    names, health_servicer = _add_faces(server, guard, application.faces)
     callers = Callers(name, application.keyring, clock, revocations)
     admin = _introspected(server, names, settings, callers)
     running = Running(_listen(server, settings.listen, settings.tls), asyncio.Event())
@@ -217,15 +217,37 @@ async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
         _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_SECONDS)
 
 
+class _Registrar:
+    """Where the generated code registers the handlers of a face: a server that guards them."""
+
+    def __init__(self, server: grpc.aio.Server, guard: Interceptor) -> None:
+        self._server = server
+        self._guard = guard
+
+    def add_generic_rpc_handlers(self, _: object) -> None:
+        """Take none this way: the same handlers come by their names."""
+
+    def add_registered_method_handlers(
+        self, service: str, handlers: Mapping[str, grpc.RpcMethodHandler[Any, Any]]
+    ) -> None:
+        """Serve the handlers of a service, each behind the guard."""
+        guarded = {
+            method: self._guard.around(service, method, handler)
+            for method, handler in handlers.items()
+        }
+        generic = grpc.method_handlers_generic_handler(service, guarded)
+        self._server.add_generic_rpc_handlers((generic,))
+
+
 def _add_faces(
-    server: grpc.aio.Server, faces: Sequence[Face]
+    server: grpc.aio.Server, guard: Interceptor, faces: Sequence[Face]
 ) -> tuple[list[str], health.HealthServicer]:
     """Add what is served; return the names of it, and the servicer that tells of health."""
     health_servicer = health.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     names = [health_pb2.DESCRIPTOR.services_by_name["Health"].full_name]
     for add, servicer in faces:
-        add(servicer, server)
+        add(servicer, _Registrar(server, guard))
         names += _service_names(servicer)
     return names, health_servicer
 

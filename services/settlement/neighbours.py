@@ -162,10 +162,10 @@ class Trading:
 
     async def settle(self, book: str, decisions: Sequence[Outstanding]) -> list[Reply]:
         """Close orders as decided; one reply for each. Failure: whatever the call met."""
-        request, began = decision_columns(book, decisions), perf_counter()
+        request, sent = decision_columns(book, decisions), perf_counter()
         with _failing():
             response = await self._stub.SettleOrders(request, timeout=_SETTLE_SECONDS)
-        self._pace(book).took(len(decisions), perf_counter() - began)
+        self._pace(book).took(len(decisions), sent, perf_counter())
         closed = zip(response.statuses, to_closed_orders(decisions, response), strict=True)
         return [_reply(Status(status), order) for status, order in closed]
 

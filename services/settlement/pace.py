@@ -15,11 +15,17 @@ class Pace:
     """The size of a chunk, which follows how long the last ones took."""
 
     def __init__(self) -> None:
+        self._answered = 0.0
         self.size = CHUNK_MAX // 2
         """Orders in a chunk; never more than one call of BatchGetFixings may ask for."""
 
-    def took(self, orders: int, seconds: float) -> None:
-        """Learn that a book closed so many orders in so long."""
+    def took(self, orders: int, sent: float, answered: float) -> None:
+        """Learn that a book closed so many orders, told of them at one second, by another.
+
+        It closes one chunk after the other: what was sent early waited for the one before it.
+        """
+        seconds = answered - max(sent, self._answered)
+        self._answered = answered
         if seconds > MOMENT_SECONDS * _TOLERANCE:
             self.size = max(CHUNK_MIN, self.size // 2)
         # A chunk that was not full tells nothing about fuller ones.

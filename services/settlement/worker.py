@@ -6,7 +6,7 @@ another chunk of orders:
 1. *decide*: first take what is outstanding, that is decisions without a receipt, by whomever they
    were made and wherever that was cut short; then page through the orders that are due, decide
    those whose fixing is final, and store the decisions;
-2. *carry out*: tell the book;
+2. *carry out*: tell the book, two chunks at a time;
 3. *issue*: store receipts of what the book answered.
 
 So recovery is no special case. Each step is idempotent by order: a decision that exists is used
@@ -16,7 +16,7 @@ again, a book answers a second close with the first, an order has one receipt.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import aclosing
 from datetime import datetime
@@ -168,13 +168,30 @@ class Worker:
     async def _carried_out(
         self, decided: AsyncIterator[list[Outstanding]]
     ) -> AsyncGenerator[list[Carried]]:
-        """Yield what the book closed, as it was told."""
-        async for chunk in decided:
-            reached("worker.before_settle")
-            replies = await self._trading.settle(self.book, chunk)
-            reached("worker.after_settle")
-            if carried := self._examine(chunk, replies):
-                yield carried
+        """Yield what the book closed, as it was told.
+
+        It is told the next chunk while it writes one, and so decides that meanwhile.
+        """
+        under_way: deque[asyncio.Task[list[Carried]]] = deque()
+        try:
+            async for chunk in decided:
+                under_way.append(asyncio.create_task(self._carry_out(chunk)))
+                if len(under_way) > 1 and (carried := await under_way.popleft()):
+                    yield carried
+            while under_way:
+                if carried := await under_way.popleft():
+                    yield carried
+        finally:
+            for task in under_way:
+                task.cancel()
+            # What they met no longer matters: whoever stopped has a reason of its own.
+            await asyncio.gather(*under_way, return_exceptions=True)
+
+    async def _carry_out(self, chunk: Sequence[Outstanding]) -> list[Carried]:
+        reached("worker.before_settle")
+        replies = await self._trading.settle(self.book, chunk)
+        reached("worker.after_settle")
+        return self._examine(chunk, replies)
 
     def _examine(self, chunk: Sequence[Outstanding], replies: Sequence[Reply]) -> list[Carried]:
         """Return what the book closed; raise an alarm for what it did otherwise than decided."""

@@ -3,6 +3,7 @@
 Callers submit commands and wait. While a transaction is committing, whatever arrives is collected;
 the next transaction takes all of it. So a commit, which costs a disk's flush, is shared, and every
 caller still waits for its own. How the next batch is decided meanwhile is told in `commit`.
+While many ask at once a batch is not begun with the first of them: see `_gather` and `_front`.
 
 A kind of command says how a batch of it is decided and written (`commit.Batch`). Every kind is
 idempotent by an id of its own, and from that follows how faults are met:
@@ -41,6 +42,14 @@ from services.trading.commit import Batch, Lines, Overtaken, Progress, Transacti
 WAITING_MAX = 20_000
 _RETRY = timedelta(milliseconds=500)
 _ATTEMPTS = 5
+_ENOUGH = 16
+"""So many commands in a batch make what a batch costs by itself small beside what they cost."""
+
+_COMPANY = 4
+"""Whoever shared a commit with so many may expect others to come soon."""
+
+_LINGER = timedelta(milliseconds=3)
+"""How long they are waited for: less than it takes to commit them apart."""
 
 # The writer only ever looks rows up by key. Statistics that lag behind a book that grows fast
 # must not talk the planner into reading a whole table instead; and a plan, once made, serves.
@@ -118,6 +127,8 @@ class Writer:
         self._batches = batches
         self._waiting: deque[Job] = deque()
         self._woken = asyncio.Event()
+        self._crowded = asyncio.Event()
+        self._shared = 0
         self._under_way: deque[UnderWay] = deque()
         self.leading = False
 
@@ -144,6 +155,8 @@ class Writer:
         call = Call(len(commands))
         self._waiting.extend(Job(command, call, number) for number, command in enumerate(commands))
         self._woken.set()
+        if len(self._waiting) >= _ENOUGH:
+            self._crowded.set()
         return await call.results
 
     async def run(self) -> None:
@@ -205,6 +218,7 @@ class Writer:
     async def _begin(self, lines: Lines, term: Term) -> None:
         """Begin the batch in front, when it may, and come back when it was sent."""
         batch = self._batches[type(self._waiting[0].command)]
+        await self._gather(min(_ENOUGH, batch.size_max))
         # More than one is under way only while one recovers from a fault.
         overlaps = batch.ahead and all(item.batch.ahead for item in self._under_way)
         if not overlaps or len(self._under_way) > 1:
@@ -222,16 +236,37 @@ class Writer:
         await progress.sent.wait()
         self._forget_ended()
 
+    async def _gather(self, enough: int) -> None:
+        """While many ask at once, wait a moment until enough of them are here to share a commit.
+
+        Whoever asks alone never waits for others: the last batch tells.
+        """
+        if self._shared < _COMPANY or len(self._waiting) >= enough:
+            return
+        self._crowded.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LINGER.total_seconds()):
+                await self._crowded.wait()
+
     def _front(self, batch: Batch) -> list[Job]:
-        """Take the commands in front that are of one kind, leaving out those given up on."""
+        """Take the commands in front that are of one kind, leaving out those given up on.
+
+        Callers answered together come back together. Without a batch under way, half of a crowd
+        is left for the next one: from then on one half is decided while the other is written.
+        """
+        size_max, crowd = batch.size_max, len(self._waiting)
+        if not self._under_way and crowd >= 2 * _ENOUGH:
+            size_max = min(size_max, (crowd + 1) // 2)
         jobs: list[Job] = []
-        while self._waiting and len(jobs) < batch.size_max:
+        while self._waiting and len(jobs) < size_max:
             job = self._waiting[0]
             if self._batches[type(job.command)] is not batch:
                 break
             self._waiting.popleft()
             if not job.call.results.done():
                 jobs.append(job)
+        if batch.size_max > 1:
+            self._shared = len(jobs)
         return jobs
 
     def _look_at(self, task: asyncio.Task[None]) -> None:

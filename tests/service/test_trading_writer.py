@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -14,13 +15,15 @@ import pytest_asyncio
 from services.kit.errors import Failure
 from services.kit.reason import Reason
 from services.kit.values import Money
-from services.trading import commit, statement
+from services.trading import commit, statement, writer
 from services.trading.book import Account
 from services.trading.commit import Transaction
 from services.trading.moving import OpenAccount, TransferRequest
 from services.trading.order import Outcome, VoidReason
+from services.trading.placing import Placing
 from services.trading.posting import SystemAccount
 from services.trading.settling import Decision, SettleOrders, SettleStatus
+from services.trading.writer import _COMPANY, _ENOUGH
 from tests.service.trading_fixtures import Bench, bench, request
 from tests.stores import Postgres
 
@@ -91,6 +94,76 @@ def asking(demo: Bench, command: Any) -> asyncio.Task[Any]:
             return failure.reason
 
     return asyncio.create_task(answer())
+
+
+class Sizes:
+    """How many orders shared each commit."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.seen: list[int] = []
+        decide = Placing.commit
+
+        async def counted(placing: Placing, commands: Any, transaction: Transaction) -> Any:
+            self.seen.append(len(commands))
+            return await decide(placing, commands, transaction)
+
+        monkeypatch.setattr(Placing, "commit", counted)
+
+
+@pytest.fixture
+def sizes(monkeypatch: pytest.MonkeyPatch) -> Sizes:
+    return Sizes(monkeypatch)
+
+
+async def ask_together(demo: Bench, account: Account, number: int) -> None:
+    asked = [asking(demo, request(account, stake=STAKE)) for _ in range(number)]
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await asyncio.gather(*asked)
+
+
+async def test_of_a_crowd_one_half_is_decided_while_the_other_is_written(
+    demo: Bench, sizes: Sizes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = await account_with_one_stake(demo)
+    gate = Gate(monkeypatch)
+    crowd = asyncio.create_task(ask_together(demo, account, 2 * _ENOUGH))
+    await gate.holds_one()
+    gate.open()
+    await crowd
+    assert sizes.seen == [_ENOUGH, _ENOUGH]
+
+
+async def test_who_comes_after_company_waits_until_enough_have_come(
+    demo: Bench, sizes: Sizes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "_LINGER", timedelta(hours=1))
+    account = await account_with_one_stake(demo)
+    await ask_together(demo, account, _COMPANY)
+    first = asking(demo, request(account, stake=STAKE))
+    await asyncio.sleep(0.05)
+    assert sizes.seen == [_COMPANY]
+    await ask_together(demo, account, _ENOUGH - 1)
+    await first
+    assert sizes.seen == [_COMPANY, _ENOUGH]
+
+
+async def test_who_comes_after_company_waits_only_a_moment_when_nobody_else_comes(
+    demo: Bench, sizes: Sizes
+) -> None:
+    account = await account_with_one_stake(demo)
+    await ask_together(demo, account, _COMPANY)
+    await ask_together(demo, account, 1)
+    assert sizes.seen == [_COMPANY, 1]
+
+
+async def test_who_comes_alone_waits_for_nobody(
+    demo: Bench, sizes: Sizes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "_LINGER", timedelta(hours=1))
+    account = await account_with_one_stake(demo)
+    for _ in range(3):
+        await ask_together(demo, account, 1)
+    assert sizes.seen == [1, 1, 1]
 
 
 async def test_the_next_batch_sees_what_the_one_under_way_will_leave(
