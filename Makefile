@@ -88,7 +88,7 @@ lock: $(STAMPS)/uv ## resolve requirements/*.in again
 			--no-header --no-annotate $$group.in --output-file $$group.txt; \
 	done
 
-terminal: $(STAMPS)/terminal ## build the trader terminal
+terminal: $(STAMPS)/terminal ## build the terminal, and the app for staff
 
 # ---- how it comes to be ---------------------------------------------------------------------------
 # A stamp says that what it depends on has been installed or built; a second run does nothing.
@@ -120,7 +120,7 @@ types_of_the_edge = mkdir -p build && python -m edge openapi > build/openapi.jso
 	&& cd clients && npm run --silent generate --workspace @veritick/client
 
 $(NODE_MODULES): clients/package-lock.json | $(STAMPS)/machine
-	@echo "installing what the terminal is built with"
+	@echo "installing what the apps are built with"
 	@cd clients && npm ci --loglevel=error
 	@touch $@
 
@@ -128,6 +128,6 @@ client_sources := $(shell find clients -name node_modules -prune -o -name dist -
 	-o -path clients/python -prune -o -type f -print 2>/dev/null)
 
 $(STAMPS)/terminal: $(client_sources) $(NODE_MODULES)
-	@echo "building the terminal"
+	@echo "building the terminal and the app for staff"
 	@cd clients && npm run --silent build
 	@touch $@

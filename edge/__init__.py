@@ -3,7 +3,7 @@
 Two runtimes in one package, which keep nothing and may run in any number:
 
 - `rest` turns HTTP and JSON into the RPCs that `proto/` annotates, and answers in problem documents
-  when they refuse; it serves the reference, OpenAPI and the built terminal;
+  when they refuse; it serves the reference, OpenAPI and the built apps;
 - `stream` delivers journals and ticks over WebSockets.
 
 The edge decides nothing. Who may call is judged by the service that owns the call, from the

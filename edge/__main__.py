@@ -6,7 +6,7 @@ import sys
 from importlib import import_module
 
 _PARTS = {
-    "rest": ("edge.rest.app", "serve the REST interface and the terminal"),
+    "rest": ("edge.rest.app", "serve the REST interface and the apps"),
     "stream": ("edge.stream.app", "serve the socket"),
     "openapi": ("edge.rest.openapi", "print the OpenAPI document"),
     "asyncapi": ("edge.stream.asyncapi", "print the AsyncAPI document"),

@@ -32,6 +32,8 @@ _MODULES = {
     ),
     "trading": (
         "veritick.trading.v1.account_service_pb2",
+        "veritick.trading.v1.account_admin_service_pb2",
+        "veritick.trading.v1.adjustment_service_pb2",
         "veritick.trading.v1.order_service_pb2",
         "veritick.trading.v1.terms_service_pb2",
         "veritick.trading.v1.report_service_pb2",
@@ -39,7 +41,10 @@ _MODULES = {
         "veritick.trading.v1.limit_service_pb2",
         "veritick.journal.v1.account_event_service_pb2",
     ),
-    "settlement": ("veritick.settlement.v1.receipt_service_pb2",),
+    "settlement": (
+        "veritick.settlement.v1.receipt_service_pb2",
+        "veritick.settlement.v1.void_service_pb2",
+    ),
 }
 SERVICES = tuple(_MODULES)
 """The services that stand behind the edge, by the names that tokens and settings use."""

@@ -81,6 +81,7 @@ class RestSettings(EdgeSettings):
     settlement_address: str
     http_listen: HostPort = "127.0.0.1:8080"
     terminal: Path | None = Field(default=None, description="folder of the built terminal")
+    admin: Path | None = Field(default=None, description="folder of the built app for staff")
     head_seconds_max: float = Field(
         default=10, gt=0, le=300, description="for the head of a request to arrive"
     )

@@ -15,7 +15,8 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.routing import Mount
+from starlette.responses import RedirectResponse
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
 from edge.address import Addresses
@@ -30,7 +31,7 @@ from edge.rest.problem import faulty, not_served
 from edge.rest.routes import Routes
 from edge.rest.server import serving, stop_asked
 from edge.rest.session import OWN_NAME, Sessions
-from edge.rest.static import Terminal
+from edge.rest.static import BuiltApp
 from edge.rest.upstream import Channel, Health, Upstream
 from edge.settings import RestSettings, allowances
 from edge.tasks import end_tasks
@@ -116,7 +117,9 @@ def _application(settings: RestSettings, gateway: Gateway, health: Health) -> AS
     pages = Starlette(
         routes=[
             *documents(health, with_metrics=with_metrics),
-            Mount("/", Terminal(settings.terminal)),
+            Route("/admin", lambda _request: RedirectResponse("/admin/")),
+            Mount("/admin", BuiltApp(settings.admin)),
+            Mount("/", BuiltApp(settings.terminal)),
         ],
         exception_handlers={HTTPException: not_served, Exception: faulty},
         middleware=[

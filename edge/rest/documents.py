@@ -1,4 +1,4 @@
-"""Everything served that is neither an RPC nor the terminal: documents, health, metrics."""
+"""Everything served that is neither an RPC nor an app: documents, health, metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The built terminal, from a folder: files by name, and its page for every other path."""
+"""A built app, from a folder: files by name, and its page for every other path."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _PAGE = "index.html"
 _READING = frozenset({"GET", "HEAD"})
 _NOT_BUILT = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Veritick</title>
-<h1>The terminal is not built yet</h1>
-<p>Run <code>make terminal</code>, then reload this page.</p>
+<h1>This app is not built yet</h1>
+<p>Run <code>make terminal</code>, then reload the page.</p>
 <p>The interface for programs is here: <a href="/docs">reference</a>,
 <a href="/openapi.json">OpenAPI</a>.</p>
 </html>
 """
 
 
-class Terminal:
-    """The ASGI application of everything that is neither an RPC nor a document."""
+class BuiltApp:
+    """The ASGI application of an app's pages: the terminal's, or the one for staff."""
 
     def __init__(self, folder: Path | None) -> None:
         """Serve a folder; without one, a page that says how to build it."""
@@ -44,11 +44,12 @@ class Terminal:
         await response(scope, receive, send)
 
     def _answer(self, request: Request) -> Response:
-        if (file := self._file(request.scope["path"])) is not None:
+        path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+        if (file := self._file(path)) is not None:
             return _sent(file)
-        # A page of the terminal's own router; a missing script must not become a page.
+        # A page of the app's own router; a missing script must not become a page.
         wants_page = "text/html" in request.headers.get("accept", "")
-        if not wants_page and request.scope["path"] != "/":
+        if not wants_page and path != "/":
             return _nothing_here()
         if (page := self._file(f"/{_PAGE}")) is not None:
             return _sent(page)

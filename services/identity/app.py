@@ -172,7 +172,7 @@ def _faces(parts: Parts, keyring: Keyring) -> list[Face]:
     journal = JournalFace({NAME: parts.ground.journal}, _owns)
     return [
         (add_AuthServiceServicer_to_server, auth),
-        (add_ProfileServiceServicer_to_server, ProfileFace(sign_in, parts.standing)),
+        (add_ProfileServiceServicer_to_server, ProfileFace(sign_in, parts.standing, parts.factors)),
         (add_MailboxServiceServicer_to_server, MailboxFace(parts.ground.database)),
         (
             add_UserAdminServiceServicer_to_server,

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 ALL = frozenset(
     {
+        "accounts.read",
         "audit.read",
         "instruments.write",
         "kyc.review",
@@ -62,9 +63,10 @@ PERMISSIONS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         # A trader needs no permission for what is his own.
         Role.TRADER: frozenset(),
-        Role.SUPPORT: frozenset({"users.read"}),
+        Role.SUPPORT: frozenset({"accounts.read", "users.read"}),
         Role.COMPLIANCE: frozenset(
             {
+                "accounts.read",
                 "audit.read",
                 "kyc.review",
                 "ledger.read",
@@ -75,10 +77,16 @@ PERMISSIONS: Mapping[str, frozenset[str]] = MappingProxyType(
             }
         ),
         Role.ACCOUNTANT: frozenset(
-            {"audit.read", "ledger.adjust.propose", "ledger.read", "users.read"}
+            {"accounts.read", "audit.read", "ledger.adjust.propose", "ledger.read", "users.read"}
         ),
         Role.DEALER: frozenset(
-            {"instruments.write", "ledger.read", "settlement.void.propose", "terms.write"}
+            {
+                "accounts.read",
+                "instruments.write",
+                "ledger.read",
+                "settlement.void.propose",
+                "terms.write",
+            }
         ),
         Role.ADMIN: ALL,
     }

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from services.identity import letters
 from services.identity.rpc import session_id
+from services.identity.second_factors import SecondFactors
 from services.identity.sign_in import SignIn
 from services.identity.standing import Standing
 from services.identity.user import User
@@ -24,16 +25,17 @@ _PAGE = 50
 class ProfileFace(ProfileServiceServicer):
     """Shows users what is known about them, and takes what they tell."""
 
-    def __init__(self, sign_in: SignIn, standing: Standing) -> None:
+    def __init__(self, sign_in: SignIn, standing: Standing, factors: SecondFactors) -> None:
         self._sign_in = sign_in
         self._standing = standing
+        self._factors = factors
 
     async def GetProfile(
         self, request: profile.GetProfileRequest, context: Any
     ) -> profile.GetProfileResponse:
         """Answer the calling user."""
         user = await self._sign_in.profile(caller().user_id, session_id())
-        return profile.GetProfileResponse(user=self._shown(user))
+        return profile.GetProfileResponse(user=await self._shown(user))
 
     async def UpdateProfile(
         self, request: profile.UpdateProfileRequest, context: Any
@@ -42,17 +44,20 @@ class ProfileFace(ProfileServiceServicer):
         user = await self._standing.describe(
             caller().user_id, request.country_code, request.birth_date
         )
-        return profile.UpdateProfileResponse(user=self._shown(user))
+        return profile.UpdateProfileResponse(user=await self._shown(user))
 
     async def AcceptAgreement(
         self, request: profile.AcceptAgreementRequest, context: Any
     ) -> profile.AcceptAgreementResponse:
         """Accept the user agreement."""
         user = await self._standing.agree(caller().user_id, request.agreement_version)
-        return profile.AcceptAgreementResponse(user=self._shown(user))
+        return profile.AcceptAgreementResponse(user=await self._shown(user))
 
-    def _shown(self, user: User) -> UserMessage:
-        return to_user(user, self._standing.missing(user))
+    async def _shown(self, user: User) -> UserMessage:
+        message = to_user(user, self._standing.missing(user))
+        message.second_factor = await self._factors.in_force(user.user_id)
+        message.permissions.extend(sorted(caller().permissions))
+        return message
 
 
 class MailboxFace(MailboxServiceServicer):

@@ -64,6 +64,11 @@ class SecondFactors:
         self._random = ground.random
         self._vault = vault
 
+    async def in_force(self, user_id: UUID) -> bool:
+        """Tell whether signing in takes a code."""
+        async with self._database.connection() as connection:
+            return await in_force(connection, user_id)
+
     async def enrol(self, user_id: UUID, email: str) -> tuple[str, str]:
         """Return a new secret, and the URI that an app reads as a picture; not yet in force.
 

@@ -6,6 +6,7 @@ from uuid import UUID
 from services.identity import users
 from services.identity.bans import Bans
 from services.identity.permission import ALL, FIXED
+from services.identity.second_factors import in_force
 from services.identity.session import EndReason
 from services.identity.signing_out import SigningOut
 from services.identity.staffing import GRANT, Staffing, existing
@@ -62,8 +63,9 @@ class UserAdminFace(UserAdminServiceServicer):
         self, request: admin_pb.GetUserRequest, context: Any
     ) -> admin_pb.GetUserResponse:
         async with self._database.connection() as connection:
-            user = await existing(connection, UUID(request.user_id))
-        return admin_pb.GetUserResponse(user=to_user(user))
+            message = to_user(await existing(connection, UUID(request.user_id)))
+            message.second_factor = await in_force(connection, UUID(request.user_id))
+        return admin_pb.GetUserResponse(user=message)
 
     async def ListUserSessions(
         self, request: admin_pb.ListUserSessionsRequest, context: Any

@@ -96,7 +96,9 @@ class _Platform:
         self._settings = settings
         self._display: Lines | Screen = Screen(out) if out.isatty() else Lines(out)
         self._out = out
-        self._status = Status(machine.url, machine.stream_url, str(home.root), started)
+        self._status = Status(
+            machine.url, machine.staff_url, machine.stream_url, str(home.root), started
+        )
 
     async def run(self) -> None:
         stopping = asyncio.Event()
@@ -127,6 +129,7 @@ class _Platform:
         self._status.ready_after = time.monotonic() - self._status.started
         self._say(f"everything is well after {self._status.ready_after:.1f} s")
         self._display.tell(f"ready {machine.url}")
+        self._display.tell(f"staff {machine.staff_url}")
 
     def _prepare_databases(self) -> frozenset[str]:
         try:

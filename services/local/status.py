@@ -28,6 +28,7 @@ class Status:
     """What is shown. Monotonic seconds; `ticks_per_second` is None while unknown."""
 
     url: str
+    staff_url: str
     stream_url: str
     home: str
     started: float
@@ -105,6 +106,7 @@ def screen(
         "",
         *(_row(condition, now, width) for condition in parts),
         "",
+        *([f"  staff   {status.staff_url}"] if status.ready_after is not None else []),
         f"  socket  {status.stream_url}",
         f"  ticks   {_ticks(status)}",
         f"  data    {status.home}",

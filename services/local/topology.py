@@ -39,14 +39,18 @@ class Machine:
         return f"http://{self.ports.address('rest')}"
 
     @property
+    def staff_url(self) -> str:
+        """Where staff open their app."""
+        return f"{self.url}/admin/"
+
+    @property
     def stream_url(self) -> str:
         """Where programs open the socket."""
         return f"ws://{self.ports.address('stream')}/v1/stream"
 
-    @property
-    def terminal(self) -> Path:
-        """The built trader terminal."""
-        return self.repository / "clients" / "terminal" / "dist"
+    def app(self, name: str) -> Path:
+        """Where a built app is: `terminal`, or `admin`."""
+        return self.repository / "clients" / name / "dist"
 
 
 def stores(machine: Machine) -> list[Part]:
@@ -163,7 +167,8 @@ def _listens(machine: Machine, runtime: str) -> dict[str, str]:
         return {
             "VERITICK_HTTP_LISTEN": ports.address("rest"),
             "VERITICK_METRICS_LISTEN": ports.address("rest metrics"),
-            "VERITICK_TERMINAL": str(machine.terminal),
+            "VERITICK_TERMINAL": str(machine.app("terminal")),
+            "VERITICK_ADMIN": str(machine.app("admin")),
         }
     if runtime == "stream":
         return {

@@ -24,6 +24,7 @@ from services.kit.relay import Relay
 from services.kit.revocation_feed import revocation_feed
 from services.kit.tokens import Keyring
 from services.trading.adjustment_rpc import AdjustmentFace
+from services.trading.admin_rpc import AccountAdminFace
 from services.trading.audit_rpc import AuditFace
 from services.trading.auditing import Auditing
 from services.trading.auditor import Auditor
@@ -43,6 +44,9 @@ from veritick.journal.v1.account_event_service_pb2_grpc import (
     add_AccountEventServiceServicer_to_server,
 )
 from veritick.journal.v1.journal_service_pb2_grpc import add_JournalServiceServicer_to_server
+from veritick.trading.v1.account_admin_service_pb2_grpc import (
+    add_AccountAdminServiceServicer_to_server,
+)
 from veritick.trading.v1.account_service_pb2_grpc import add_AccountServiceServicer_to_server
 from veritick.trading.v1.adjustment_service_pb2_grpc import (
     add_AdjustmentServiceServicer_to_server,
@@ -137,6 +141,7 @@ def faces(desks: Desks, keyring: Keyring, auditors: Mapping[str, Auditor]) -> li
     journal = JournalFace(journals, partial(owns, desks))
     return [
         (add_AccountServiceServicer_to_server, AccountFace(desks)),
+        (add_AccountAdminServiceServicer_to_server, AccountAdminFace(desks)),
         (add_OrderServiceServicer_to_server, OrderFace(desks)),
         (add_TermsServiceServicer_to_server, TermsFace(desks)),
         (add_ReportServiceServicer_to_server, ReportFace(desks)),

@@ -17,10 +17,10 @@ from services.kit.wire import to_timestamp
 from services.trading.acceptance import Offer
 from services.trading.book import Account
 from services.trading.desk import Desk
-from services.trading.filters import entry_filter, order_filter
-from services.trading.ledger import NEWEST
+from services.trading.filters import order_filter
 from services.trading.moving import Moved, RefillRequest
 from services.trading.order import OrderRequest, Outcome
+from services.trading.pages_wire import entries_page, orders_page
 from services.trading.placing import Placed
 from services.trading.posting import returned_of
 from services.trading.setting_terms import SetTerms
@@ -46,8 +46,6 @@ from veritick.trading.v1.order_service_pb2_grpc import OrderServiceServicer
 from veritick.trading.v1.terms_service_pb2_grpc import TermsServiceServicer
 
 Desks = Mapping[str, Desk]
-_ENTRIES = 50
-_ORDERS = 50
 _EVENTS = 100
 _TERMS = 200
 _WATCH_PAGE = 500
@@ -126,12 +124,7 @@ class AccountFace(AccountServiceServicer):
         self, request: accounts_pb.ListEntriesRequest, context: Any
     ) -> accounts_pb.ListEntriesResponse:
         desk, account = await own_account(self._desks, request.account_id)
-        condition = entry_filter(request.filter, desk.name, to_range(request))
-        before = decode_page_token(request.page_token, int)[0] if request.page_token else NEWEST
-        limit = request.page_size or _ENTRIES
-        lines = await desk.ledger.statement(account.account_id, condition, before, limit)
-        following = encode_page_token([lines[-1].entry_id]) if len(lines) == limit else ""
-        entries = [desk.wire.entry(line) for line in lines]
+        entries, following = await entries_page(desk, account.account_id, request)
         return accounts_pb.ListEntriesResponse(entries=entries, next_page_token=following)
 
 
@@ -207,15 +200,10 @@ class OrderFace(OrderServiceServicer):
         self, request: orders_pb.ListOrdersRequest, context: Any
     ) -> orders_pb.ListOrdersResponse:
         desk, account = await own_account(self._desks, request.account_id)
-        before = decode_page_token(request.page_token, UUID)[0] if request.page_token else None
-        limit = request.page_size or _ORDERS
         condition = order_filter(request.filter, to_range(request))
         if request.request_id:
             condition = condition._replace(request_id=UUID(request.request_id))
-        found = await desk.book.orders(account.account_id, condition, before, limit)
-        last = found[-1].order.order_id if len(found) == limit else None
-        following = encode_page_token([str(last)]) if last else ""
-        orders = [desk.wire.booked(item) for item in found]
+        orders, following = await orders_page(desk, account.account_id, condition, request)
         return orders_pb.ListOrdersResponse(orders=orders, next_page_token=following)
 
 

@@ -21,9 +21,10 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def terminal(platform: Platform) -> Platform:
-    """The platform, with the terminal built."""
-    page = Path(__file__).parents[2] / "clients" / "terminal" / "dist" / "index.html"
-    assert page.is_file(), "the terminal is not built: run `make terminal`"
+    """The platform, with both apps built."""
+    clients = Path(__file__).parents[2] / "clients"
+    for app in ("terminal", "admin"):
+        assert (clients / app / "dist" / "index.html").is_file(), "not built: run `make terminal`"
     return platform
 
 

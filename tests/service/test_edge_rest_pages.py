@@ -43,6 +43,26 @@ async def test_pages_files_and_their_caching(rest_world: World, terminal: Path) 
     assert icon.headers["content-type"].startswith("image/svg+xml")
 
 
+async def test_the_app_for_staff_is_another_below_its_own_path(
+    rest_world: World, terminal: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "admin"
+    (folder / "assets").mkdir(parents=True)
+    (folder / "index.html").write_text("<!doctype html><title>Staff</title>")
+    (folder / "assets" / "index-StAff123.js").write_text("export {}")
+    async with running_edge(rest_world.settings(terminal=terminal, admin=folder)) as rest:
+        pages = [await rest.get(path, headers=HTML) for path in ("/admin/", "/admin/users/1")]
+        moved = await rest.get("/admin", headers=HTML)
+        script = await rest.get("/admin/assets/index-StAff123.js")
+        elsewhere = await rest.get("/assets/index-StAff123.js")
+        page_of_traders = await rest.get("/", headers=HTML)
+    assert {page.text for page in pages} == {"<!doctype html><title>Staff</title>"}
+    assert (moved.status_code, moved.headers["location"]) == (307, "/admin/")
+    assert script.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert elsewhere.status_code == 404
+    assert page_of_traders.text == "<!doctype html><title>Veritick</title>"
+
+
 async def test_a_missing_script_is_not_answered_with_a_page(
     rest_world: World, terminal: Path
 ) -> None:

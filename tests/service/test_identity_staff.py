@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import grpc
 import jwt
+import pyotp
 import pytest
 
 from services.identity.permission import ALL, PERMISSIONS, Role
@@ -18,6 +19,7 @@ from services.kit.reason import Reason
 from services.kit.wire import to_datetime, to_timestamp
 from tests.service.identity_server import Identity, bearer, refused
 from tests.waiting import PATIENCE_SECONDS
+from veritick.identity.v1.auth_service_pb2 import ConfirmTotpRequest, EnrolTotpRequest
 from veritick.identity.v1.role_service_pb2 import (
     ApproveRoleProposalRequest,
     ListRoleProposalsRequest,
@@ -119,12 +121,28 @@ async def test_a_harmless_role_is_given_and_taken_by_one_person(desk: Desk) -> N
     given = await desk.grant(admin, user, "support")
     assert list(given.user.roles) == ["trader", "support"]
     assert not given.HasField("proposal")
-    assert await desk.may(user.email) == {"users.read"}
+    assert await desk.may(user.email) == {"accounts.read", "users.read"}
     request = TakeRoleRequest(user_id=user.user_id, role="support")
     for _ in range(2):
         taken = await desk.users.TakeRole(request, metadata=admin)
         assert list(taken.user.roles) == ["trader"]
     assert await desk.may(user.email) == set()
+
+
+async def test_staff_are_told_what_they_may_do_and_whether_they_have_a_second_factor(
+    desk: Desk,
+) -> None:
+    officer = await desk.staff("support", "compliance")
+    token = officer[0][1].removeprefix("Bearer ")
+    profile = await desk.identity.get_profile(token)
+    assert list(profile.permissions) == sorted(PERMISSIONS[Role.COMPLIANCE])
+    enrolled = await desk.identity.auth.EnrolTotp(EnrolTotpRequest(), metadata=officer)
+    assert not (await desk.identity.get_profile(token)).second_factor
+    code = pyotp.TOTP(enrolled.secret).at(desk.identity.clock.now())
+    await desk.identity.auth.ConfirmTotp(ConfirmTotpRequest(code=code), metadata=officer)
+    assert (await desk.identity.get_profile(token)).second_factor
+    seen = await desk.users.GetUser(GetUserRequest(user_id=profile.user_id), metadata=officer)
+    assert (seen.user.second_factor, list(seen.user.permissions)) == (True, [])
 
 
 async def test_a_powerful_role_needs_two_people(desk: Desk) -> None:

@@ -22,6 +22,7 @@ NOON = datetime(2026, 3, 1, 12, 0, 5, tzinfo=UTC)
 def status(ready_after: float | None = None, ticks_per_second: float | None = None) -> Status:
     return Status(
         url="http://127.0.0.1:8080",
+        staff_url="http://127.0.0.1:8080/admin/",
         stream_url="ws://127.0.0.1:8081/v1/stream",
         home="/home/me/.veritick",
         started=100.0,
@@ -48,7 +49,12 @@ def test_a_platform_that_starts_says_for_how_long_and_gives_no_url_yet() -> None
 def test_a_platform_that_is_ready_shows_where_everything_is() -> None:
     ready = status(ready_after=5.0, ticks_per_second=48.0)
     shown = plain(screen(ready, [condition("identity", State.WELL)], now=109.0))
-    for fact in ("ready http://127.0.0.1:8080", "ws://127.0.0.1:8081/v1/stream", "48/s"):
+    for fact in (
+        "ready http://127.0.0.1:8080\n",
+        "staff   http://127.0.0.1:8080/admin/",
+        "ws://127.0.0.1:8081/v1/stream",
+        "48/s",
+    ):
         assert fact in shown
     assert re.search(r"● identity +well +4\.0 s +127\.0\.0\.1:8082", shown)
 

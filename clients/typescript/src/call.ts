@@ -1,6 +1,6 @@
 import type { paths } from "./schema.ts";
 
-type Verb = "get" | "post" | "delete";
+type Verb = "get" | "put" | "post" | "delete";
 
 /** The parts of one parameter place, as the contract lists them; nothing when it lists none. */
 type Part<Operation, Place extends "path" | "query"> = Operation extends {
@@ -9,11 +9,18 @@ type Part<Operation, Place extends "path" | "query"> = Operation extends {
   ? Exclude<Parameters, undefined>
   : never;
 
-type Body<Operation> = Operation extends {
-  readonly requestBody: { readonly content: { readonly "application/json": infer Content } };
+type Content<Body> = Body extends {
+  readonly content: { readonly "application/json": infer Json };
 }
-  ? Content
+  ? Json
   : never;
+
+/** The body: mandatory where the contract says so, and none where it knows of none. */
+type Body<Operation> = Operation extends { readonly requestBody: infer Asked }
+  ? Given<"body", Content<Asked>>
+  : Operation extends { readonly requestBody?: infer Asked }
+    ? Partial<Given<"body", Content<Asked>>>
+    : Given<"body", never>;
 
 /** Makes a key mandatory exactly when the contract has something for it. */
 type Given<Key extends string, Value> = [Value] extends [never]
@@ -27,7 +34,7 @@ type Loose<Value> = {
 
 type Parts<Operation> = Given<"path", Part<Operation, "path">> &
   Partial<Given<"query", Part<Operation, "query">>> &
-  Given<"body", Body<Operation>>;
+  Body<Operation>;
 
 /** One request, ready to be sent. */
 export interface Call {

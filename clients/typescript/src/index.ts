@@ -15,6 +15,8 @@ export * from "./receiptText.ts";
 export * from "./requestId.ts";
 export * from "./retry.ts";
 export * from "./session.ts";
+export * from "./staff.ts";
 export * from "./stream.ts";
 export * from "./tokenSession.ts";
+export type * from "./staffTypes.ts";
 export type * from "./types.ts";

@@ -6,7 +6,7 @@ import type * as contract from "./schema.ts";
  * On the wire every message inside a message may be absent; which ones never are is told by the
  * comments of the contract only. Parts must exist in the contract, or this does not compile.
  */
-type With<
+export type With<
   Message,
   Parts extends { [Part in keyof Parts]: Part extends keyof Message ? unknown : never },
 > = Omit<Message, keyof Parts> & Readonly<Parts>;

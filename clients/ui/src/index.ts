@@ -1,8 +1,10 @@
 /** Parts without a domain, shared by the apps; the theme is `@veritick/ui/theme.css`. */
 export { default as ActionButton } from "./components/ActionButton.vue";
 export { default as BrandMark } from "./components/BrandMark.vue";
+export { default as CodeField } from "./components/CodeField.vue";
 export { default as DateField } from "./components/DateField.vue";
 export { default as GlyphIcon } from "./components/GlyphIcon.vue";
+export { default as ModalDialog } from "./components/ModalDialog.vue";
 export { default as NoticeList } from "./components/NoticeList.vue";
 export { default as SelectField } from "./components/SelectField.vue";
 export { default as SideSheet } from "./components/SideSheet.vue";

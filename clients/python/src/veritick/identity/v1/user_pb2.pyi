@@ -83,6 +83,8 @@ class User(_message.Message):
     MISSING_REQUIREMENTS_FIELD_NUMBER: _builtins.int
     BANNED_FIELD_NUMBER: _builtins.int
     BANNED_UNTIL_TIME_FIELD_NUMBER: _builtins.int
+    PERMISSIONS_FIELD_NUMBER: _builtins.int
+    SECOND_FACTOR_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     """UUIDv7 text."""
     email: _builtins.str
@@ -103,6 +105,10 @@ class User(_message.Message):
     """Whether the user may hold accounts with real money."""
     banned: _builtins.bool
     """Whether the user was shut out by staff. A ban that has a time ends by itself then."""
+    second_factor: _builtins.bool
+    """Whether signing in takes a code. Only in answers of ProfileService, and of
+    UserAdminService.GetUser.
+    """
     @_builtins.property
     def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What the user may do, as names of roles."""
@@ -118,6 +124,12 @@ class User(_message.Message):
     @_builtins.property
     def banned_until_time(self) -> _timestamp_pb2.Timestamp:
         """Until when; absent for a ban without end."""
+
+    @_builtins.property
+    def permissions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the session that asks may do, by name and in order; a key may none of it. Only in
+        answers of ProfileService to the user.
+        """
 
     def __init__(
         self,
@@ -135,10 +147,12 @@ class User(_message.Message):
         missing_requirements: _abc.Iterable[Global___Requirement.ValueType] | None = ...,
         banned: _builtins.bool = ...,
         banned_until_time: _timestamp_pb2.Timestamp | None = ...,
+        permissions: _abc.Iterable[_builtins.str] | None = ...,
+        second_factor: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["banned_until_time", b"banned_until_time", "create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_version", b"agreement_version", "authority_version", b"authority_version", "banned", b"banned", "banned_until_time", b"banned_until_time", "birth_date", b"birth_date", "country_code", b"country_code", "create_time", b"create_time", "email", b"email", "email_confirmed", b"email_confirmed", "missing_requirements", b"missing_requirements", "real_accounts", b"real_accounts", "roles", b"roles", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_version", b"agreement_version", "authority_version", b"authority_version", "banned", b"banned", "banned_until_time", b"banned_until_time", "birth_date", b"birth_date", "country_code", b"country_code", "create_time", b"create_time", "email", b"email", "email_confirmed", b"email_confirmed", "missing_requirements", b"missing_requirements", "permissions", b"permissions", "real_accounts", b"real_accounts", "roles", b"roles", "second_factor", b"second_factor", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

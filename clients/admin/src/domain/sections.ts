@@ -1,0 +1,12 @@
+import type { GlyphName } from "@veritick/ui";
+
+/** A part of the app that the navigation leads to, for whoever has one of these permissions. */
+export interface Section {
+  readonly name: "users";
+  readonly glyph: GlyphName;
+  readonly permissions: readonly string[];
+}
+
+export const SECTIONS: readonly Section[] = [
+  { name: "users", glyph: "user", permissions: ["users.read"] },
+];

@@ -1,0 +1,41 @@
+import { createRouter, createWebHistory, type Router } from "vue-router";
+import SignPage from "./pages/SignPage.vue";
+import { SECTIONS } from "./domain/sections";
+import { useSession } from "./stores/session";
+
+/** The pages; all but signing in need a session. */
+export function createAppRouter(): Router {
+  const router = createRouter({
+    history: createWebHistory("/admin/"),
+    routes: [
+      { path: "/sign-in", name: "sign-in", component: SignPage },
+      {
+        path: "/",
+        name: "home",
+        component: () => import("./pages/StaffShell.vue"),
+        children: [
+          { path: "users", name: "users", component: () => import("./pages/UsersPage.vue") },
+          {
+            path: "users/:userId/:tab?",
+            name: "user",
+            component: () => import("./pages/UserPage.vue"),
+            props: true,
+          },
+        ],
+      },
+      { path: "/:rest(.*)*", redirect: { name: "home" } },
+    ],
+  });
+  router.beforeEach(async (to) => {
+    const session = useSession();
+    await session.resume();
+    if (session.user === undefined) {
+      return to.name === "sign-in" ? true : { name: "sign-in", query: { to: to.fullPath } };
+    }
+    if (to.name === "sign-in") return { name: "home" };
+    if (to.name !== "home") return true;
+    const first = SECTIONS.find((each) => session.canAny(each.permissions));
+    return first === undefined ? true : { name: first.name };
+  });
+  return router;
+}

@@ -1,0 +1,62 @@
+import type * as contract from "./schema.ts";
+import type { Account, Entry, Money, Order, User, With } from "./types.ts";
+
+/** What staff see; see `types.ts` for what `With` says. */
+
+export type AuditOutcome = contract.AuditRecordOutcome;
+export type AuditRecord = With<contract.AuditRecord, { time: string }>;
+export type AuditPage = With<
+  contract.ListAuditRecordsResponse,
+  { records: readonly AuditRecord[] }
+>;
+
+export type DocumentKind = contract.KycDocumentKind;
+export type DocumentState = contract.KycDocumentState;
+export type DocumentRejection = contract.KycDocumentRejection;
+export type KycDocument = With<contract.KycDocument, { createTime: string }>;
+export type ReviewPage = With<
+  contract.ListDocumentsForReviewResponse,
+  { documents: readonly KycDocument[] }
+>;
+
+export type ProposalState = contract.StaffProposalState;
+export type StaffProposal = With<
+  contract.StaffProposal,
+  { proposeTime: string; expireTime: string }
+>;
+export type Adjustment = With<contract.Adjustment, { amount: Money; proposal: StaffProposal }>;
+export type Void = With<contract.Void, { time: string; proposal: StaffProposal }>;
+export type RoleProposalPage = With<
+  contract.ListRoleProposalsResponse,
+  { proposals: readonly StaffProposal[] }
+>;
+export type AdjustmentPage = With<
+  contract.ListAdjustmentsResponse,
+  { adjustments: readonly Adjustment[] }
+>;
+export type VoidPage = With<contract.ListVoidsResponse, { voids: readonly Void[] }>;
+
+export type RoleDefinition = contract.RoleDefinition;
+export type Roles = contract.ListRolesResponse;
+export type RoleGrant = With<
+  contract.GrantRoleResponse,
+  { user: KnownUser; proposal?: StaffProposal }
+>;
+export type RoleChange = With<contract.SetRoleResponse, { proposal?: StaffProposal }>;
+
+export type KnownUser = With<User, { createTime: string }>;
+export type UserPage = With<contract.ListUsersResponse, { users: readonly KnownUser[] }>;
+export type UserSession = With<
+  contract.OpenSession,
+  { createTime: string; lastUseTime: string; expireTime: string }
+>;
+
+export type UserAccounts = With<
+  contract.ListUserAccountsResponse,
+  { accounts: readonly Account[] }
+>;
+export type AccountOrders = With<contract.ListAccountOrdersResponse, { orders: readonly Order[] }>;
+export type AccountEntries = With<
+  contract.ListAccountEntriesResponse,
+  { entries: readonly Entry[] }
+>;
