@@ -59,7 +59,14 @@ TAKEN_BY = {"veritick.identity.v1.RefreshSessionRequest": REFRESH}
 ENDED_BY = frozenset({"veritick.identity.v1.LogOutRequest"})
 """Requests after which the cookies are cleared."""
 
-_ENDINGS = frozenset({Reason.SESSION_ENDED, Reason.REFRESH_TOKEN_REUSED, Reason.USER_BLOCKED})
+_ENDINGS = frozenset(
+    {
+        Reason.SESSION_ENDED,
+        Reason.REFRESH_TOKEN_REUSED,
+        Reason.SESSION_TIME_LIMIT,
+        Reason.USER_BLOCKED,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

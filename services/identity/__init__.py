@@ -29,7 +29,8 @@ copy (`inspection`), and lie in a folder or bucket, sealed with a key of the use
 `user_keys`), itself sealed in the vault. Every look at one is on record before it is answered.
 
 What users set to protect themselves (limits, breaks, self-exclusion: `protection`) is kept in
-every version; what makes somebody safer counts at once, the rest a day later.
+every version; what makes somebody safer counts at once, the rest a day later. Limits on time are
+kept here, by how long access tokens last (`presence`); those on losses and stakes by trading.
 
 Access tokens are Ed25519 JWTs that other services verify by themselves. What was taken back before
 it expired (a session that ended, permissions that changed) every service and both edges hear from
@@ -48,10 +49,11 @@ it finds there). Calls trading once per registration, and does not depend on the
 and whenever a user's protection changes, who is answered only when the books know it.
 
 Read: `user`, `password`, `permission`, `session`, `device`, `jurisdiction`, `letter`, `throttle`,
-`revocation`, `api_key`, `protection` (pure rules), `users`, `sessions`, `roles`, `letters`,
-`mail_tokens`, `throttles`, `api_keys`, `protections` (tables), `hashing`, `strength`, `breached`,
-`vault`, `issuing`, `mailers`, `post`, `registration`, `standing`, `second_factors`, `sign_in`,
-`signing_out`, `passwords`, `passkeys`, `key_access`, `staffing`, `bans`, `protecting`, `revoking`
-(flow), `rpc`, `profile_rpc`, `key_rpc`, `passkey_rpc`, `protection_rpc`, `staff_rpc`,
-`maintenance_rpc`, `wire`, `protection_wire`, `neighbours` (faces), `parts`, `app`.
+`revocation`, `api_key`, `protection`, `presence` (pure rules), `users`, `sessions`, `roles`,
+`letters`, `mail_tokens`, `throttles`, `api_keys`, `protections`, `presences` (tables), `hashing`,
+`strength`, `breached`, `vault`, `issuing`, `mailers`, `post`, `registration`, `standing`,
+`second_factors`, `sign_in`, `signing_out`, `passwords`, `passkeys`, `key_access`, `staffing`,
+`bans`, `protecting`, `revoking` (flow), `rpc`, `profile_rpc`, `key_rpc`, `passkey_rpc`,
+`protection_rpc`, `staff_rpc`, `maintenance_rpc`, `wire`, `protection_wire`, `neighbours` (faces),
+`parts`, `app`.
 """

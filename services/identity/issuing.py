@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.identity.api_key import ApiKey
-from services.identity.session import Limits, Session, Tokens, access_expiry
+from services.identity.session import Limits, Session, Tokens
 from services.identity.user import User
 from services.kit.clock import Clock
 from services.kit.ids import Ids
@@ -41,13 +41,14 @@ class Issuer:
         session: Session,
         refresh_token: str,
         refresh_expires_at: datetime,
+        expires_at: datetime,
     ) -> Tokens:
         """Return what the owner of a session holds, with a new access token.
 
-        `may` is what the user may do at this version of his authority.
+        `may` is what the user may do at this version of his authority; the access token counts
+        until `expires_at`, a whole second.
         """
         now = self._clock.now()
-        expires_at = access_expiry(session, now, self.limits.access)
         claims = {
             "aud": USER_AUDIENCE,
             "sub": str(user.user_id),

@@ -25,6 +25,7 @@ from services.identity.device import UNKNOWN, Device
 Random = Callable[[int], bytes]
 """A source of this many unpredictable bytes."""
 
+ACCESS_LIFETIME = timedelta(minutes=15)
 _SECRET_BYTES = 32
 
 
@@ -44,7 +45,7 @@ class Limits:
     live_max: int
     """How many live sessions a user may have; beyond that, the oldest is ended."""
 
-    access: timedelta = timedelta(minutes=15)
+    access: timedelta = ACCESS_LIFETIME
     stream_ticket: timedelta = timedelta(seconds=30)
 
 
@@ -60,6 +61,8 @@ class EndReason(StrEnum):
     PASSWORD_CHANGED = "PASSWORD_CHANGED"  # noqa: S105  a reason, no secret
     BLOCKED = "BLOCKED"
     ENDED_BY_STAFF = "ENDED_BY_STAFF"
+    TIME_LIMIT = "TIME_LIMIT"
+    """The user was signed in for as long as he has allowed himself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.identity import roles, second_factors, sessions, throttle, users
+from services.identity import presences, roles, second_factors, sessions, throttle, users
 from services.identity.device import Device
 from services.identity.ground import Ground
 from services.identity.hashing import PasswordHasher
@@ -17,6 +17,7 @@ from services.identity.session import (
     Rotation,
     Session,
     Tokens,
+    access_expiry,
     digest_of,
     first_token,
     judge,
@@ -99,7 +100,8 @@ class SignIn:
     async def confirm(self, user_id: UUID, session_id: UUID, password: str, code: str) -> Tokens:
         """Prove within a session who one is; return it with a new access token.
 
-        Failures: INVALID_CREDENTIALS or CODE_INVALID, RATE_LIMITED, SESSION_ENDED.
+        Failures: INVALID_CREDENTIALS or CODE_INVALID, RATE_LIMITED, SESSION_ENDED,
+        SESSION_TIME_LIMIT.
         """
         buckets = throttle.confirmation(str(user_id))
         await self._throttle.admit(buckets)
@@ -111,7 +113,14 @@ class SignIn:
                 raise ended()
             user = await users.find(connection, user_id)
             may = await roles.may(connection, user.roles)
-        return self._issuer.tokens(user, may, session, "", session.expires_at)
+            until = await self._admit(connection, session)
+        return self._issuer.tokens(user, may, session, "", session.expires_at, until)
+
+    async def _admit(self, connection: AsyncConnection, session: Session) -> datetime:
+        """Return until when an access token of this session may count, and count it."""
+        now = self._clock.now()
+        until = access_expiry(session, now, self._limits.access)
+        return await presences.admit(connection, session.user_id, now, until)
 
     async def _require_proof(self, user_id: UUID, password: str, code: str) -> None:
         """Check the second factor of who has one, the password of who has none."""
@@ -132,7 +141,7 @@ class SignIn:
         """Begin a session of a user who has proven who he is.
 
         By the password of this `version`, or by something else than a password. Failures:
-        INVALID_CREDENTIALS, USER_BLOCKED.
+        INVALID_CREDENTIALS, USER_BLOCKED, SESSION_TIME_LIMIT.
         """
         now = self._clock.now()
         end = now + self._limits.absolute
@@ -149,9 +158,10 @@ class SignIn:
             surplus = await sessions.oldest_beyond(connection, user_id, self._limits.live_max, now)
             await self._signing_out.end(connection, surplus, EndReason.DISPLACED)
             may = await roles.may(connection, user.roles)
+            until = await self._admit(connection, session)
             await self._journal.append(connection, [_begun(session, now)], now)
         self._journal.notify()
-        return self._issuer.tokens(user, may, session, token, expires_at)
+        return self._issuer.tokens(user, may, session, token, expires_at, until)
 
     async def _store(
         self, connection: AsyncConnection, session: Session, token: str, now: datetime
@@ -164,8 +174,8 @@ class SignIn:
     async def refresh(self, token: str) -> Tokens:
         """Exchange a refresh token for new tokens.
 
-        Failure SESSION_ENDED, also for a token that never was; REFRESH_TOKEN_REUSED when this
-        very call ended the session.
+        Failure SESSION_ENDED, also for a token that never was; REFRESH_TOKEN_REUSED or
+        SESSION_TIME_LIMIT when this very call ended the session.
         """
         now = self._clock.now()
         async with self._database.transaction() as connection:
@@ -175,20 +185,25 @@ class SignIn:
             rotation = judge(found.session, found.token, now, self._limits.grace)
             if rotation is Rotation.REFUSE:
                 raise ended()
-            if rotation is not Rotation.END:
-                return await self._rotate(connection, token, found, now)
-            session_id = found.session.session_id
-            await self._signing_out.end(connection, [session_id], EndReason.TOKEN_REUSED)
+            try:
+                if rotation is not Rotation.END:
+                    return await self._rotate(connection, token, found, now)
+                reason, failure = EndReason.TOKEN_REUSED, _presented_twice(found.session)
+            except Failure as refusal:
+                reason, failure = EndReason.TIME_LIMIT, refusal
+            await self._signing_out.end(connection, [found.session.session_id], reason)
         self._journal.notify()
-        _log.warning("refresh token presented twice", session_id=str(session_id))
-        message = "This refresh token was used before, so its session was ended. Sign in again."
-        raise Failure(Reason.REFRESH_TOKEN_REUSED, message)
+        raise failure
 
     async def _rotate(
         self, connection: AsyncConnection, token: str, found: sessions.Presented, now: datetime
     ) -> Tokens:
-        """Issue the successor of a token, or answer the one issued before."""
+        """Issue the successor of a token, or answer the one issued before.
+
+        Failure SESSION_TIME_LIMIT, and then nothing was changed.
+        """
         session, salt = found.session, found.token.successor_salt
+        until = await self._admit(connection, session)
         if salt is None:
             salt = new_salt(self._random)
             await sessions.use_token(connection, session, digest_of(token), salt, now)
@@ -200,7 +215,7 @@ class SignIn:
             expires_at = await sessions.expiry_of(connection, digest_of(successor))
         user = await users.find(connection, session.user_id)
         may = await roles.may(connection, user.roles)
-        return self._issuer.tokens(user, may, session, successor, expires_at)
+        return self._issuer.tokens(user, may, session, successor, expires_at, until)
 
     async def profile(self, user_id: UUID, session_id: UUID) -> User:
         """Return the signed-in user. Failure SESSION_ENDED when the session is over."""
@@ -226,6 +241,12 @@ def _require_welcome(user: User, now: datetime) -> None:
     if user.is_shut_out(now):
         until = {"until": user.banned_until.isoformat()} if user.banned_until else {}
         raise Failure(Reason.USER_BLOCKED, "You are shut out.", metadata=until)
+
+
+def _presented_twice(session: Session) -> Failure:
+    _log.warning("refresh token presented twice", session_id=str(session.session_id))
+    message = "This refresh token was used before, so its session was ended. Sign in again."
+    return Failure(Reason.REFRESH_TOKEN_REUSED, message)
 
 
 def _wrong() -> Failure:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.identity import sessions
+from services.identity import presences, sessions
 from services.identity.ground import Ground
 from services.identity.session import EndReason, Session
 from services.identity.wire import session_ended
@@ -75,6 +75,8 @@ class SigningOut:
         """End sessions in the caller's transaction; return those that this ended."""
         now = self._clock.now()
         over = await sessions.end(connection, session_ids, reason, now)
+        for user_id in {session.user_id for session in over}:
+            await presences.depart(connection, user_id, now)
         if over:
             events = [session_ended(session, now) for session in over]
             await self._journal.append(connection, events, now)

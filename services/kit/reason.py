@@ -58,6 +58,7 @@ class Reason(StrEnum):
     DOCUMENT_REFUSED = auto()
     DOCUMENT_LIMIT = auto()
     PROTECTION_LOCKED = auto()
+    SESSION_TIME_LIMIT = auto()
     INSTRUMENT_NOT_FOUND = auto()
     INSTRUMENT_EXISTS = auto()
     INVALID_SCHEDULE = auto()

@@ -15,6 +15,7 @@ from tests.service.identity_server import (
     bearer,
     refused,
 )
+from veritick.identity.v1.auth_service_pb2 import LogOutRequest
 from veritick.identity.v1.protection_pb2 import LimitValue, Protection, ProtectionLimit
 from veritick.identity.v1.protection_service_pb2 import (
     CancelLimitChangeRequest,
@@ -224,3 +225,49 @@ async def test_a_user_is_answered_when_the_books_know_it(
 
     assert answered.version == 1
     assert identity_trading.protections == [answered]
+
+
+async def test_a_session_ends_when_its_time_is_used_up(
+    identity: Identity, protection: "ProtectionServiceAsyncStub"
+) -> None:
+    email = (await identity.register()).email
+    first = await identity.log_in(email)
+    limit = SetLimitRequest(kind=TIME, period=DAY, value=LimitValue(minutes=20))
+    await protection.SetLimit(limit, metadata=bearer(first.access_token))
+    minutes = timedelta(minutes=1)
+
+    first = await identity.refresh(first.refresh_token)
+    identity.clock.advance(15 * minutes)
+    last = await identity.refresh(first.refresh_token)
+    identity.clock.advance(5 * minutes)
+    with refused(Reason.SESSION_TIME_LIMIT) as over:
+        await identity.refresh(last.refresh_token)
+    with refused(Reason.SESSION_TIME_LIMIT):
+        await identity.log_in(email)
+    identity.clock.advance(12 * HOUR)
+    with refused(Reason.SESSION_ENDED):
+        await identity.refresh(last.refresh_token)
+    await identity.log_in(email)
+
+    assert to_datetime(first.expire_time) - to_datetime(last.expire_time) == -5 * minutes
+    assert over.metadata["period"] == "DAY"
+    assert identity.rows(
+        "SELECT end_reason FROM sessions WHERE session_id = %s", last.session_id
+    ) == [("TIME_LIMIT",)]
+
+
+async def test_who_signs_out_keeps_the_time_that_is_left(
+    identity: Identity, protection: "ProtectionServiceAsyncStub"
+) -> None:
+    email = (await identity.register()).email
+    session = await identity.log_in(email)
+    limit = SetLimitRequest(kind=TIME, period=DAY, value=LimitValue(minutes=10))
+    await protection.SetLimit(limit, metadata=bearer(session.access_token))
+    session = await identity.refresh(session.refresh_token)
+    identity.clock.advance(timedelta(minutes=4))
+    await identity.auth.LogOut(LogOutRequest(), metadata=bearer(session.access_token))
+
+    again = await identity.log_in(email)
+
+    left = to_datetime(again.expire_time) - identity.clock.now()
+    assert left == timedelta(minutes=6)

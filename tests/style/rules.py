@@ -27,6 +27,7 @@ PURE: Mapping[str, tuple[str, ...]] = {
         "letter",
         "password",
         "permission",
+        "presence",
         "protection",
         "revocation",
         "session",

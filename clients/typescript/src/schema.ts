@@ -1404,7 +1404,7 @@ export interface paths {
         readonly put?: never;
         /**
          * Opens a session
-         * @description The answer and its delay are the same for an unknown address and a wrong password. Errors: INVALID_CREDENTIALS, SECOND_FACTOR_REQUIRED, CODE_INVALID, USER_BLOCKED, RATE_LIMITED.
+         * @description The answer and its delay are the same for an unknown address and a wrong password. Errors: INVALID_CREDENTIALS, SECOND_FACTOR_REQUIRED, CODE_INVALID, USER_BLOCKED, SESSION_TIME_LIMIT, RATE_LIMITED.
          */
         readonly post: operations["logIn"];
         readonly delete?: never;
@@ -1444,7 +1444,7 @@ export interface paths {
         readonly put?: never;
         /**
          * Proves once more who the caller is, for calls that ask for it
-         * @description By a code of the second factor where there is one, by the password otherwise. The session goes on with a new access token; its refresh token stays. Errors: INVALID_CREDENTIALS, CODE_INVALID, RATE_LIMITED.
+         * @description By a code of the second factor where there is one, by the password otherwise. The session goes on with a new access token; its refresh token stays. Errors: INVALID_CREDENTIALS, CODE_INVALID, SESSION_TIME_LIMIT, RATE_LIMITED.
          */
         readonly post: operations["confirmIdentity"];
         readonly delete?: never;
@@ -1506,7 +1506,7 @@ export interface paths {
         readonly put?: never;
         /**
          * Opens a session by what a passkey has signed
-         * @description Errors: PASSKEY_INVALID, USER_BLOCKED, RATE_LIMITED.
+         * @description Errors: PASSKEY_INVALID, USER_BLOCKED, SESSION_TIME_LIMIT, RATE_LIMITED.
          */
         readonly post: operations["finishPasskeyLogIn"];
         readonly delete?: never;
@@ -1526,7 +1526,7 @@ export interface paths {
         readonly put?: never;
         /**
          * Exchanges a refresh token for new tokens of the same session
-         * @description A refresh token works once. Presenting it again ends the session, save within a few seconds by a client that lost the first answer. Errors: SESSION_ENDED, REFRESH_TOKEN_REUSED, USER_BLOCKED.
+         * @description A refresh token works once. Presenting it again ends the session, save within a few seconds by a client that lost the first answer. Errors: SESSION_ENDED, REFRESH_TOKEN_REUSED, USER_BLOCKED, SESSION_TIME_LIMIT.
          */
         readonly post: operations["refreshSession"];
         readonly delete?: never;
@@ -2804,6 +2804,10 @@ export interface components {
          *
          *     Example:
          *         {"reason": "PROTECTION_LOCKED", "domain": "veritick", "metadata": {"until": "2027-05-26T12:00:00Z"}}
+         *     - `SESSION_TIME_LIMIT`: The user was signed in for as long as he has allowed himself, and is signed out.
+         *
+         *     Example:
+         *         {"reason": "SESSION_TIME_LIMIT", "domain": "veritick", "metadata": {"period": "DAY", "limit_minutes": "60", "until": "2026-11-27T00:00:00Z"}}
          *     - `INSTRUMENT_NOT_FOUND`: There is no such instrument.
          *
          *     Example:
@@ -3014,7 +3018,7 @@ export interface components {
          *         {"reason": "MAINTENANCE", "domain": "veritick", "metadata": {"note": "Back at noon.", "end_time": "2026-11-24T12:00:00Z"}}
          * @enum {string}
          */
-        readonly ErrorReason: "ERROR_REASON_UNSPECIFIED" | "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "PROPOSAL_NOT_FOUND" | "PROPOSAL_NOT_PENDING" | "SAME_PERSON" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "LINK_INVALID" | "AGREEMENT_OUTDATED" | "PROFILE_LOCKED" | "ROLE_NOT_FOUND" | "ROLE_FIXED" | "SECOND_FACTOR_REQUIRED" | "CODE_INVALID" | "SECOND_FACTOR_EXISTS" | "SECOND_FACTOR_MISSING" | "CONFIRMATION_REQUIRED" | "KEY_INVALID" | "KEY_NOT_FOUND" | "TOO_MANY_KEYS" | "PASSKEY_INVALID" | "DOCUMENT_NOT_FOUND" | "DOCUMENT_STATE_CONFLICT" | "UPLOAD_OFFSET_WRONG" | "DOCUMENT_REFUSED" | "DOCUMENT_LIMIT" | "PROTECTION_LOCKED" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "USER_IN_BREAK" | "USER_EXCLUDED" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "LOSS_LIMIT" | "STAKE_LIMIT" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "FIXING_DECIDED" | "FIXING_NOT_OVERDUE" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS" | "MAINTENANCE";
+        readonly ErrorReason: "ERROR_REASON_UNSPECIFIED" | "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "PROPOSAL_NOT_FOUND" | "PROPOSAL_NOT_PENDING" | "SAME_PERSON" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "LINK_INVALID" | "AGREEMENT_OUTDATED" | "PROFILE_LOCKED" | "ROLE_NOT_FOUND" | "ROLE_FIXED" | "SECOND_FACTOR_REQUIRED" | "CODE_INVALID" | "SECOND_FACTOR_EXISTS" | "SECOND_FACTOR_MISSING" | "CONFIRMATION_REQUIRED" | "KEY_INVALID" | "KEY_NOT_FOUND" | "TOO_MANY_KEYS" | "PASSKEY_INVALID" | "DOCUMENT_NOT_FOUND" | "DOCUMENT_STATE_CONFLICT" | "UPLOAD_OFFSET_WRONG" | "DOCUMENT_REFUSED" | "DOCUMENT_LIMIT" | "PROTECTION_LOCKED" | "SESSION_TIME_LIMIT" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "USER_IN_BREAK" | "USER_EXCLUDED" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "LOSS_LIMIT" | "STAKE_LIMIT" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "FIXING_DECIDED" | "FIXING_NOT_OVERDUE" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS" | "MAINTENANCE";
         /**
          * @description Event is what travels on journals and sockets.
          *
@@ -4104,7 +4108,7 @@ export interface components {
             /** @description What happened, for people. Do not parse it. */
             readonly detail: string;
             /** @enum {string} */
-            readonly reason: "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "PROPOSAL_NOT_FOUND" | "PROPOSAL_NOT_PENDING" | "SAME_PERSON" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "LINK_INVALID" | "AGREEMENT_OUTDATED" | "PROFILE_LOCKED" | "ROLE_NOT_FOUND" | "ROLE_FIXED" | "SECOND_FACTOR_REQUIRED" | "CODE_INVALID" | "SECOND_FACTOR_EXISTS" | "SECOND_FACTOR_MISSING" | "CONFIRMATION_REQUIRED" | "KEY_INVALID" | "KEY_NOT_FOUND" | "TOO_MANY_KEYS" | "PASSKEY_INVALID" | "DOCUMENT_NOT_FOUND" | "DOCUMENT_STATE_CONFLICT" | "UPLOAD_OFFSET_WRONG" | "DOCUMENT_REFUSED" | "DOCUMENT_LIMIT" | "PROTECTION_LOCKED" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "USER_IN_BREAK" | "USER_EXCLUDED" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "LOSS_LIMIT" | "STAKE_LIMIT" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "FIXING_DECIDED" | "FIXING_NOT_OVERDUE" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS" | "MAINTENANCE";
+            readonly reason: "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "PROPOSAL_NOT_FOUND" | "PROPOSAL_NOT_PENDING" | "SAME_PERSON" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "LINK_INVALID" | "AGREEMENT_OUTDATED" | "PROFILE_LOCKED" | "ROLE_NOT_FOUND" | "ROLE_FIXED" | "SECOND_FACTOR_REQUIRED" | "CODE_INVALID" | "SECOND_FACTOR_EXISTS" | "SECOND_FACTOR_MISSING" | "CONFIRMATION_REQUIRED" | "KEY_INVALID" | "KEY_NOT_FOUND" | "TOO_MANY_KEYS" | "PASSKEY_INVALID" | "DOCUMENT_NOT_FOUND" | "DOCUMENT_STATE_CONFLICT" | "UPLOAD_OFFSET_WRONG" | "DOCUMENT_REFUSED" | "DOCUMENT_LIMIT" | "PROTECTION_LOCKED" | "SESSION_TIME_LIMIT" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "USER_IN_BREAK" | "USER_EXCLUDED" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "LOSS_LIMIT" | "STAKE_LIMIT" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "FIXING_DECIDED" | "FIXING_NOT_OVERDUE" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS" | "MAINTENANCE";
             /** @description Values that belong to the reason, under the keys it documents. */
             readonly metadata?: {
                 readonly [key: string]: string;
@@ -4259,7 +4263,7 @@ export interface components {
          *     - `DEPOSIT`: Money paid in.
          *     - `LOSS`: The stakes of the orders that closed in the period less what these returned, and the stakes of all open orders, as if they were lost.
          *     - `STAKE`: The stakes of the orders that closed in the period, whatever became of them, and of all open orders.
-         *     - `SESSION_TIME`: The time signed in, of all sessions together.
+         *     - `SESSION_TIME`: The time signed in, of all sessions together, from when a limit on it was first set. When it is used up, access tokens expire, the session ends, and none begins before the period is over. What API keys do is not counted.
          * @enum {string}
          */
         readonly ProtectionLimitKind: "KIND_UNSPECIFIED" | "DEPOSIT" | "LOSS" | "STAKE" | "SESSION_TIME";
@@ -13427,7 +13431,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized: `INVALID_CREDENTIALS`, `SECOND_FACTOR_REQUIRED`, `CODE_INVALID`, `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            /** @description Unauthorized: `INVALID_CREDENTIALS`, `SECOND_FACTOR_REQUIRED`, `CODE_INVALID`, `SESSION_TIME_LIMIT`, `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -13627,7 +13631,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized: `INVALID_CREDENTIALS`, `CODE_INVALID`, `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            /** @description Unauthorized: `INVALID_CREDENTIALS`, `CODE_INVALID`, `SESSION_TIME_LIMIT`, `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -13950,7 +13954,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized: `PASSKEY_INVALID`, `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            /** @description Unauthorized: `PASSKEY_INVALID`, `SESSION_TIME_LIMIT`, `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -14061,7 +14065,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unauthorized: `SESSION_ENDED`, `REFRESH_TOKEN_REUSED`, `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            /** @description Unauthorized: `SESSION_ENDED`, `REFRESH_TOKEN_REUSED`, `SESSION_TIME_LIMIT`, `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;

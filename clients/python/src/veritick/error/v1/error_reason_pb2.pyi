@@ -301,6 +301,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Example:
         {"reason": "PROTECTION_LOCKED", "domain": "veritick", "metadata": {"until": "2027-05-26T12:00:00Z"}}
     """
+    SESSION_TIME_LIMIT: _ErrorReason.ValueType  # 162
+    """The user was signed in for as long as he has allowed himself, and is signed out.
+
+    Example:
+        {"reason": "SESSION_TIME_LIMIT", "domain": "veritick", "metadata": {"period": "DAY", "limit_minutes": "60", "until": "2026-11-27T00:00:00Z"}}
+    """
     INSTRUMENT_NOT_FOUND: _ErrorReason.ValueType  # 201
     """There is no such instrument.
 
@@ -903,6 +909,12 @@ PROTECTION_LOCKED: ErrorReason.ValueType  # 161
 
 Example:
     {"reason": "PROTECTION_LOCKED", "domain": "veritick", "metadata": {"until": "2027-05-26T12:00:00Z"}}
+"""
+SESSION_TIME_LIMIT: ErrorReason.ValueType  # 162
+"""The user was signed in for as long as he has allowed himself, and is signed out.
+
+Example:
+    {"reason": "SESSION_TIME_LIMIT", "domain": "veritick", "metadata": {"period": "DAY", "limit_minutes": "60", "until": "2026-11-27T00:00:00Z"}}
 """
 INSTRUMENT_NOT_FOUND: ErrorReason.ValueType  # 201
 """There is no such instrument.

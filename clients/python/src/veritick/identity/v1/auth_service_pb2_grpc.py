@@ -202,7 +202,7 @@ class AuthServiceServicer:
 
         The answer and its delay are the same for an unknown address and a wrong
         password. Errors: INVALID_CREDENTIALS, SECOND_FACTOR_REQUIRED, CODE_INVALID,
-        USER_BLOCKED, RATE_LIMITED.
+        USER_BLOCKED, SESSION_TIME_LIMIT, RATE_LIMITED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -213,7 +213,7 @@ class AuthServiceServicer:
 
         A refresh token works once. Presenting it again ends the session, save within
         a few seconds by a client that lost the first answer. Errors: SESSION_ENDED,
-        REFRESH_TOKEN_REUSED, USER_BLOCKED.
+        REFRESH_TOKEN_REUSED, USER_BLOCKED, SESSION_TIME_LIMIT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -267,7 +267,7 @@ class AuthServiceServicer:
 
         By a code of the second factor where there is one, by the password otherwise. The
         session goes on with a new access token; its refresh token stays.
-        Errors: INVALID_CREDENTIALS, CODE_INVALID, RATE_LIMITED.
+        Errors: INVALID_CREDENTIALS, CODE_INVALID, SESSION_TIME_LIMIT, RATE_LIMITED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -69,14 +69,14 @@ class AuthServiceStub:
 
     The answer and its delay are the same for an unknown address and a wrong
     password. Errors: INVALID_CREDENTIALS, SECOND_FACTOR_REQUIRED, CODE_INVALID,
-    USER_BLOCKED, RATE_LIMITED.
+    USER_BLOCKED, SESSION_TIME_LIMIT, RATE_LIMITED.
     """
     RefreshSession: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.RefreshSessionRequest, _auth_service_pb2.RefreshSessionResponse]
     """RefreshSession exchanges a refresh token for new tokens of the same session.
 
     A refresh token works once. Presenting it again ends the session, save within
     a few seconds by a client that lost the first answer. Errors: SESSION_ENDED,
-    REFRESH_TOKEN_REUSED, USER_BLOCKED.
+    REFRESH_TOKEN_REUSED, USER_BLOCKED, SESSION_TIME_LIMIT.
     """
     LogOut: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.LogOutRequest, _auth_service_pb2.LogOutResponse]
     """LogOut ends the caller's session; its tokens stop working within a second.
@@ -104,7 +104,7 @@ class AuthServiceStub:
 
     By a code of the second factor where there is one, by the password otherwise. The
     session goes on with a new access token; its refresh token stays.
-    Errors: INVALID_CREDENTIALS, CODE_INVALID, RATE_LIMITED.
+    Errors: INVALID_CREDENTIALS, CODE_INVALID, SESSION_TIME_LIMIT, RATE_LIMITED.
     """
     EnrolTotp: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.EnrolTotpRequest, _auth_service_pb2.EnrolTotpResponse]
     """EnrolTotp begins a second factor: a secret for an authenticator app.
@@ -173,14 +173,14 @@ class AuthServiceAsyncStub(AuthServiceStub):
 
     The answer and its delay are the same for an unknown address and a wrong
     password. Errors: INVALID_CREDENTIALS, SECOND_FACTOR_REQUIRED, CODE_INVALID,
-    USER_BLOCKED, RATE_LIMITED.
+    USER_BLOCKED, SESSION_TIME_LIMIT, RATE_LIMITED.
     """
     RefreshSession: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.RefreshSessionRequest, _auth_service_pb2.RefreshSessionResponse]  # type: ignore[assignment]
     """RefreshSession exchanges a refresh token for new tokens of the same session.
 
     A refresh token works once. Presenting it again ends the session, save within
     a few seconds by a client that lost the first answer. Errors: SESSION_ENDED,
-    REFRESH_TOKEN_REUSED, USER_BLOCKED.
+    REFRESH_TOKEN_REUSED, USER_BLOCKED, SESSION_TIME_LIMIT.
     """
     LogOut: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.LogOutRequest, _auth_service_pb2.LogOutResponse]  # type: ignore[assignment]
     """LogOut ends the caller's session; its tokens stop working within a second.
@@ -208,7 +208,7 @@ class AuthServiceAsyncStub(AuthServiceStub):
 
     By a code of the second factor where there is one, by the password otherwise. The
     session goes on with a new access token; its refresh token stays.
-    Errors: INVALID_CREDENTIALS, CODE_INVALID, RATE_LIMITED.
+    Errors: INVALID_CREDENTIALS, CODE_INVALID, SESSION_TIME_LIMIT, RATE_LIMITED.
     """
     EnrolTotp: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.EnrolTotpRequest, _auth_service_pb2.EnrolTotpResponse]  # type: ignore[assignment]
     """EnrolTotp begins a second factor: a secret for an authenticator app.
@@ -316,7 +316,7 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
 
         The answer and its delay are the same for an unknown address and a wrong
         password. Errors: INVALID_CREDENTIALS, SECOND_FACTOR_REQUIRED, CODE_INVALID,
-        USER_BLOCKED, RATE_LIMITED.
+        USER_BLOCKED, SESSION_TIME_LIMIT, RATE_LIMITED.
         """
 
     @_abc_1.abstractmethod
@@ -329,7 +329,7 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
 
         A refresh token works once. Presenting it again ends the session, save within
         a few seconds by a client that lost the first answer. Errors: SESSION_ENDED,
-        REFRESH_TOKEN_REUSED, USER_BLOCKED.
+        REFRESH_TOKEN_REUSED, USER_BLOCKED, SESSION_TIME_LIMIT.
         """
 
     @_abc_1.abstractmethod
@@ -393,7 +393,7 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
 
         By a code of the second factor where there is one, by the password otherwise. The
         session goes on with a new access token; its refresh token stays.
-        Errors: INVALID_CREDENTIALS, CODE_INVALID, RATE_LIMITED.
+        Errors: INVALID_CREDENTIALS, CODE_INVALID, SESSION_TIME_LIMIT, RATE_LIMITED.
         """
 
     @_abc_1.abstractmethod

@@ -123,7 +123,7 @@ class PasskeyServiceServicer:
     def FinishPasskeyLogIn(self, request, context):
         """FinishPasskeyLogIn opens a session by what a passkey has signed.
 
-        Errors: PASSKEY_INVALID, USER_BLOCKED, RATE_LIMITED.
+        Errors: PASSKEY_INVALID, USER_BLOCKED, SESSION_TIME_LIMIT, RATE_LIMITED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -60,7 +60,7 @@ class PasskeyServiceStub:
     FinishPasskeyLogIn: _grpc.UnaryUnaryMultiCallable[_passkey_service_pb2.FinishPasskeyLogInRequest, _passkey_service_pb2.FinishPasskeyLogInResponse]
     """FinishPasskeyLogIn opens a session by what a passkey has signed.
 
-    Errors: PASSKEY_INVALID, USER_BLOCKED, RATE_LIMITED.
+    Errors: PASSKEY_INVALID, USER_BLOCKED, SESSION_TIME_LIMIT, RATE_LIMITED.
     """
 
 @_typing.type_check_only
@@ -95,7 +95,7 @@ class PasskeyServiceAsyncStub(PasskeyServiceStub):
     FinishPasskeyLogIn: _aio.UnaryUnaryMultiCallable[_passkey_service_pb2.FinishPasskeyLogInRequest, _passkey_service_pb2.FinishPasskeyLogInResponse]  # type: ignore[assignment]
     """FinishPasskeyLogIn opens a session by what a passkey has signed.
 
-    Errors: PASSKEY_INVALID, USER_BLOCKED, RATE_LIMITED.
+    Errors: PASSKEY_INVALID, USER_BLOCKED, SESSION_TIME_LIMIT, RATE_LIMITED.
     """
 
 class PasskeyServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -163,7 +163,7 @@ class PasskeyServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_passkey_service_pb2.FinishPasskeyLogInResponse, _abc.Awaitable[_passkey_service_pb2.FinishPasskeyLogInResponse]]:
         """FinishPasskeyLogIn opens a session by what a passkey has signed.
 
-        Errors: PASSKEY_INVALID, USER_BLOCKED, RATE_LIMITED.
+        Errors: PASSKEY_INVALID, USER_BLOCKED, SESSION_TIME_LIMIT, RATE_LIMITED.
         """
 
 def add_PasskeyServiceServicer_to_server(servicer: PasskeyServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -102,7 +102,10 @@ class ProtectionLimit(_message.Message):
         open orders.
         """
         SESSION_TIME: ProtectionLimit._Kind.ValueType  # 4
-        """The time signed in, of all sessions together."""
+        """The time signed in, of all sessions together, from when a limit on it was first set.
+        When it is used up, access tokens expire, the session ends, and none begins before the
+        period is over. What API keys do is not counted.
+        """
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
         """Kind is what is limited."""
@@ -120,7 +123,10 @@ class ProtectionLimit(_message.Message):
     open orders.
     """
     SESSION_TIME: ProtectionLimit.Kind.ValueType  # 4
-    """The time signed in, of all sessions together."""
+    """The time signed in, of all sessions together, from when a limit on it was first set.
+    When it is used up, access tokens expire, the session ends, and none begins before the
+    period is over. What API keys do is not counted.
+    """
 
     class _Period:
         ValueType = _typing.NewType("ValueType", _builtins.int)
