@@ -19,6 +19,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 _Encode = Callable[[Any], Any]
 _MOMENTS_KEPT = 8192
+_SECONDS_KEPT = 1024
 _WIDE = frozenset(
     {
         FieldDescriptor.CPPTYPE_INT64,
@@ -130,8 +131,19 @@ def _timestamp(time: Timestamp) -> str:
 
 @lru_cache(_MOMENTS_KEPT)
 def _moment(seconds: int, nanos: int) -> str:
-    """Return a moment as text; what happens together shares its moments."""
-    return Timestamp(seconds=seconds, nanos=nanos).ToJsonString()
+    """Return a moment with as many decimals as it needs: none, three, six or nine."""
+    second = _second(seconds)
+    if nanos % 1_000:
+        return f"{second}.{nanos:09}Z"
+    if nanos % 1_000_000:
+        return f"{second}.{nanos // 1_000:06}Z"
+    return f"{second}.{nanos // 1_000_000:03}Z" if nanos else f"{second}Z"
+
+
+@lru_cache(_SECONDS_KEPT)
+def _second(seconds: int) -> str:
+    """Return a whole second as text, without its zone."""
+    return Timestamp(seconds=seconds).ToJsonString().removesuffix("Z")
 
 
 _ENCODERS: dict[str, _Encode] = {

@@ -129,6 +129,14 @@ def test_events_are_in_canonical_json(event: Event) -> None:
     assert orjson.loads(to_json(event)) == canonical(event)
 
 
+@pytest.mark.parametrize("nanos", [0, 1, 1_000, 10_000, 1_000_000, 120_000_000, 999_999_999])
+@pytest.mark.parametrize("second", [-62_135_596_800, -1, 0, 253_402_300_799])
+def test_a_moment_has_as_many_decimals_as_it_needs(second: int, nanos: int) -> None:
+    event = Event()
+    event.order_opened.order.open_time.FromNanoseconds(second * 10**9 + nanos)
+    assert orjson.loads(to_json(event)) == canonical(event)
+
+
 @pytest.mark.parametrize("kind", [field.name for field in Event.DESCRIPTOR.oneofs[0].fields])
 def test_every_kind_of_event_is_in_canonical_json(kind: str) -> None:
     event = Event()
