@@ -34,6 +34,7 @@ _MODULES = {
         "veritick.trading.v1.account_service_pb2",
         "veritick.trading.v1.account_admin_service_pb2",
         "veritick.trading.v1.adjustment_service_pb2",
+        "veritick.trading.v1.book_service_pb2",
         "veritick.trading.v1.order_service_pb2",
         "veritick.trading.v1.terms_service_pb2",
         "veritick.trading.v1.report_service_pb2",

@@ -1,5 +1,7 @@
 """What staff do in their app: find people, shut them out, and decide what needs two."""
 
+from uuid import uuid4
+
 import pytest
 from playwright.sync_api import Browser, expect
 
@@ -8,6 +10,12 @@ from tests.browser.officer import Account, Officer, made_admin, on_duty
 from tests.platform import Platform
 
 pytestmark = [pytest.mark.platform, pytest.mark.timeout(240)]
+
+
+@pytest.fixture(scope="module")
+def admins(terminal: Platform) -> tuple[str, str]:
+    """Two administrators, who can decide what the other proposes."""
+    return made_admin(terminal), made_admin(terminal)
 
 
 def find(officer: Officer, email: str) -> None:
@@ -49,3 +57,52 @@ def test_staff_sign_in_with_a_second_factor_and_ban_whom_they_find(
         officer.visitor.complaints[:] = [
             said for said in officer.visitor.complaints if "status of 401" not in said
         ]
+
+
+def test_what_one_proposes_another_approves(
+    browser: Browser, terminal: Platform, admins: tuple[str, str]
+) -> None:
+    first, second = admins
+    trader = Account.registered(terminal)
+    with on_duty(browser, terminal, first) as officer:
+        page = officer.page
+        find(officer, trader.email)
+        page.get_by_role("button", name="Give a role").click()
+        dialog = officer.dialog(f"Give {trader.email} a role")
+        dialog.get_by_label("Role").select_option("dealer")
+        dialog.get_by_label("Reason").fill("joins the desk")
+        officer.picture("grant")
+        dialog.get_by_role("button", name="Give a role").click()
+        expect(page.get_by_text("Proposed: somebody else has to approve it")).to_be_visible()
+        officer.open("Approvals")
+        expect(officer.row(trader.email)).to_contain_text("Yours: somebody else decides.")
+        assert officer.row(trader.email).get_by_role("button").count() == 0
+
+        officer.open("Roles")
+        page.get_by_role("button", name="New role").click()
+        role = f"night-{uuid4().hex[:8]}"
+        page.get_by_label("Name").fill(role)
+        page.get_by_label("users.read").check()
+        page.get_by_role("button", name="Save").click()
+        dialog = officer.dialog(f"Change what {role} may do")
+        expect(dialog.get_by_text("+ users.read")).to_be_visible()
+        dialog.get_by_label("Reason").fill("looks at night")
+        dialog.get_by_role("button", name="Save").click()
+        expect(page.get_by_role("heading", level=2, name=role)).to_be_visible()
+        officer.picture("roles")
+        assert complaints(page) == []
+
+    with on_duty(browser, terminal, second) as officer:
+        officer.open("Approvals")
+        row = officer.row(trader.email)
+        expect(row).to_contain_text("joins the desk")
+        officer.picture("approvals")
+        assert complaints(officer.page) == []
+        row.get_by_role("button", name="Approve").click()
+        officer.dialog("Approve this?").get_by_role("button", name="Approve").click()
+        expect(officer.page.get_by_text("Approved and done")).to_be_visible()
+        expect(row).to_have_count(0)
+        officer.page.get_by_label("State").select_option("Done")
+        expect(officer.row(trader.email)).to_contain_text(second)
+        officer.row(trader.email).get_by_role("link", name=trader.email).click()
+        expect(officer.page.get_by_text("dealer", exact=True)).to_be_visible()

@@ -21,6 +21,12 @@ export function createAppRouter(): Router {
             component: () => import("./pages/UserPage.vue"),
             props: true,
           },
+          {
+            path: "approvals",
+            name: "approvals",
+            component: () => import("./pages/ApprovalsPage.vue"),
+          },
+          { path: "roles", name: "roles", component: () => import("./pages/RolesPage.vue") },
         ],
       },
       { path: "/:rest(.*)*", redirect: { name: "home" } },

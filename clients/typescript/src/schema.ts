@@ -809,6 +809,23 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/books": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** Names the books served here, in order of their names */
+        readonly get: operations["listBooks"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/books/{book}/adjustments": {
         readonly parameters: {
             readonly query?: never;
@@ -3555,6 +3572,11 @@ export interface components {
             /** @description Asks for the next page; empty on the last one. */
             readonly nextPageToken: string;
         };
+        /** @description ListBooksResponse is the response of BookService.ListBooks. */
+        readonly ListBooksResponse: {
+            /** @description Names, such as `demo`. They are few, so there are no pages. */
+            readonly books: readonly string[];
+        };
         /** @description ListCandlesResponse is the response of MarketDataService.ListCandles. */
         readonly ListCandlesResponse: {
             /** @description Candles that exist, oldest first; intervals without a tick have none. */
@@ -5163,6 +5185,7 @@ export type ListAccountsResponse = components['schemas']['ListAccountsResponse']
 export type ListAdjustmentsResponse = components['schemas']['ListAdjustmentsResponse'];
 export type ListApiKeysResponse = components['schemas']['ListApiKeysResponse'];
 export type ListAuditRecordsResponse = components['schemas']['ListAuditRecordsResponse'];
+export type ListBooksResponse = components['schemas']['ListBooksResponse'];
 export type ListCandlesResponse = components['schemas']['ListCandlesResponse'];
 export type ListDailyProfitsResponse = components['schemas']['ListDailyProfitsResponse'];
 export type ListDocumentsForReviewResponse = components['schemas']['ListDocumentsForReviewResponse'];
@@ -9776,6 +9799,95 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["CheckAuditTrailResponse"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `PERMISSION_DENIED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly listBooks: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description What was asked for. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ListBooksResponse"];
                 };
             };
             /** @description Bad Request: `INVALID_REQUEST` */

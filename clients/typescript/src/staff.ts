@@ -147,6 +147,12 @@ export class StaffClient {
     );
   }
 
+  /** The names of the books. */
+  async listBooks(): Promise<readonly string[]> {
+    const request = call("get", "/v1/books", {});
+    return (await this.session.send<staff.Books>(request)).books;
+  }
+
   /** A book's adjustments, newest first. */
   listAdjustments(book: string, query: Page = {}): Promise<staff.AdjustmentPage> {
     return this.session.send(

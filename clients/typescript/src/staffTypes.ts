@@ -19,6 +19,8 @@ export type ReviewPage = With<
   { documents: readonly KycDocument[] }
 >;
 
+export type Books = contract.ListBooksResponse;
+
 export type ProposalState = contract.StaffProposalState;
 export type StaffProposal = With<
   contract.StaffProposal,

@@ -22,6 +22,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from veritick.option.v1 import access_pb2 as veritick_dot_option_dot_v1_dot_access__pb2
 from veritick.option.v1 import field_pb2 as veritick_dot_option_dot_v1_dot_field__pb2
@@ -30,7 +31,7 @@ from veritick.quotes.v1 import instrument_pb2 as veritick_dot_quotes_dot_v1_dot_
 from veritick.trading.v1 import order_pb2 as veritick_dot_trading_dot_v1_dot_order__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&veritick/trading/v1/book_service.proto\x12\x13veritick.trading.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fveritick/option/v1/access.proto\x1a\x1everitick/option/v1/field.proto\x1a\'veritick/quotes/v1/fixing_service.proto\x1a#veritick/quotes/v1/instrument.proto\x1a\x1fveritick/trading/v1/order.proto\"\x12\n\x10ListBooksRequest\"\"\n\x11ListBooksResponse\x12\r\n\x05\x62ooks\x18\x01 \x03(\t\"\x9c\x01\n\x14ListDueOrdersRequest\x12\x16\n\x04\x62ook\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01\x18(\x12\x31\n\x05until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xba\xbb\x18\x02\x08\x01\x12\x1c\n\tpage_size\x18\x03 \x01(\x05\x42\t\xba\xbb\x18\x05(\x00\x30\x90N\x12\x1b\n\npage_token\x18\x04 \x01(\tB\x07\xba\xbb\x18\x03\x18\xc8\x01\"\xe0\x01\n\x15ListDueOrdersResponse\x12\x11\n\torder_ids\x18\x01 \x01(\x0c\x12\x13\n\x0binstruments\x18\x02 \x03(\t\x12\x1a\n\x12instrument_indexes\x18\x03 \x03(\x05\x12\x32\n\ndirections\x18\x04 \x03(\x0e\x32\x1e.veritick.trading.v1.Direction\x12\x1d\n\x15\x65ntry_price_mantissas\x18\x05 \x03(\x03\x12\x17\n\x0f\x65xpire_times_us\x18\x06 \x03(\x03\x12\x17\n\x0fnext_page_token\x18\x07 \x01(\t\"\xf1\x01\n\x13SettleOrdersRequest\x12\x16\n\x04\x62ook\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01\x18(\x12\x1d\n\torder_ids\x18\x02 \x01(\x0c\x42\n\xba\xbb\x18\x06\x08\x01\x18\x80\xe2\t\x12?\n\x08outcomes\x18\x03 \x03(\x0e\x32\".veritick.trading.v1.Order.OutcomeB\t\xba\xbb\x18\x05\x08\x01\x38\x90N\x12#\n\x0e\x66ixing_indexes\x18\x04 \x03(\x05\x42\x0b\xba\xbb\x18\x07\x08\x01(\x00\x38\x90N\x12=\n\x07\x66ixings\x18\x05 \x03(\x0b\x32!.veritick.trading.v1.ClosingPriceB\t\xba\xbb\x18\x05\x08\x01\x38\x90N\"q\n\x0c\x43losingPrice\x12\x33\n\x0bvoid_reason\x18\x01 \x01(\x0e\x32\x1e.veritick.quotes.v1.VoidReason\x12,\n\nclose_tick\x18\x02 \x01(\x0b\x32\x18.veritick.quotes.v1.Tick\"\x90\x05\n\x14SettleOrdersResponse\x12\x42\n\x08statuses\x18\x01 \x03(\x0e\x32\x30.veritick.trading.v1.SettleOrdersResponse.Status\x12\x34\n\x08outcomes\x18\x02 \x03(\x0e\x32\".veritick.trading.v1.Order.Outcome\x12\x1a\n\x12\x63lose_transfer_ids\x18\x03 \x01(\x0c\x12\r\n\x05names\x18\x04 \x03(\t\x12\x1a\n\x12instrument_indexes\x18\x05 \x03(\x05\x12\x18\n\x10\x63urrency_indexes\x18\x06 \x03(\x05\x12\x32\n\ndirections\x18\x07 \x03(\x0e\x32\x1e.veritick.trading.v1.Direction\x12\x0e\n\x06stakes\x18\x08 \x03(\x03\x12\x10\n\x08returned\x18\t \x03(\x03\x12\x12\n\npayouts_bp\x18\n \x03(\x05\x12\x16\n\x0eterms_versions\x18\x0b \x03(\x03\x12\x15\n\ropen_times_us\x18\x0c \x03(\x03\x12\x17\n\x0f\x65xpire_times_us\x18\r \x03(\x03\x12\x16\n\x0e\x63lose_times_us\x18\x0e \x03(\x03\x12\x15\n\rentry_numbers\x18\x0f \x03(\x03\x12\x1d\n\x15\x65ntry_price_mantissas\x18\x10 \x03(\x03\x12\x14\n\x0cprice_scales\x18\x11 \x03(\x05\x12\x16\n\x0e\x65ntry_times_us\x18\x12 \x03(\x03\x12\x1d\n\x15\x65ntry_source_times_us\x18\x13 \x03(\x03\"P\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x0b\n\x07SETTLED\x10\x01\x12\x12\n\x0e\x41LREADY_CLOSED\x10\x02\x12\r\n\tNOT_FOUND\x10\x03\x32\xa7\x03\n\x0b\x42ookService\x12\x8d\x01\n\tListBooks\x12%.veritick.trading.v1.ListBooksRequest\x1a&.veritick.trading.v1.ListBooksResponse\"1\x90\x02\x01\xaa\xbb\x18&\"\nsettlement\"\x08identity\"\x04\x65\x64ge\"\x08operator\xb0\xbb\x18\x01\x12\x89\x01\n\rListDueOrders\x12).veritick.trading.v1.ListDueOrdersRequest\x1a*.veritick.trading.v1.ListDueOrdersResponse\"!\x90\x02\x01\xaa\xbb\x18\x16\"\nsettlement\"\x08operator\xb0\xbb\x18\x01\x12|\n\x0cSettleOrders\x12(.veritick.trading.v1.SettleOrdersRequest\x1a).veritick.trading.v1.SettleOrdersResponse\"\x17\x90\x02\x02\xaa\xbb\x18\x0c\"\nsettlement\xb0\xbb\x18\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&veritick/trading/v1/book_service.proto\x12\x13veritick.trading.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fveritick/option/v1/access.proto\x1a\x1everitick/option/v1/field.proto\x1a\'veritick/quotes/v1/fixing_service.proto\x1a#veritick/quotes/v1/instrument.proto\x1a\x1fveritick/trading/v1/order.proto\"\x12\n\x10ListBooksRequest\"\"\n\x11ListBooksResponse\x12\r\n\x05\x62ooks\x18\x01 \x03(\t\"\x9c\x01\n\x14ListDueOrdersRequest\x12\x16\n\x04\x62ook\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01\x18(\x12\x31\n\x05until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xba\xbb\x18\x02\x08\x01\x12\x1c\n\tpage_size\x18\x03 \x01(\x05\x42\t\xba\xbb\x18\x05(\x00\x30\x90N\x12\x1b\n\npage_token\x18\x04 \x01(\tB\x07\xba\xbb\x18\x03\x18\xc8\x01\"\xe0\x01\n\x15ListDueOrdersResponse\x12\x11\n\torder_ids\x18\x01 \x01(\x0c\x12\x13\n\x0binstruments\x18\x02 \x03(\t\x12\x1a\n\x12instrument_indexes\x18\x03 \x03(\x05\x12\x32\n\ndirections\x18\x04 \x03(\x0e\x32\x1e.veritick.trading.v1.Direction\x12\x1d\n\x15\x65ntry_price_mantissas\x18\x05 \x03(\x03\x12\x17\n\x0f\x65xpire_times_us\x18\x06 \x03(\x03\x12\x17\n\x0fnext_page_token\x18\x07 \x01(\t\"\xf1\x01\n\x13SettleOrdersRequest\x12\x16\n\x04\x62ook\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01\x18(\x12\x1d\n\torder_ids\x18\x02 \x01(\x0c\x42\n\xba\xbb\x18\x06\x08\x01\x18\x80\xe2\t\x12?\n\x08outcomes\x18\x03 \x03(\x0e\x32\".veritick.trading.v1.Order.OutcomeB\t\xba\xbb\x18\x05\x08\x01\x38\x90N\x12#\n\x0e\x66ixing_indexes\x18\x04 \x03(\x05\x42\x0b\xba\xbb\x18\x07\x08\x01(\x00\x38\x90N\x12=\n\x07\x66ixings\x18\x05 \x03(\x0b\x32!.veritick.trading.v1.ClosingPriceB\t\xba\xbb\x18\x05\x08\x01\x38\x90N\"q\n\x0c\x43losingPrice\x12\x33\n\x0bvoid_reason\x18\x01 \x01(\x0e\x32\x1e.veritick.quotes.v1.VoidReason\x12,\n\nclose_tick\x18\x02 \x01(\x0b\x32\x18.veritick.quotes.v1.Tick\"\x90\x05\n\x14SettleOrdersResponse\x12\x42\n\x08statuses\x18\x01 \x03(\x0e\x32\x30.veritick.trading.v1.SettleOrdersResponse.Status\x12\x34\n\x08outcomes\x18\x02 \x03(\x0e\x32\".veritick.trading.v1.Order.Outcome\x12\x1a\n\x12\x63lose_transfer_ids\x18\x03 \x01(\x0c\x12\r\n\x05names\x18\x04 \x03(\t\x12\x1a\n\x12instrument_indexes\x18\x05 \x03(\x05\x12\x18\n\x10\x63urrency_indexes\x18\x06 \x03(\x05\x12\x32\n\ndirections\x18\x07 \x03(\x0e\x32\x1e.veritick.trading.v1.Direction\x12\x0e\n\x06stakes\x18\x08 \x03(\x03\x12\x10\n\x08returned\x18\t \x03(\x03\x12\x12\n\npayouts_bp\x18\n \x03(\x05\x12\x16\n\x0eterms_versions\x18\x0b \x03(\x03\x12\x15\n\ropen_times_us\x18\x0c \x03(\x03\x12\x17\n\x0f\x65xpire_times_us\x18\r \x03(\x03\x12\x16\n\x0e\x63lose_times_us\x18\x0e \x03(\x03\x12\x15\n\rentry_numbers\x18\x0f \x03(\x03\x12\x1d\n\x15\x65ntry_price_mantissas\x18\x10 \x03(\x03\x12\x14\n\x0cprice_scales\x18\x11 \x03(\x05\x12\x16\n\x0e\x65ntry_times_us\x18\x12 \x03(\x03\x12\x1d\n\x15\x65ntry_source_times_us\x18\x13 \x03(\x03\"P\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x0b\n\x07SETTLED\x10\x01\x12\x12\n\x0e\x41LREADY_CLOSED\x10\x02\x12\r\n\tNOT_FOUND\x10\x03\x32\xc5\x03\n\x0b\x42ookService\x12\xab\x01\n\tListBooks\x12%.veritick.trading.v1.ListBooksRequest\x1a&.veritick.trading.v1.ListBooksResponse\"O\x90\x02\x01\xaa\xbb\x18\x33\x1a\x0bledger.read\"\nsettlement\"\x08identity\"\x04\x65\x64ge\"\x08operator\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x0b\x12\t/v1/books\x12\x89\x01\n\rListDueOrders\x12).veritick.trading.v1.ListDueOrdersRequest\x1a*.veritick.trading.v1.ListDueOrdersResponse\"!\x90\x02\x01\xaa\xbb\x18\x16\"\nsettlement\"\x08operator\xb0\xbb\x18\x01\x12|\n\x0cSettleOrders\x12(.veritick.trading.v1.SettleOrdersRequest\x1a).veritick.trading.v1.SettleOrdersResponse\"\x17\x90\x02\x02\xaa\xbb\x18\x0c\"\nsettlement\xb0\xbb\x18\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -56,27 +57,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SETTLEORDERSREQUEST'].fields_by_name['fixings']._loaded_options = None
   _globals['_SETTLEORDERSREQUEST'].fields_by_name['fixings']._serialized_options = b'\272\273\030\005\010\0018\220N'
   _globals['_BOOKSERVICE'].methods_by_name['ListBooks']._loaded_options = None
-  _globals['_BOOKSERVICE'].methods_by_name['ListBooks']._serialized_options = b'\220\002\001\252\273\030&\"\nsettlement\"\010identity\"\004edge\"\010operator\260\273\030\001'
+  _globals['_BOOKSERVICE'].methods_by_name['ListBooks']._serialized_options = b'\220\002\001\252\273\0303\032\013ledger.read\"\nsettlement\"\010identity\"\004edge\"\010operator\260\273\030\001\202\323\344\223\002\013\022\t/v1/books'
   _globals['_BOOKSERVICE'].methods_by_name['ListDueOrders']._loaded_options = None
   _globals['_BOOKSERVICE'].methods_by_name['ListDueOrders']._serialized_options = b'\220\002\001\252\273\030\026\"\nsettlement\"\010operator\260\273\030\001'
   _globals['_BOOKSERVICE'].methods_by_name['SettleOrders']._loaded_options = None
   _globals['_BOOKSERVICE'].methods_by_name['SettleOrders']._serialized_options = b'\220\002\002\252\273\030\014\"\nsettlement\260\273\030\002'
-  _globals['_LISTBOOKSREQUEST']._serialized_start=272
-  _globals['_LISTBOOKSREQUEST']._serialized_end=290
-  _globals['_LISTBOOKSRESPONSE']._serialized_start=292
-  _globals['_LISTBOOKSRESPONSE']._serialized_end=326
-  _globals['_LISTDUEORDERSREQUEST']._serialized_start=329
-  _globals['_LISTDUEORDERSREQUEST']._serialized_end=485
-  _globals['_LISTDUEORDERSRESPONSE']._serialized_start=488
-  _globals['_LISTDUEORDERSRESPONSE']._serialized_end=712
-  _globals['_SETTLEORDERSREQUEST']._serialized_start=715
-  _globals['_SETTLEORDERSREQUEST']._serialized_end=956
-  _globals['_CLOSINGPRICE']._serialized_start=958
-  _globals['_CLOSINGPRICE']._serialized_end=1071
-  _globals['_SETTLEORDERSRESPONSE']._serialized_start=1074
-  _globals['_SETTLEORDERSRESPONSE']._serialized_end=1730
-  _globals['_SETTLEORDERSRESPONSE_STATUS']._serialized_start=1650
-  _globals['_SETTLEORDERSRESPONSE_STATUS']._serialized_end=1730
-  _globals['_BOOKSERVICE']._serialized_start=1733
-  _globals['_BOOKSERVICE']._serialized_end=2156
+  _globals['_LISTBOOKSREQUEST']._serialized_start=302
+  _globals['_LISTBOOKSREQUEST']._serialized_end=320
+  _globals['_LISTBOOKSRESPONSE']._serialized_start=322
+  _globals['_LISTBOOKSRESPONSE']._serialized_end=356
+  _globals['_LISTDUEORDERSREQUEST']._serialized_start=359
+  _globals['_LISTDUEORDERSREQUEST']._serialized_end=515
+  _globals['_LISTDUEORDERSRESPONSE']._serialized_start=518
+  _globals['_LISTDUEORDERSRESPONSE']._serialized_end=742
+  _globals['_SETTLEORDERSREQUEST']._serialized_start=745
+  _globals['_SETTLEORDERSREQUEST']._serialized_end=986
+  _globals['_CLOSINGPRICE']._serialized_start=988
+  _globals['_CLOSINGPRICE']._serialized_end=1101
+  _globals['_SETTLEORDERSRESPONSE']._serialized_start=1104
+  _globals['_SETTLEORDERSRESPONSE']._serialized_end=1760
+  _globals['_SETTLEORDERSRESPONSE_STATUS']._serialized_start=1680
+  _globals['_SETTLEORDERSRESPONSE_STATUS']._serialized_end=1760
+  _globals['_BOOKSERVICE']._serialized_start=1763
+  _globals['_BOOKSERVICE']._serialized_end=2216
 # @@protoc_insertion_point(module_scope)

@@ -57,7 +57,7 @@ class BookServiceServicer:
     """
 
     def ListBooks(self, request, context):
-        """ListBooks names the books served here.
+        """ListBooks names the books served here, in order of their names.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

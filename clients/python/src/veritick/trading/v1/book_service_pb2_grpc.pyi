@@ -34,7 +34,7 @@ class BookServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> BookServiceAsyncStub: ...
     ListBooks: _grpc.UnaryUnaryMultiCallable[_book_service_pb2.ListBooksRequest, _book_service_pb2.ListBooksResponse]
-    """ListBooks names the books served here."""
+    """ListBooks names the books served here, in order of their names."""
     ListDueOrders: _grpc.UnaryUnaryMultiCallable[_book_service_pb2.ListDueOrdersRequest, _book_service_pb2.ListDueOrdersResponse]
     """ListDueOrders lists open orders that expire at or before a moment, by expiry and id.
 
@@ -54,7 +54,7 @@ class BookServiceAsyncStub(BookServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListBooks: _aio.UnaryUnaryMultiCallable[_book_service_pb2.ListBooksRequest, _book_service_pb2.ListBooksResponse]  # type: ignore[assignment]
-    """ListBooks names the books served here."""
+    """ListBooks names the books served here, in order of their names."""
     ListDueOrders: _aio.UnaryUnaryMultiCallable[_book_service_pb2.ListDueOrdersRequest, _book_service_pb2.ListDueOrdersResponse]  # type: ignore[assignment]
     """ListDueOrders lists open orders that expire at or before a moment, by expiry and id.
 
@@ -77,7 +77,7 @@ class BookServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _book_service_pb2.ListBooksRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_book_service_pb2.ListBooksResponse, _abc.Awaitable[_book_service_pb2.ListBooksResponse]]:
-        """ListBooks names the books served here."""
+        """ListBooks names the books served here, in order of their names."""
 
     @_abc_1.abstractmethod
     def ListDueOrders(
