@@ -38,9 +38,10 @@ it expired (a session that ended, permissions that changed) every service and bo
 
 It also keeps the audit trail of the whole platform: every service puts what people did on record
 in its own journal (`kit.audit`), identity follows those journals and chains each record once
-(`trail`, `auditing`). The service's role can add to the trail and read it; `python -m
-services.identity check-audit-trail` derives every hash again. A record names people by id and
-places by network, because it can never be erased.
+(`trail`, `auditing`). What people do to their own credentials, and whose are refused, `on_record`
+tells. The service's role can add to the trail and read it; `python -m services.identity
+check-audit-trail` derives every hash again. A record names people by id and places by network,
+because it can never be erased.
 
 Staff switch the whole platform to maintenance here (`maintenance`); the edges ask and heed it.
 

@@ -100,7 +100,7 @@ async def build(
             tasks={**_tasks(parts, health, [*records.jobs, *kyc_jobs]), **records.tasks},
             ready=lambda: health.good,
             revocations=parts.revoked,
-            refusals=records.refusals,
+            refusals=parts.refusals,
         )
 
 
@@ -152,7 +152,7 @@ async def _neighbours(
 ) -> dict[str, Channel]:
     """Return channels to those who put things on record, as far as it is known where they are."""
     channels, found = Channels(keyring, clock, settings.tls), dict[str, Channel]()
-    for target in ("quotes", "trading"):
+    for target in ("quotes", "trading", "settlement"):
         if address := getattr(settings, f"{target}_address"):
             found[target] = await stack.enter_async_context(channels.to(target, address))
     return found

@@ -22,21 +22,26 @@ from services.identity.api_key import (
 )
 from services.identity.ground import Ground
 from services.identity.issuing import Issuer
+from services.identity.on_record import credential_changed, refusals_noted
 from services.identity.throttles import Throttle
 from services.identity.wire import api_key_ended
 from services.kit.errors import Failure, Violation
 from services.kit.reason import Reason
+from services.kit.refusals import Refusals
 from services.kit.tokens import USER_AUDIENCE
 
 _ASSERTION_LIFETIME_MAX = timedelta(seconds=60)
 _CLOCKS_DIFFER = timedelta(seconds=5)
+_EXCHANGE = "key.exchange"
 _log = structlog.stdlib.get_logger()
 
 
 class KeyAccess:
     """Keeps the keys of users' programs."""
 
-    def __init__(self, ground: Ground, throttle: Throttle, issuer: Issuer) -> None:
+    def __init__(
+        self, ground: Ground, throttle: Throttle, issuer: Issuer, refusals: Refusals
+    ) -> None:
         """Sign access tokens with this issuer."""
         self._database = ground.database
         self._journal = ground.journal
@@ -45,6 +50,7 @@ class KeyAccess:
         self._random = ground.random
         self._throttle = throttle
         self._issuer = issuer
+        self._refusals = refusals
 
     async def make(self, user_id: UUID, wish: KeyWish) -> tuple[ApiKey, str]:
         """Make a key; return it and how it is written, which is empty for a public key.
@@ -79,6 +85,9 @@ class KeyAccess:
                 metadata = {"max": str(LIVE_MAX)}
                 raise Failure(Reason.TOO_MANY_KEYS, "End a key first.", metadata=metadata)
             await api_keys.add(connection, key)
+            made = credential_changed("key.create", key.user_id, key.created_at, _told(key))
+            await self._journal.append(connection, [made], key.created_at)
+        self._journal.notify()
         _log.info("api key made", user_id=str(key.user_id), key_id=str(key.key_id))
 
     async def keys_of(self, user_id: UUID) -> list[ApiKey]:
@@ -94,7 +103,8 @@ class KeyAccess:
             if key is None or key.user_id != user_id:
                 raise Failure(Reason.KEY_NOT_FOUND, "You have no such key.")
             if await api_keys.end(connection, key_id, now):
-                await self._journal.append(connection, [api_key_ended(key, now)], now)
+                record = credential_changed("key.end", user_id, now, {"key": str(key_id)})
+                await self._journal.append(connection, [api_key_ended(key, now), record], now)
         self._journal.notify()
 
     async def exchange_secret(self, written: str, address: str) -> tuple[str, datetime]:
@@ -104,11 +114,12 @@ class KeyAccess:
         """
         named = parse(written)
         buckets = throttle.key_exchange(address)
-        await self._throttle.admit(buckets)
-        async with self._database.connection() as connection:
-            key = await api_keys.find(connection, named[0]) if named else None
-            proven = key and named and hmac.compare_digest(key.digest or b"", named[1])
-            token = await self._token(connection, key if proven else None)
+        with refusals_noted(self._refusals, _EXCHANGE):
+            await self._throttle.admit(buckets)
+            async with self._database.connection() as connection:
+                key = await api_keys.find(connection, named[0]) if named else None
+                proven = key and named and hmac.compare_digest(key.digest or b"", named[1])
+                token = await self._token(connection, key if proven else None)
         await self._throttle.give_back(buckets)
         return token
 
@@ -119,14 +130,15 @@ class KeyAccess:
         minute at most and has a `jti`; it works once. Failures: those of a secret.
         """
         buckets = throttle.key_exchange(address)
-        await self._throttle.admit(buckets)
-        async with self._database.transaction() as connection:
-            key = await api_keys.find(connection, _claimed_key(assertion))
-            expires_at = self._checked(assertion, key)
-            digest = hashlib.sha256(assertion.encode()).digest()
-            if not await api_keys.use_assertion(connection, digest, expires_at):
-                raise key_invalid()
-            token = await self._token(connection, key)
+        with refusals_noted(self._refusals, _EXCHANGE):
+            await self._throttle.admit(buckets)
+            async with self._database.transaction() as connection:
+                key = await api_keys.find(connection, _claimed_key(assertion))
+                expires_at = self._checked(assertion, key)
+                digest = hashlib.sha256(assertion.encode()).digest()
+                if not await api_keys.use_assertion(connection, digest, expires_at):
+                    raise key_invalid()
+                token = await self._token(connection, key)
         await self._throttle.give_back(buckets)
         return token
 
@@ -164,6 +176,18 @@ class KeyAccess:
         if user.is_shut_out(now):
             raise Failure(Reason.USER_BLOCKED, "You are shut out.")
         return self._issuer.key_token(user, key)
+
+
+def _told(key: ApiKey) -> dict[str, object]:
+    """Return what stays on record of a key: what it opens, not what opens it nor from where."""
+    return {
+        "key": str(key.key_id),
+        "scopes": sorted(key.scopes),
+        "accounts": sorted(key.account_ids),
+        "networks": len(key.networks),
+        "expires": key.expires_at,
+        "by_signature": key.public_key is not None,
+    }
 
 
 def key_invalid() -> Failure:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Protocol
 from uuid import UUID
@@ -33,6 +34,9 @@ from veritick.trading.v1.limit_service_pb2_grpc import LimitServiceStub
 _ASK_EVERY_SECONDS = 10.0
 _LOOK_EVERY_SECONDS = 0.2
 _TOGETHER = 200
+_TRADING = "trading"
+"""The one service whose journals are not called after it, but after its books."""
+
 _RETRY = timedelta(seconds=1)
 _log = structlog.stdlib.get_logger()
 
@@ -96,26 +100,25 @@ class AuditFeeds:
         self,
         database: Database,
         trail: AuditTrail,
-        quotes: grpc.aio.Channel | None,
-        trading: grpc.aio.Channel | None,
+        services: Mapping[str, grpc.aio.Channel],
     ) -> None:
-        """Follow quotes and every book of trading, as far as they are known."""
+        """Follow these services, by their names; of trading, every book."""
         self._database = database
         self._trail = trail
-        self._quotes = quotes
-        self._trading = trading
+        self._services = services
         self._books: set[str] = set()
 
     async def run(self) -> None:
         """Follow for ever; a book that appears later is followed then."""
         async with asyncio.TaskGroup() as group:
-            if self._quotes is not None:
-                group.create_task(self._follow(self._quotes, "quotes"))
+            for name, channel in self._services.items():
+                if name != _TRADING:
+                    group.create_task(self._follow(channel, name))
             while True:
-                if self._trading is not None:
-                    for book in await _books(self._trading) - self._books:
+                if trading := self._services.get(_TRADING):
+                    for book in await _books(trading) - self._books:
                         self._books.add(book)
-                        group.create_task(self._follow(self._trading, book))
+                        group.create_task(self._follow(trading, book))
                 await asyncio.sleep(_ASK_EVERY_SECONDS)
 
     async def _follow(self, channel: grpc.aio.Channel, journal: str) -> None:

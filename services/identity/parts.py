@@ -35,6 +35,7 @@ from services.identity.throttles import Throttle
 from services.identity.uploading import Uploading
 from services.identity.user_keys import UserKeys
 from services.identity.vault import Vault
+from services.kit.refusals import Refusals
 from services.kit.tokens import Keyring
 
 
@@ -60,6 +61,11 @@ class Parts:
     def throttle(self) -> Throttle:
         """Counts tries."""
         return Throttle(self.ground)
+
+    @cached_property
+    def refusals(self) -> Refusals:
+        """Counts what is refused, for the record."""
+        return Refusals(self.ground.journal, self.ground.database, self.ground.clock)
 
     @cached_property
     def strength(self) -> Strength:
@@ -121,6 +127,7 @@ class Parts:
             standing=self.standing,
             post=self.post,
             throttle=self.throttle,
+            refusals=self.refusals,
         )
 
     @cached_property
@@ -189,15 +196,17 @@ class Parts:
             throttle=self.throttle,
             factors=self.factors,
             issuer=self._issuer(keyring),
+            refusals=self.refusals,
         )
 
     def passkeys(self, keyring: Keyring) -> Passkeys:
         """Return what keeps passkeys, and signs challenges with this keyring."""
-        return Passkeys(self.ground, self.throttle, keyring, self.settings.site_url)
+        site_url = self.settings.site_url
+        return Passkeys(self.ground, self.throttle, keyring, site_url, self.refusals)
 
     def key_access(self, keyring: Keyring) -> KeyAccess:
         """Return what keeps API keys, and signs their tokens with this keyring."""
-        return KeyAccess(self.ground, self.throttle, self._issuer(keyring))
+        return KeyAccess(self.ground, self.throttle, self._issuer(keyring), self.refusals)
 
     def _issuer(self, keyring: Keyring) -> Issuer:
         return Issuer(keyring, self.limits, self.ground.clock, self.ground.ids)

@@ -27,10 +27,12 @@ from webauthn.helpers.structs import (
 from services.identity import api_keys, throttle
 from services.identity.api_key import LIVE_MAX
 from services.identity.ground import Ground
+from services.identity.on_record import credential_changed, refusals_noted
 from services.identity.throttles import Throttle
 from services.identity.user import User
 from services.kit.errors import Failure
 from services.kit.reason import Reason
+from services.kit.refusals import Refusals
 from services.kit.tokens import Keyring
 
 _AUDIENCE = "passkey"
@@ -71,7 +73,14 @@ class Passkey:
 class Passkeys:
     """Enrols passkeys, and finds out whose passkey has signed."""
 
-    def __init__(self, ground: Ground, throttle: Throttle, keyring: Keyring, site_url: str) -> None:
+    def __init__(
+        self,
+        ground: Ground,
+        throttle: Throttle,
+        keyring: Keyring,
+        site_url: str,
+        refusals: Refusals,
+    ) -> None:
         """Serve the pages of `site_url`; sign challenges with this keyring."""
         self._database = ground.database
         self._clock = ground.clock
@@ -79,6 +88,8 @@ class Passkeys:
         self._random = ground.random
         self._throttle = throttle
         self._keyring = keyring
+        self._journal = ground.journal
+        self._refusals = refusals
         parts = urlsplit(site_url)
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self._site = parts.hostname or ""
@@ -131,6 +142,8 @@ class Passkeys:
                 made.sign_count,
             )
             await _add(connection, passkey)
+            await self._record(connection, "passkey.add", user_id, passkey.passkey_id)
+        self._journal.notify()
         return passkey
 
     async def passkeys_of(self, user_id: UUID) -> list[Passkey]:
@@ -146,7 +159,16 @@ class Passkeys:
             passkeys.c.user_id == user_id, passkeys.c.passkey_id == passkey_id
         )
         async with self._database.transaction() as connection:
-            await connection.execute(delete)
+            if (await connection.execute(delete)).rowcount:
+                await self._record(connection, "passkey.delete", user_id, passkey_id)
+        self._journal.notify()
+
+    async def _record(
+        self, connection: AsyncConnection, action: str, user_id: UUID, passkey_id: UUID
+    ) -> None:
+        now, after = self._clock.now(), {"passkey": str(passkey_id)}
+        record = credential_changed(action, user_id, now, after)
+        await self._journal.append(connection, [record], now)
 
     def begin_log_in(self) -> tuple[str, str]:
         """Return a challenge, and what a browser asks any passkey of this site by."""
@@ -161,7 +183,14 @@ class Passkeys:
     async def who_signed(self, challenge: str, credential: str, address: str) -> UUID:
         """Return whose passkey signed a challenge. Failures: PASSKEY_INVALID, RATE_LIMITED."""
         buckets = throttle.key_exchange(address)
-        await self._throttle.admit(buckets)
+        with refusals_noted(self._refusals, "passkey.present"):
+            await self._throttle.admit(buckets)
+            passkey = await self._presented(challenge, credential)
+        await self._throttle.give_back(buckets)
+        return passkey.user_id
+
+    async def _presented(self, challenge: str, credential: str) -> Passkey:
+        """Return the passkey that signed, and count its use. Failure PASSKEY_INVALID."""
         async with self._database.transaction() as connection:
             expected = await self._used(connection, challenge, _ANYBODY)
             passkey = await _find(connection, _credential_id(credential))
@@ -171,8 +200,7 @@ class Passkeys:
             change = sa.update(passkeys).where(passkeys.c.passkey_id == passkey.passkey_id)
             values = {"sign_count": count, "last_used_at": self._clock.now()}
             await connection.execute(change.values(values))
-        await self._throttle.give_back(buckets)
-        return passkey.user_id
+        return passkey
 
     def _checked(self, passkey: Passkey, credential: str, challenge: bytes) -> int:
         """Return the counter that a genuine signature tells. Failure PASSKEY_INVALID."""

@@ -9,6 +9,7 @@ from services.identity import mail_tokens, throttle, users
 from services.identity.ground import Ground
 from services.identity.hashing import PasswordHasher
 from services.identity.letter import LetterKind
+from services.identity.on_record import credential_changed, refusals_noted
 from services.identity.post import Post
 from services.identity.session import EndReason, digest_of
 from services.identity.signing_out import SigningOut
@@ -18,7 +19,9 @@ from services.identity.throttles import Throttle
 from services.identity.user import address_key
 from services.kit.errors import Failure
 from services.kit.reason import Reason
+from services.kit.refusals import Refusals
 
+_CHANGE, _RESET = "password.change", "password.reset"
 _log = structlog.stdlib.get_logger()
 
 
@@ -34,6 +37,7 @@ class Passwords:
         standing: Standing,
         post: Post,
         throttle: Throttle,
+        refusals: Refusals,
     ) -> None:
         self._database = ground.database
         self._journal = ground.journal
@@ -43,6 +47,7 @@ class Passwords:
         self._standing = standing
         self._post = post
         self._throttle = throttle
+        self._refusals = refusals
         self._clock = ground.clock
 
     async def change(self, user_id: UUID, session_id: UUID, current: str, new: str) -> None:
@@ -51,19 +56,20 @@ class Passwords:
         Failure INVALID_CREDENTIALS when `current` is not the password, RATE_LIMITED after some
         tries of that kind, PASSWORD_TOO_WEAK.
         """
-        buckets = throttle.confirmation(str(user_id))
-        await self._throttle.admit(buckets)
         async with self._database.connection() as connection:
             user = await users.find(connection, user_id)
             stored = await users.password_hash_of(connection, user_id)
-        if not (await self._hasher.check(current, stored)).fits:
-            raise Failure(Reason.INVALID_CREDENTIALS, "This is not the current password.")
+        buckets = throttle.confirmation(str(user_id))
+        with refusals_noted(self._refusals, _CHANGE, user_id):
+            await self._throttle.admit(buckets)
+            if not (await self._hasher.check(current, stored)).fits:
+                raise Failure(Reason.INVALID_CREDENTIALS, "This is not the current password.")
         await self._throttle.give_back(buckets)
         key = address_key(user.email) or ""
         self._strength.require(new, key, "new_password")
         new_hash = await self._hasher.hash(new)
         async with self._database.transaction() as connection:
-            await self._replace(connection, user_id, key, new_hash, but=session_id)
+            await self._replace(connection, user_id, key, new_hash, _CHANGE, but=session_id)
         self._told(user_id)
 
     async def ask_reset(self, email: str, address: str) -> None:
@@ -99,7 +105,7 @@ class Passwords:
                 raise link_invalid()
             if not user.email_confirmed:
                 user = await self._standing.note_confirmed(connection, user_id)
-            await self._replace(connection, user_id, key, new_hash)
+            await self._replace(connection, user_id, key, new_hash, _RESET)
         await self._standing.tell(user)
         self._told(user_id)
 
@@ -114,13 +120,19 @@ class Passwords:
         user_id: UUID,
         key: str,
         new_hash: str,
+        action: str,
         *,
         but: UUID | None = None,
     ) -> None:
-        """Store the hash of a new password, end all sessions `but` one, and write to the owner."""
+        """Store the hash of a new password, end all sessions `but` one, and write to the owner.
+
+        It stays on record as this `action`.
+        """
         # Who signs in with the old password at this moment waits here, and is ended with the rest.
         await users.lock(connection, user_id)
-        await users.set_hash(connection, user_id, new_hash, self._clock.now())
+        now = self._clock.now()
+        await users.set_hash(connection, user_id, new_hash, now)
+        await self._journal.append(connection, [credential_changed(action, user_id, now)], now)
         await self._post.queue(connection, LetterKind.PASSWORD_CHANGED, key)
         reason = EndReason.PASSWORD_CHANGED
         await self._signing_out.end_all_in(connection, user_id, reason, but=but)

@@ -12,7 +12,6 @@ from services.identity.ground import Ground
 from services.identity.neighbours import AuditFeeds, OwnRecords
 from services.kit.jobs import Job
 from services.kit.process import Face, Task
-from services.kit.refusals import Refusals
 from services.kit.tokens import Keyring
 
 Channel = grpc.aio.Channel
@@ -25,11 +24,10 @@ class Records:
         """Keep the trail on this ground; follow these neighbours, by the names of services."""
         database, journal, clock = ground.database, ground.journal, ground.clock
         trail = AuditTrail(database, keyring, clock)
-        feeds = AuditFeeds(database, trail, neighbours.get("quotes"), neighbours.get("trading"))
+        feeds = AuditFeeds(database, trail, neighbours)
         self.faces: list[Face] = [(add_audit_face, AuditFace(trail, database, journal, clock))]
         self.tasks: dict[str, Task] = {
             "own records": OwnRecords(database, journal, trail).run,
             "audit feeds": feeds.run,
         }
         self.jobs: list[Job] = [trail.job()]
-        self.refusals = Refusals(journal, database, clock)

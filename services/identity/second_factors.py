@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.identity.ground import Ground
+from services.identity.on_record import credential_changed
 from services.identity.vault import Vault
 from services.kit.errors import Failure
 from services.kit.reason import Reason
@@ -60,6 +61,7 @@ class SecondFactors:
 
     def __init__(self, ground: Ground, vault: Vault) -> None:
         self._database = ground.database
+        self._journal = ground.journal
         self._clock = ground.clock
         self._random = ground.random
         self._vault = vault
@@ -104,6 +106,7 @@ class SecondFactors:
                 raise code_invalid()
             change = sa.update(totp).where(totp.c.user_id == user_id)
             await connection.execute(change.values(confirmed_at=self._clock.now()))
+            await self._record(connection, "second-factor.enable", user_id)
             return await self._new_codes(connection, user_id)
 
     async def renew_codes(self, user_id: UUID) -> list[str]:
@@ -111,13 +114,17 @@ class SecondFactors:
         async with self._database.transaction() as connection:
             if not await in_force(connection, user_id):
                 raise Failure(Reason.SECOND_FACTOR_MISSING, "There is no second factor.")
+            await self._record(connection, "recovery-codes.renew", user_id)
             return await self._new_codes(connection, user_id)
 
     async def remove(self, user_id: UUID) -> None:
         """Remove the second factor with its recovery codes; none stays none."""
         async with self._database.transaction() as connection:
+            had = await in_force(connection, user_id)
             for table in (totp, recovery_codes):
                 await connection.execute(sa.delete(table).where(table.c.user_id == user_id))
+            if had:
+                await self._record(connection, "second-factor.disable", user_id)
 
     async def check(self, connection: AsyncConnection, user_id: UUID, code: str) -> bool:
         """Tell whether a code of the app or a recovery code is right, and use it up."""
@@ -131,7 +138,14 @@ class SecondFactors:
             .where(recovery_codes.c.user_id == user_id, recovery_codes.c.digest == _digest(code))
             .returning(recovery_codes.c.digest)
         )
-        return (await connection.execute(used)).first() is not None
+        if (await connection.execute(used)).first() is None:
+            return False
+        await self._record(connection, "recovery-code.use", user_id)
+        return True
+
+    async def _record(self, connection: AsyncConnection, action: str, user_id: UUID) -> None:
+        now = self._clock.now()
+        await self._journal.append(connection, [credential_changed(action, user_id, now)], now)
 
     async def _use(
         self, connection: AsyncConnection, row: sa.Row[tuple[object, ...]], code: str

@@ -11,6 +11,7 @@ from services.identity.device import Device
 from services.identity.ground import Ground
 from services.identity.hashing import PasswordHasher
 from services.identity.issuing import Issuer, Ticket
+from services.identity.on_record import refusals_noted
 from services.identity.second_factors import SecondFactors
 from services.identity.session import (
     EndReason,
@@ -28,14 +29,18 @@ from services.identity.session import (
 from services.identity.signing_out import SigningOut
 from services.identity.throttles import Throttle
 from services.identity.user import User, address_key
-from services.kit.audit import By, audited
+from services.kit.audit import By, audited, by_caller
 from services.kit.errors import Failure
 from services.kit.journal import NewEvent
 from services.kit.origin import origin
 from services.kit.principal import KeyUse, Principal
 from services.kit.reason import Reason
+from services.kit.refusals import Refusals
 from services.kit.request_id import current_request_id
 from services.kit.revocations import ended
+
+BEGIN = "session.begin"
+"""What signing in is called on record, whether it succeeds or not."""
 
 _log = structlog.stdlib.get_logger()
 
@@ -51,6 +56,7 @@ class SignIn:
         throttle: Throttle,
         factors: SecondFactors,
         issuer: Issuer,
+        refusals: Refusals,
     ) -> None:
         self._database = ground.database
         self._journal = ground.journal
@@ -59,6 +65,7 @@ class SignIn:
         self._throttle = throttle
         self._second_factors = factors
         self._issuer = issuer
+        self._refusals = refusals
         self._limits = issuer.limits
         self._clock = ground.clock
         self._ids = ground.ids
@@ -77,15 +84,16 @@ class SignIn:
             user_id = known.user.user_id if known else None
             before = await sessions.begun_from(connection, user_id, device)
         buckets = throttle.sign_in(key, device.address, device.cookie, known=before)
-        await self._throttle.admit(buckets)
-        verdict = await self._hasher.check(password, known.password_hash if known else None)
-        if known is None or not verdict.fits:
-            raise _wrong()
-        if verdict.new_hash is not None:
-            await self._rehash(known, verdict.new_hash)
-        await self._second_factor(known.user.user_id, code)
-        await self._throttle.give_back(buckets)
-        return await self.begin(known.user.user_id, device, known.version)
+        with refusals_noted(self._refusals, BEGIN, user_id):
+            await self._throttle.admit(buckets)
+            verdict = await self._hasher.check(password, known.password_hash if known else None)
+            if known is None or not verdict.fits:
+                raise _wrong()
+            if verdict.new_hash is not None:
+                await self._rehash(known, verdict.new_hash)
+            await self._second_factor(known.user.user_id, code)
+            await self._throttle.give_back(buckets)
+            return await self.begin(known.user.user_id, device, known.version)
 
     async def _second_factor(self, user_id: UUID, code: str) -> None:
         async with self._database.transaction() as connection:
@@ -104,8 +112,9 @@ class SignIn:
         SESSION_TIME_LIMIT.
         """
         buckets = throttle.confirmation(str(user_id))
-        await self._throttle.admit(buckets)
-        await self._require_proof(user_id, password, code)
+        with refusals_noted(self._refusals, "session.confirm", user_id):
+            await self._throttle.admit(buckets)
+            await self._require_proof(user_id, password, code)
         await self._throttle.give_back(buckets)
         async with self._database.transaction() as connection:
             session = await sessions.prove(connection, session_id, self._clock.now())
@@ -193,6 +202,8 @@ class SignIn:
                 reason, failure = EndReason.TIME_LIMIT, refusal
             await self._signing_out.end(connection, [found.session.session_id], reason)
         self._journal.notify()
+        whose = f"user:{found.session.user_id}"
+        self._refusals.note("session.refresh", whose, by_caller(), failure.reason)
         raise failure
 
     async def _rotate(
@@ -258,4 +269,4 @@ def _begun(session: Session, now: datetime) -> NewEvent:
     """Return the record that somebody signed in, and from where."""
     actor, session_id = f"user:{session.user_id}", str(session.session_id)
     by = By(actor, origin().network, session_id, current_request_id())
-    return audited("session.begin", actor, now, by=by)
+    return audited(BEGIN, actor, now, by=by)

@@ -21,6 +21,7 @@ from services.kit.journal_face import JournalFace
 from services.kit.leader import Leadership
 from services.kit.migrate import migrate as apply_migrations
 from services.kit.process import Application
+from services.kit.refusals import Refusals
 from services.kit.revocation_feed import revocation_feed
 from services.kit.tokens import Keyring
 from services.settlement.books import Books
@@ -93,6 +94,7 @@ async def build(
                 "jobs": JobRunner(database, [signing.job(every), carrying_on], clock).run,
             },
             revocations=revocations,
+            refusals=Refusals(journal, database, clock),
             # A standby is ready as well: it shows receipts, and takes over by itself.
             ready=lambda: health.good and time.heard() and books.known,
         )

@@ -266,37 +266,41 @@ async def test_the_command_checks_the_whole_trail(identity: Identity, identity_k
 # What other services put on record.
 
 
-@pytest.fixture
-async def quotes(
-    kit_databases: Databases, identity_keys: Path, identity_clock: ManualClock
-) -> AsyncIterator[tuple[str, Journal, Database]]:
-    """The journal of a service that is called quotes, and where it is served."""
+@pytest.fixture(params=["quotes", "settlement"])
+async def neighbour(
+    request: pytest.FixtureRequest,
+    kit_databases: Databases,
+    identity_keys: Path,
+    identity_clock: ManualClock,
+) -> AsyncIterator[tuple[str, str, Journal, Database]]:
+    """The name of a service, where it is served, and its journal."""
+    name = str(request.param)
 
     async def nobody(*_: object) -> bool:
         return False
 
-    async with Database.from_settings(kit_databases.migrated(), name="quotes") as database:
-        journal = Journal("quotes", database)
-        face = JournalFace({"quotes": journal}, nobody)
-        keyring = Keyring.load(identity_keys, "quotes")
+    async with Database.from_settings(kit_databases.migrated(), name=name) as database:
+        journal = Journal(name, database)
+        face = JournalFace({name: journal}, nobody)
+        keyring = Keyring.load(identity_keys, name)
         application = Application(keyring, [(add_JournalServiceServicer_to_server, face)])
         settings = ServiceSettings(mode="development", drain_seconds=0)
-        async with serving("quotes", settings, application, identity_clock) as running:
-            yield running.address, journal, database
+        async with serving(name, settings, application, identity_clock) as running:
+            yield name, running.address, journal, database
 
 
 async def test_what_other_services_put_on_record_is_stored_once(
-    start_identity: StartIdentity, quotes: tuple[str, Journal, Database]
+    start_identity: StartIdentity, neighbour: tuple[str, str, Journal, Database]
 ) -> None:
-    address, journal, database = quotes
+    name, address, journal, database = neighbour
     for started in range(1, 4):
-        async with start_identity(quotes_address=address) as identity:
+        async with start_identity(**{f"{name}_address": address}) as identity:
             now = identity.clock.now()
             await append(journal, database, *(audited(f"a{n}", "x", now, by=ANA) for n in range(5)))
             await until_chained(identity, 5 * started)
             assert list((await check(identity)).breaks) == []
             rows = identity.rows("SELECT journal, position FROM audit_record ORDER BY sequence")
-            assert rows == [("quotes", number) for number in range(1, 5 * started + 1)]
+            assert rows == [(name, number) for number in range(1, 5 * started + 1)]
 
 
 # What identity itself puts on record.
