@@ -56,6 +56,10 @@ class Bounds:
     asking_max: int = 16
     """Questions about missing events under way at once."""
 
+    opening_max: int = 32
+    """Questions under way at once on behalf of those who begin to follow: a crowd that comes back
+    waits for its turn here, where a journal's owner would refuse most of it."""
+
     retry_seconds: float = 0.25
     retry_seconds_max: float = 5.0
 
@@ -77,6 +81,7 @@ class Journals:
         self._bounds = bounds or Bounds()
         self._topics: dict[str, dict[str, Topic]] = {}
         self._asking = asyncio.Semaphore(self._bounds.asking_max)
+        self._opening = asyncio.Semaphore(self._bounds.opening_max)
         self._tasks: set[asyncio.Task[None]] = set()
 
     # What sockets ask.
@@ -91,7 +96,7 @@ class Journals:
         """
         topic = self._hold(channel)
         try:
-            page = await self._source.list_events(channel, after, user_id)
+            page = await self._listed(topic, after, user_id)
             self._opened(topic, user_id, page)
             listener.deliver(frame.subscribed(channel.name, page.last))
             await self._replay(topic, user_id, after, page, listener)
@@ -153,12 +158,20 @@ class Journals:
             if cursor >= page.last and topic.join(listener, cursor):
                 return
             try:
-                page = await self._source.list_events(topic.channel, cursor, user_id)
+                page = await self._listed(topic, cursor, user_id)
             except Failure as failure:
                 raise Interrupted(failure, cursor) from failure
             topic.learn(page.last)
         too_fast = "The channel moves faster than it can be replayed."
         raise Interrupted(Failure(Reason.UNAVAILABLE, too_fast), cursor)
+
+    async def _listed(self, topic: Topic, after: int | None, user_id: str) -> Page:
+        """Ask the journal for somebody, in turn; not for the present of what all may read."""
+        async with self._opening:
+            present = topic.sequencer.last
+            if after is None and present is not None and not topic.channel.private:
+                return Page((), present)
+            return await self._source.list_events(topic.channel, after, user_id)
 
     async def _send_page(self, topic: Topic, page: Page, cursor: int, listener: Listener) -> int:
         name = topic.channel.name

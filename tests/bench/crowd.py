@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import Protocol, cast
 
 PATH = "/v1/stream"
 _SECONDS = 60
@@ -18,11 +18,21 @@ _SHORT, _MIDDLE = 126, 127
 _TEXT, _PING, _PONG = 1, 9, 10
 
 
+class Audience(Protocol):
+    """Whoever readers read for."""
+
+    left: int
+    """How many of them have left."""
+
+    def heard(self, payload: bytes) -> None:
+        """Take one frame."""
+
+
 class Reader(asyncio.Protocol):
     """One socket, spoken to by hand: nothing here may cost more than the server under test."""
 
-    def __init__(self, crowd: Crowd) -> None:
-        self._crowd = crowd
+    def __init__(self, audience: Audience) -> None:
+        self._audience = audience
         self._rest = b""
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.transport: asyncio.Transport | None = None
@@ -53,13 +63,13 @@ class Reader(asyncio.Protocol):
             if data[at] & 0x0F == _PING:
                 self._send(_PONG, data[start : start + size])
             else:
-                self._crowd.heard(data[start : start + size])
+                self._audience.heard(data[start : start + size])
             at = start + size
         self._rest = data[at:]
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nobody leaves while something is measured."""
-        self._crowd.left += 1
+        """Count who leaves: nobody does while something is measured."""
+        self._audience.left += 1
         if not self.opened.done():
             self.opened.set_exception(ConnectionError("a socket was not opened"))
 

@@ -30,7 +30,7 @@ from services.local.keys import ensure_keys
 from services.local.part import Probe
 from services.local.ports import HOST, Ports
 from services.local.postgres import Cluster, embedded_binaries
-from services.local.process import leashed
+from services.local.process import allow_many_files, leashed
 from services.local.settings import Feed
 from services.local.topology import SERVICES, Machine
 from services.local.valkey import Valkey, embedded_server
@@ -259,6 +259,7 @@ async def until_true(
 @contextmanager
 def running_world(folder: Path) -> Iterator[World]:
     """Run a platform in a folder with a short name until the context is left."""
+    allow_many_files()
     home = Home(folder)
     home.prepare()
     ensure_keys(home.keys)

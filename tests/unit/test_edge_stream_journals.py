@@ -163,6 +163,53 @@ async def test_a_subject_that_nobody_follows_any_more_costs_nothing() -> None:
     await journals.close()
 
 
+@dataclass
+class Crowded:
+    """A journal that is asked by a crowd, and counts."""
+
+    asked: int = 0
+    at_once: int = 0
+    most_at_once: int = 0
+
+    async def list_events(self, channel: JournalChannel, after: int | None, user_id: str) -> Page:
+        self.asked += 1
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        self.at_once -= 1
+        return Page([], 7)
+
+
+async def crowd(source: Crowded, channels: list[JournalChannel], after: int | None) -> list[Reader]:
+    """Let one follow each channel, all at once."""
+    journals = Journals(source, lambda _: None, Random(1), Bounds(opening_max=8))
+    readers = [Reader(0) for _ in channels]
+    pairs = zip(channels, readers, strict=True)
+    await asyncio.gather(*(journals.follow(channel, "u", after, r) for channel, r in pairs))
+    await journals.close()
+    return readers
+
+
+async def test_a_crowd_that_comes_back_at_once_asks_a_few_at_a_time() -> None:
+    source = Crowded()
+    names = [f"account:{number}" for number in range(500)]
+    channels = [JournalChannel(name, "demo", name, private=True) for name in names]
+    readers = await crowd(source, channels, after=7)
+    assert [[frame["type"] for frame in reader.frames] for reader in readers] == [
+        ["subscribed"] for _ in names
+    ]
+    assert (source.asked, source.most_at_once) == (500, 8)
+
+
+async def test_the_present_of_a_public_channel_is_asked_for_by_few() -> None:
+    source = Crowded()
+    public = JournalChannel("payouts:demo", "demo", "payouts", private=False)
+    readers = await crowd(source, [public] * 500, after=None)
+    assert all(reader.frames[0]["sequence"] == "7" for reader in readers)
+    assert source.asked <= 8
+
+
 @given(st.integers(0, 2**32))
 def test_a_doubt_while_a_channel_is_being_opened_does_not_take_it_away(seed: int) -> None:
     async def play_it() -> list[int]:
