@@ -17,6 +17,8 @@ Invariants:
   that guessers run dry and nobody is locked out by them;
 - a code of a second factor works once, a recovery code too; the secrets behind codes are sealed
   (`vault`), keys and recovery codes are stored as digests, and each is shown once;
+- where it is demanded, as in production, permissions of staff count only for who has a second
+  factor (`second_factors.SecondFactors.counted`);
 - an API key acts within its scopes, accounts, networks and time, never with staff's permissions;
 - nobody alone gives a permission that moves money or gives permissions (`permission.POWERFUL`);
   what is taken from a user or a role stops counting everywhere within a second;

@@ -41,6 +41,8 @@ def create_admin(arguments: list[str]) -> None:
     except (Failure, DatabaseUnavailable) as refusal:
         raise SystemExit(f"create-admin: {refusal}") from None
     sys.stdout.write(f"created {email} as {user_id} with the role {Role.ADMIN}\n")
+    if settings.demands_second_factor:
+        sys.stdout.write("its permissions count once it has a second factor\n")
     if not given:
         sys.stdout.write(f"password, shown only now: {password}\n")
 

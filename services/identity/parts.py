@@ -133,7 +133,9 @@ class Parts:
     @cached_property
     def factors(self) -> SecondFactors:
         """Checks second factors."""
-        return SecondFactors(self.ground, Vault.load(self.settings.vault_file))
+        vault = Vault.load(self.settings.vault_file)
+        demanded = self.settings.demands_second_factor
+        return SecondFactors(self.ground, vault, demanded_of_staff=demanded)
 
     @cached_property
     def staffing(self) -> Staffing:

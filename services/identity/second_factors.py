@@ -11,9 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.identity import roles, users
 from services.identity.ground import Ground
 from services.identity.on_record import credential_changed
 from services.identity.vault import Vault
+from services.identity.wire import user_changed
 from services.kit.errors import Failure
 from services.kit.reason import Reason
 
@@ -59,17 +61,31 @@ def accepted_step(secret: str, code: str, now: datetime, last_step: int) -> int 
 class SecondFactors:
     """Enrols, checks and removes second factors."""
 
-    def __init__(self, ground: Ground, vault: Vault) -> None:
+    def __init__(self, ground: Ground, vault: Vault, *, demanded_of_staff: bool) -> None:
+        """Seal secrets in this vault; where `demanded_of_staff`, permissions need a factor."""
         self._database = ground.database
         self._journal = ground.journal
         self._clock = ground.clock
         self._random = ground.random
         self._vault = vault
+        self._demanded_of_staff = demanded_of_staff
 
     async def in_force(self, user_id: UUID) -> bool:
         """Tell whether signing in takes a code."""
         async with self._database.connection() as connection:
             return await in_force(connection, user_id)
+
+    async def counted(
+        self, connection: AsyncConnection, user_id: UUID, may: frozenset[str]
+    ) -> frozenset[str]:
+        """Return what counts of what a user may do by his roles.
+
+        Nothing for staff without a second factor, where one is demanded: whoever learns the
+        password of one who may do much may then do no more than a trader.
+        """
+        if may and self._demanded_of_staff and not await in_force(connection, user_id):
+            return frozenset()
+        return may
 
     async def enrol(self, user_id: UUID, email: str) -> tuple[str, str]:
         """Return a new secret, and the URI that an app reads as a picture; not yet in force.
@@ -107,6 +123,7 @@ class SecondFactors:
             change = sa.update(totp).where(totp.c.user_id == user_id)
             await connection.execute(change.values(confirmed_at=self._clock.now()))
             await self._record(connection, "second-factor.enable", user_id)
+            await self._renew_authority(connection, user_id)
             return await self._new_codes(connection, user_id)
 
     async def renew_codes(self, user_id: UUID) -> list[str]:
@@ -125,6 +142,7 @@ class SecondFactors:
                 await connection.execute(sa.delete(table).where(table.c.user_id == user_id))
             if had:
                 await self._record(connection, "second-factor.disable", user_id)
+                await self._renew_authority(connection, user_id)
 
     async def check(self, connection: AsyncConnection, user_id: UUID, code: str) -> bool:
         """Tell whether a code of the app or a recovery code is right, and use it up."""
@@ -142,6 +160,15 @@ class SecondFactors:
             return False
         await self._record(connection, "recovery-code.use", user_id)
         return True
+
+    async def _renew_authority(self, connection: AsyncConnection, user_id: UUID) -> None:
+        """Let staff's tokens be renewed at once, with the permissions that count now."""
+        user = await users.find(connection, user_id)
+        if not self._demanded_of_staff or not await roles.may(connection, user.roles):
+            return
+        now = self._clock.now()
+        renewed = await users.renew_authority(connection, user_id, now)
+        await self._journal.append(connection, [user_changed(renewed)], now)
 
     async def _record(self, connection: AsyncConnection, action: str, user_id: UUID) -> None:
         now = self._clock.now()

@@ -61,6 +61,12 @@ class Settings(ServiceSettings, DatabaseSettings):
         default=None, description="a bucket, in place of the folder"
     )
 
+    staff_second_factor: bool | None = Field(
+        default=None,
+        description="whether permissions of staff count only for who has a second factor; "
+        "unset: in production",
+    )
+
     session_idle_hours: int = Field(default=7 * 24, ge=1, le=90 * 24)
     session_absolute_hours: int = Field(default=30 * 24, ge=1, le=365 * 24)
     sessions_max: int = Field(default=20, ge=1, le=1000, description="live sessions of one user")
@@ -96,6 +102,12 @@ class Settings(ServiceSettings, DatabaseSettings):
                 f"and {_ITERATIONS_FLOOR} iterations"
             )
         return self
+
+    @property
+    def demands_second_factor(self) -> bool:
+        """Whether permissions of staff count only for who has a second factor."""
+        chosen = self.staff_second_factor
+        return self.mode == "production" if chosen is None else chosen
 
     @property
     def vault_file(self) -> Path:

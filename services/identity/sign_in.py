@@ -121,9 +121,14 @@ class SignIn:
             if session is None:
                 raise ended()
             user = await users.find(connection, user_id)
-            may = await roles.may(connection, user.roles)
+            may = await self._may(connection, user)
             until = await self._admit(connection, session)
         return self._issuer.tokens(user, may, session, "", session.expires_at, until)
+
+    async def _may(self, connection: AsyncConnection, user: User) -> frozenset[str]:
+        """Return what a token may say that a user may do."""
+        by_roles = await roles.may(connection, user.roles)
+        return await self._second_factors.counted(connection, user.user_id, by_roles)
 
     async def _admit(self, connection: AsyncConnection, session: Session) -> datetime:
         """Return until when an access token of this session may count, and count it."""
@@ -166,7 +171,7 @@ class SignIn:
             expires_at = await self._store(connection, session, token, now)
             surplus = await sessions.oldest_beyond(connection, user_id, self._limits.live_max, now)
             await self._signing_out.end(connection, surplus, EndReason.DISPLACED)
-            may = await roles.may(connection, user.roles)
+            may = await self._may(connection, user)
             until = await self._admit(connection, session)
             await self._journal.append(connection, [_begun(session, now)], now)
         self._journal.notify()
@@ -225,7 +230,7 @@ class SignIn:
             successor = successor_of(token, salt)
             expires_at = await sessions.expiry_of(connection, digest_of(successor))
         user = await users.find(connection, session.user_id)
-        may = await roles.may(connection, user.roles)
+        may = await self._may(connection, user)
         return self._issuer.tokens(user, may, session, successor, expires_at, until)
 
     async def profile(self, user_id: UUID, session_id: UUID) -> User:
