@@ -34,6 +34,10 @@ What users set to protect themselves (limits, breaks, self-exclusion: `protectio
 every version; what makes somebody safer counts at once, the rest a day later. Limits on time are
 kept here, by how long access tokens last (`presence`); those on losses and stakes by trading.
 
+At which devices and addresses users sign in is followed a moment later (`tracing`): it links users
+into clusters, unless too many share the place to mean anything, and raises flags for staff. Nothing
+follows from either by itself.
+
 Access tokens are Ed25519 JWTs that other services verify by themselves. What was taken back before
 it expired (a session that ended, permissions that changed) every service and both edges hear from
 `WatchRevocations` within a second, and keep in memory for as long as such a token could be shown.
@@ -52,11 +56,12 @@ it finds there). Calls trading once per registration, and does not depend on the
 and whenever a user's protection changes, who is answered only when the books know it.
 
 Read: `user`, `password`, `permission`, `session`, `device`, `jurisdiction`, `letter`, `throttle`,
-`revocation`, `api_key`, `protection`, `presence` (pure rules), `users`, `sessions`, `roles`,
-`letters`, `mail_tokens`, `throttles`, `api_keys`, `protections`, `presences` (tables), `hashing`,
-`strength`, `breached`, `vault`, `issuing`, `mailers`, `post`, `registration`, `standing`,
-`second_factors`, `sign_in`, `signing_out`, `passwords`, `passkeys`, `key_access`, `staffing`,
-`bans`, `protecting`, `revoking` (flow), `rpc`, `profile_rpc`, `key_rpc`, `passkey_rpc`,
-`protection_rpc`, `staff_rpc`, `maintenance_rpc`, `wire`, `protection_wire`, `neighbours` (faces),
-`parts`, `app`.
+`revocation`, `api_key`, `protection`, `presence`, `trace`, `flag` (pure rules), `users`,
+`sessions`, `roles`, `letters`, `mail_tokens`, `throttles`, `api_keys`, `protections`, `presences`,
+`traces`, `user_clusters`, `flags` (tables), `hashing`, `strength`, `breached`, `geography`,
+`vault`, `issuing`, `mailers`, `post`, `registration`, `standing`, `second_factors`, `sign_in`,
+`signing_out`, `passwords`, `passkeys`, `key_access`, `staffing`, `bans`, `protecting`, `tracing`,
+`suspicion`, `revoking` (flow), `rpc`, `profile_rpc`, `key_rpc`, `passkey_rpc`, `protection_rpc`,
+`fraud_rpc`, `staff_rpc`, `maintenance_rpc`, `wire`, `protection_wire`, `fraud_wire`, `neighbours`
+(faces), `parts`, `app`.
 """

@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import UUID
 
 from services.identity.auditing import AuditTrail
+from services.identity.fraud_rpc import FraudFace
 from services.identity.ground import Ground
 from services.identity.hashing import Cost, PasswordHasher
 from services.identity.key_rpc import ApiKeyFace
@@ -43,6 +44,7 @@ from services.kit.tokens import Keyring
 from veritick.identity.v1.api_key_service_pb2_grpc import add_ApiKeyServiceServicer_to_server
 from veritick.identity.v1.auth_service_pb2 import GetSignUpRulesResponse
 from veritick.identity.v1.auth_service_pb2_grpc import add_AuthServiceServicer_to_server
+from veritick.identity.v1.fraud_service_pb2_grpc import add_FraudServiceServicer_to_server
 from veritick.identity.v1.kyc_service_pb2_grpc import add_KycServiceServicer_to_server
 from veritick.identity.v1.mailbox_service_pb2_grpc import add_MailboxServiceServicer_to_server
 from veritick.identity.v1.passkey_service_pb2_grpc import add_PasskeyServiceServicer_to_server
@@ -181,6 +183,7 @@ def _faces(parts: Parts, keyring: Keyring) -> list[Face]:
         (add_RoleServiceServicer_to_server, RoleFace(parts.staffing)),
         (add_PasskeyServiceServicer_to_server, PasskeyFace(parts.passkeys(keyring), sign_in)),
         (add_ApiKeyServiceServicer_to_server, ApiKeyFace(parts.key_access(keyring))),
+        (add_FraudServiceServicer_to_server, FraudFace(parts.suspicion)),
         (
             add_ProtectionServiceServicer_to_server,
             ProtectionFace(parts.protecting, parts.settings.currency),
@@ -211,7 +214,7 @@ def _sign_up_rules(settings: Settings) -> GetSignUpRulesResponse:
 
 def _tasks(parts: Parts, health: "_Health", others: Sequence[Job]) -> dict[str, Task]:
     carry_on = Job("approvals", _APPROVALS_EVERY, parts.staffing.approvals.carry_on)
-    jobs = [parts.purge.job(), carry_on, *others]
+    jobs = [parts.purge.job(), parts.tracing.job(), carry_on, *others]
     tasks: dict[str, Task] = {
         "health": health.run,
         "post": parts.post.run,

@@ -1,8 +1,9 @@
 """Identity's recurring work."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 
-from services.identity import api_keys, letters, mail_tokens, sessions, throttles
+from services.identity import api_keys, letters, mail_tokens, sessions, throttles, traces
 from services.kit.clock import Clock
 from services.kit.database import Database
 from services.kit.jobs import Job
@@ -14,17 +15,27 @@ _KEEP_TOKENS = timedelta(hours=1)
 _KEEP_THROTTLES = timedelta(days=1)
 
 
-class Purge:
-    """Forgets what has long been over: sessions, tokens, letters and tries."""
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """How long is remembered what is over."""
 
-    def __init__(
-        self, database: Database, clock: Clock, keep_sessions: timedelta, keep_mails: timedelta
-    ) -> None:
-        """Remember sessions for so long after their end, letters after they were written."""
+    sessions: timedelta
+    """After their end."""
+
+    mails: timedelta
+    """After they were written."""
+
+    traces: timedelta
+    """After a user was last seen at them."""
+
+
+class Purge:
+    """Forgets what has long been over: sessions, tokens, letters, tries and traces."""
+
+    def __init__(self, database: Database, clock: Clock, keep: Keep) -> None:
         self._database = database
         self._clock = clock
-        self._keep_sessions = keep_sessions
-        self._keep_mails = keep_mails
+        self._keep = keep
 
     def job(self) -> Job:
         """Return the purge as a job."""
@@ -35,10 +46,11 @@ class Purge:
         now = self._clock.now()
         for purge, before in (
             (sessions.purge_tokens, now - _KEEP_TOKENS),
-            (sessions.purge_sessions, now - self._keep_sessions),
+            (sessions.purge_sessions, now - self._keep.sessions),
             (mail_tokens.purge, now - _KEEP_TOKENS),
-            (letters.purge, now - self._keep_mails),
+            (letters.purge, now - self._keep.mails),
             (throttles.purge, now - _KEEP_THROTTLES),
+            (traces.purge, now - self._keep.traces),
             (api_keys.purge_assertions, now - _KEEP_TOKENS),
         ):
             deleted = _BATCH

@@ -7,11 +7,13 @@ from functools import cached_property
 from services.identity.bans import Bans
 from services.identity.breached import BreachedPasswords
 from services.identity.document_store import DocumentStore, folder_store, s3_store
+from services.identity.flag import Thresholds
+from services.identity.geography import Countries, CountryFile, NoCountries
 from services.identity.ground import Ground
 from services.identity.hashing import PasswordHasher
 from services.identity.inspector import Inspector
 from services.identity.issuing import Issuer
-from services.identity.jobs import Purge
+from services.identity.jobs import Keep, Purge
 from services.identity.jurisdiction import Jurisdiction
 from services.identity.key_access import KeyAccess
 from services.identity.mailers import LocalMailbox, Mailer, SmtpMailer
@@ -31,7 +33,10 @@ from services.identity.signing_out import SigningOut
 from services.identity.staffing import Staffing
 from services.identity.standing import Standing
 from services.identity.strength import Strength
+from services.identity.suspicion import Suspicion
 from services.identity.throttles import Throttle
+from services.identity.trace import Bounds
+from services.identity.tracing import Tracing
 from services.identity.uploading import Uploading
 from services.identity.user_keys import UserKeys
 from services.identity.vault import Vault
@@ -153,6 +158,35 @@ class Parts:
         return Protecting(self.ground, self.settings.currency, self.accounts)
 
     @cached_property
+    def bounds(self) -> Bounds:
+        """Says how many users may share what links them."""
+        fraud = self.settings.fraud
+        return Bounds(fraud.users_per_device, fraud.users_per_address)
+
+    @cached_property
+    def countries(self) -> Countries:
+        """Knows where addresses are."""
+        file = self.settings.country_file
+        return CountryFile(file) if file else NoCountries()
+
+    @cached_property
+    def suspicion(self) -> Suspicion:
+        """Shows traces, links and flags."""
+        return Suspicion(self.ground, self.bounds)
+
+    @cached_property
+    def tracing(self) -> Tracing:
+        """Follows the sessions that begin."""
+        fraud = self.settings.fraud
+        thresholds = Thresholds(
+            new_users_per_address=fraud.new_users_per_address,
+            new_users_per_device=fraud.new_users_per_device,
+            devices_per_user=fraud.devices_per_user,
+            countries_per_user=fraud.countries_per_user,
+        )
+        return Tracing(self.ground, self.bounds, thresholds, self.countries)
+
+    @cached_property
     def revoked(self) -> RevokedSource:
         """Tells what was taken back."""
         return RevokedSource(self.ground, self.limits.access)
@@ -161,10 +195,12 @@ class Parts:
     def purge(self) -> Purge:
         """Forgets what is over."""
         settings = self.settings
-        sessions, mails = settings.keep_sessions_days, settings.keep_mails_days
-        return Purge(
-            self.ground.database, self.ground.clock, timedelta(days=sessions), timedelta(days=mails)
+        keep = Keep(
+            sessions=timedelta(days=settings.keep_sessions_days),
+            mails=timedelta(days=settings.keep_mails_days),
+            traces=timedelta(days=settings.fraud.keep_traces_days),
         )
+        return Purge(self.ground.database, self.ground.clock, keep)
 
     @cached_property
     def documents(self) -> DocumentStore | None:

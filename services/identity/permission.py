@@ -8,6 +8,7 @@ ALL = frozenset(
     {
         "accounts.read",
         "audit.read",
+        "fraud.review",
         "instruments.write",
         "kyc.review",
         "ledger.adjust.approve",
@@ -68,6 +69,7 @@ PERMISSIONS: Mapping[str, frozenset[str]] = MappingProxyType(
             {
                 "accounts.read",
                 "audit.read",
+                "fraud.review",
                 "kyc.review",
                 "ledger.read",
                 "roles.read",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -61,6 +62,16 @@ async def changes(
     if before is not None:
         query = query.where(protections.c.version < before)
     return [_change(row) for row in await connection.execute(query)]
+
+
+async def any_excluded(
+    connection: AsyncConnection, user_ids: Sequence[UUID], now: datetime
+) -> bool:
+    """Tell whether one of these users is excluded at a moment: an exclusion is never taken back."""
+    query = sa.select(sa.literal(1)).where(
+        protections.c.user_id.in_(user_ids), protections.c.excluded_until > now
+    )
+    return (await connection.execute(query.limit(1))).first() is not None
 
 
 async def add(connection: AsyncConnection, change: Change) -> None:

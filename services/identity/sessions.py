@@ -34,6 +34,7 @@ sessions = sa.Table(
     sa.Column("device", sa.Text),
     sa.Column("last_used_at", sa.DateTime(timezone=True)),
     sa.Column("proven_at", sa.DateTime(timezone=True)),
+    sa.Column("traced", sa.Boolean),
 )
 refresh_tokens = sa.Table(
     "refresh_tokens",
@@ -196,6 +197,24 @@ async def begun_from(connection: AsyncConnection, user_id: UUID | None, device: 
         .limit(1)
     )
     return (await connection.execute(query)).first() is not None
+
+
+async def untraced(connection: AsyncConnection, limit: int) -> list[Session]:
+    """Return sessions that nobody has followed yet, the oldest first, and lock them."""
+    query = (
+        sa.select(sessions)
+        .where(sa.not_(sessions.c.traced))
+        .order_by(sessions.c.started_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return [_session_of(row) for row in await connection.execute(query)]
+
+
+async def note_traced(connection: AsyncConnection, session_ids: Sequence[UUID]) -> None:
+    """Note that sessions were followed."""
+    change = sa.update(sessions).where(sessions.c.session_id.in_(session_ids)).values(traced=True)
+    await connection.execute(change)
 
 
 async def ended_since(connection: AsyncConnection, since: datetime) -> list[tuple[UUID, datetime]]:

@@ -3,13 +3,29 @@
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import BaseModel, Field, SecretStr, model_validator
 
 from services.identity.document_store import S3Settings
 from services.kit.settings import DatabaseSettings, ServiceSettings
 
 _MEMORY_KIB_FLOOR = 19 * 1024
 _ITERATIONS_FLOOR = 2
+
+
+class FraudSettings(BaseModel):
+    """What links users, and how much of something raises a flag."""
+
+    users_per_device: int = Field(
+        default=20, ge=2, le=100, description="a device with more users links none of them"
+    )
+    users_per_address: int = Field(
+        default=5, ge=2, le=100, description="an address with more users links none of them"
+    )
+    new_users_per_device: int = Field(default=2, ge=1, le=100, description="within a day")
+    new_users_per_address: int = Field(default=5, ge=1, le=100, description="within a day")
+    devices_per_user: int = Field(default=4, ge=1, le=100, description="new ones within an hour")
+    countries_per_user: int = Field(default=1, ge=1, le=100, description="within an hour")
+    keep_traces_days: int = Field(default=365, ge=1, le=3650)
 
 
 class Settings(ServiceSettings, DatabaseSettings):
@@ -52,6 +68,13 @@ class Settings(ServiceSettings, DatabaseSettings):
         pattern=r"^[A-Z]{3,5}$",
         description="of the amounts by which users limit themselves: that of the books",
     )
+
+    country_file: Path | None = Field(
+        default=None,
+        description="database of countries by address, in MaxMind's format; without it nobody's "
+        "is known",
+    )
+    fraud: FraudSettings = FraudSettings()
 
     documents_folder: Path | None = Field(
         default=None,

@@ -1,5 +1,6 @@
 """The tables `users` and `credentials`: who can sign in, and with what."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -135,6 +136,23 @@ async def bearers(connection: AsyncConnection, role: str) -> list[User]:
         .with_for_update(key_share=True)
     )
     return [user_of(row) for row in await connection.execute(query)]
+
+
+async def registered_since(
+    connection: AsyncConnection, user_ids: Sequence[UUID], since: datetime
+) -> int:
+    """Return how many of these users registered after a moment."""
+    query = sa.select(sa.func.count()).where(
+        users.c.user_id.in_(user_ids), users.c.registered_at > since
+    )
+    return int((await connection.execute(query)).scalar_one())
+
+
+async def any_banned(connection: AsyncConnection, user_ids: Sequence[UUID], now: datetime) -> bool:
+    """Tell whether one of these users is banned at a moment."""
+    for_now = sa.or_(users.c.banned_until.is_(None), users.c.banned_until > now)
+    query = sa.select(sa.literal(1)).where(users.c.user_id.in_(user_ids), users.c.banned, for_now)
+    return (await connection.execute(query.limit(1))).first() is not None
 
 
 async def page(

@@ -59,6 +59,7 @@ class Reason(StrEnum):
     DOCUMENT_LIMIT = auto()
     PROTECTION_LOCKED = auto()
     SESSION_TIME_LIMIT = auto()
+    FLAG_NOT_FOUND = auto()
     INSTRUMENT_NOT_FOUND = auto()
     INSTRUMENT_EXISTS = auto()
     INVALID_SCHEDULE = auto()

@@ -22,6 +22,7 @@ PURE: Mapping[str, tuple[str, ...]] = {
     "services/identity": (
         "api_key",
         "device",
+        "flag",
         "jurisdiction",
         "kyc",
         "letter",
@@ -32,6 +33,7 @@ PURE: Mapping[str, tuple[str, ...]] = {
         "revocation",
         "session",
         "throttle",
+        "trace",
         "trail",
         "user",
     ),

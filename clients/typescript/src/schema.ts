@@ -365,6 +365,46 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/admin/fraudFlags": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Lists what needs a look, newest first
+         * @description Errors: INVALID_FILTER, INVALID_PAGE_TOKEN.
+         */
+        readonly get: operations["listFraudFlags"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/admin/fraudFlags/{flagId}:resolve": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Notes that somebody has looked, and what came of it
+         * @description The first note stands: one that is resolved is answered as it is. Errors: FLAG_NOT_FOUND.
+         */
+        readonly post: operations["resolveFraudFlag"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/admin/maintenance": {
         readonly parameters: {
             readonly query?: never;
@@ -482,6 +522,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/admin/userClusters": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Lists groups of linked users, the one with the newest first user first
+         * @description Errors: INVALID_FILTER, INVALID_PAGE_TOKEN.
+         */
+        readonly get: operations["listUserClusters"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/admin/users": {
         readonly parameters: {
             readonly query?: never;
@@ -542,6 +602,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/admin/users/{userId}/linkedUsers": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Lists who is linked with a user, with the evidence, in order of ids
+         * @description Errors: USER_NOT_FOUND, INVALID_FILTER, INVALID_PAGE_TOKEN.
+         */
+        readonly get: operations["listLinkedUsers"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/admin/users/{userId}/protection": {
         readonly parameters: {
             readonly query?: never;
@@ -594,6 +674,26 @@ export interface paths {
          * @description Errors: USER_NOT_FOUND.
          */
         readonly get: operations["listUserSessions"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/admin/users/{userId}/traces": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Lists the devices and addresses of a user, the one seen last first
+         * @description Errors: USER_NOT_FOUND, INVALID_FILTER, INVALID_PAGE_TOKEN.
+         */
+        readonly get: operations["listUserTraces"];
         readonly put?: never;
         readonly post?: never;
         readonly delete?: never;
@@ -2825,6 +2925,10 @@ export interface components {
          *
          *     Example:
          *         {"reason": "SESSION_TIME_LIMIT", "domain": "veritick", "metadata": {"period": "DAY", "limit_minutes": "60", "until": "2026-11-27T00:00:00Z"}}
+         *     - `FLAG_NOT_FOUND`: There is no such flag.
+         *
+         *     Example:
+         *         {"reason": "FLAG_NOT_FOUND", "domain": "veritick"}
          *     - `INSTRUMENT_NOT_FOUND`: There is no such instrument.
          *
          *     Example:
@@ -3035,7 +3139,7 @@ export interface components {
          *         {"reason": "MAINTENANCE", "domain": "veritick", "metadata": {"note": "Back at noon.", "end_time": "2026-11-24T12:00:00Z"}}
          * @enum {string}
          */
-        readonly ErrorReason: "ERROR_REASON_UNSPECIFIED" | "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "PROPOSAL_NOT_FOUND" | "PROPOSAL_NOT_PENDING" | "SAME_PERSON" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "LINK_INVALID" | "AGREEMENT_OUTDATED" | "PROFILE_LOCKED" | "ROLE_NOT_FOUND" | "ROLE_FIXED" | "SECOND_FACTOR_REQUIRED" | "CODE_INVALID" | "SECOND_FACTOR_EXISTS" | "SECOND_FACTOR_MISSING" | "CONFIRMATION_REQUIRED" | "KEY_INVALID" | "KEY_NOT_FOUND" | "TOO_MANY_KEYS" | "PASSKEY_INVALID" | "DOCUMENT_NOT_FOUND" | "DOCUMENT_STATE_CONFLICT" | "UPLOAD_OFFSET_WRONG" | "DOCUMENT_REFUSED" | "DOCUMENT_LIMIT" | "PROTECTION_LOCKED" | "SESSION_TIME_LIMIT" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "USER_IN_BREAK" | "USER_EXCLUDED" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "LOSS_LIMIT" | "STAKE_LIMIT" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "FIXING_DECIDED" | "FIXING_NOT_OVERDUE" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS" | "MAINTENANCE";
+        readonly ErrorReason: "ERROR_REASON_UNSPECIFIED" | "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "PROPOSAL_NOT_FOUND" | "PROPOSAL_NOT_PENDING" | "SAME_PERSON" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "LINK_INVALID" | "AGREEMENT_OUTDATED" | "PROFILE_LOCKED" | "ROLE_NOT_FOUND" | "ROLE_FIXED" | "SECOND_FACTOR_REQUIRED" | "CODE_INVALID" | "SECOND_FACTOR_EXISTS" | "SECOND_FACTOR_MISSING" | "CONFIRMATION_REQUIRED" | "KEY_INVALID" | "KEY_NOT_FOUND" | "TOO_MANY_KEYS" | "PASSKEY_INVALID" | "DOCUMENT_NOT_FOUND" | "DOCUMENT_STATE_CONFLICT" | "UPLOAD_OFFSET_WRONG" | "DOCUMENT_REFUSED" | "DOCUMENT_LIMIT" | "PROTECTION_LOCKED" | "SESSION_TIME_LIMIT" | "FLAG_NOT_FOUND" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "USER_IN_BREAK" | "USER_EXCLUDED" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "LOSS_LIMIT" | "STAKE_LIMIT" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "FIXING_DECIDED" | "FIXING_NOT_OVERDUE" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS" | "MAINTENANCE";
         /**
          * @description Event is what travels on journals and sockets.
          *
@@ -3161,6 +3265,55 @@ export interface components {
          * @enum {string}
          */
         readonly FixingState: "STATE_UNSPECIFIED" | "PENDING" | "FINAL" | "VOID";
+        /** @description FraudFlag is something about a user that needs a look. */
+        readonly FraudFlag: {
+            /** @description UUIDv7 text. */
+            readonly flagId: string;
+            /** @description What happened. */
+            readonly rule: components["schemas"]["FraudFlagRule"];
+            /** @description Whom it is about. */
+            readonly userId: string;
+            /** @description What was counted, in words. */
+            readonly detail: string;
+            /**
+             * Format: date-time
+             * @description When it was noticed. A rule raises one flag a day about a user.
+             */
+            readonly createTime?: string;
+            /** @description Whether somebody has looked. */
+            readonly state: components["schemas"]["FraudFlagState"];
+            /** @description Who looked; empty until then. */
+            readonly resolvedBy: string;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            readonly resolveTime?: string;
+            /** @description What came of it. */
+            readonly note: string;
+        };
+        /**
+         * @description Rule is what raises flags. The thresholds are settings of the platform.
+         *
+         *     - `RULE_UNSPECIFIED`: Not used.
+         *     - `NEW_USERS_PER_ADDRESS`: Too many users who registered within a day signed in from one address.
+         *     - `NEW_USERS_PER_DEVICE`: The same from one device.
+         *     - `DEVICES_PER_USER`: The user signed in from too many new devices within an hour.
+         *     - `COUNTRIES_PER_USER`: The user signed in from too many countries within an hour.
+         *     - `DEVICE_OF_BANNED_USER`: The user signed in from the device of somebody who is banned.
+         *     - `DEVICE_OF_EXCLUDED_USER`: The user signed in from the device of somebody who has excluded himself.
+         * @enum {string}
+         */
+        readonly FraudFlagRule: "RULE_UNSPECIFIED" | "NEW_USERS_PER_ADDRESS" | "NEW_USERS_PER_DEVICE" | "DEVICES_PER_USER" | "COUNTRIES_PER_USER" | "DEVICE_OF_BANNED_USER" | "DEVICE_OF_EXCLUDED_USER";
+        /**
+         * @description State is whether somebody has looked.
+         *
+         *     - `STATE_UNSPECIFIED`: Not used.
+         *     - `OPEN`: Nobody has.
+         *     - `RESOLVED`: Somebody has.
+         * @enum {string}
+         */
+        readonly FraudFlagState: "STATE_UNSPECIFIED" | "OPEN" | "RESOLVED";
         /** @description GetAccountLimitsResponse is the response of LimitService.GetAccountLimits. */
         readonly GetAccountLimitsResponse: {
             /** @description The limits on losses and stakes that this account's book holds its orders to. */
@@ -3519,6 +3672,13 @@ export interface components {
              */
             readonly minutes?: number;
         } & unknown;
+        /** @description LinkedUser is somebody who is linked with a user. */
+        readonly LinkedUser: {
+            /** @description Who. */
+            readonly userId: string;
+            /** @description What both were seen at; empty for who is linked through others only. The times are those of the linked user. */
+            readonly shared: readonly components["schemas"]["UserTrace"][];
+        };
         /** @description ListAccountEntriesResponse is the response of AccountAdminService.ListAccountEntries. */
         readonly ListAccountEntriesResponse: {
             /** @description The page, newest first. */
@@ -3617,6 +3777,13 @@ export interface components {
             /** @description Empty on the last page. */
             readonly nextPageToken: string;
         };
+        /** @description ListFraudFlagsResponse is the response of FraudService.ListFraudFlags. */
+        readonly ListFraudFlagsResponse: {
+            /** @description The flags. */
+            readonly flags: readonly components["schemas"]["FraudFlag"][];
+            /** @description Continues this list; empty on its last page. */
+            readonly nextPageToken: string;
+        };
         /** @description ListInstrumentsResponse is the response of InstrumentService.ListInstruments. */
         readonly ListInstrumentsResponse: {
             /** @description The page, ordered by position and symbol. */
@@ -3628,6 +3795,13 @@ export interface components {
         readonly ListLedgerHeadsResponse: {
             /** @description Heads in order of their seals; ask again after the last one. Empty when there are no more. */
             readonly heads: readonly components["schemas"]["LedgerHead"][];
+        };
+        /** @description ListLinkedUsersResponse is the response of FraudService.ListLinkedUsers. */
+        readonly ListLinkedUsersResponse: {
+            /** @description The users. */
+            readonly linkedUsers: readonly components["schemas"]["LinkedUser"][];
+            /** @description Continues this list; empty on its last page. */
+            readonly nextPageToken: string;
         };
         /** @description ListMailsResponse is the response of MailboxService.ListMails. */
         readonly ListMailsResponse: {
@@ -3713,6 +3887,13 @@ export interface components {
             /** @description The accounts. A user has few, so there are no pages. */
             readonly accounts: readonly components["schemas"]["Account"][];
         };
+        /** @description ListUserClustersResponse is the response of FraudService.ListUserClusters. */
+        readonly ListUserClustersResponse: {
+            /** @description The clusters. */
+            readonly clusters: readonly components["schemas"]["UserCluster"][];
+            /** @description Continues this list; empty on its last page. */
+            readonly nextPageToken: string;
+        };
         /** @description ListUserProtectionChangesResponse is the response of ProtectionService.ListUserProtectionChanges. */
         readonly ListUserProtectionChangesResponse: {
             /** @description The changes. */
@@ -3724,6 +3905,13 @@ export interface components {
         readonly ListUserSessionsResponse: {
             /** @description The sessions. A user has few, so there are no pages. */
             readonly sessions: readonly components["schemas"]["OpenSession"][];
+        };
+        /** @description ListUserTracesResponse is the response of FraudService.ListUserTraces. */
+        readonly ListUserTracesResponse: {
+            /** @description The traces. */
+            readonly traces: readonly components["schemas"]["UserTrace"][];
+            /** @description Continues this list; empty on its last page. */
+            readonly nextPageToken: string;
         };
         /** @description ListUsersResponse is the response of UserAdminService.ListUsers. */
         readonly ListUsersResponse: {
@@ -4130,7 +4318,7 @@ export interface components {
             /** @description What happened, for people. Do not parse it. */
             readonly detail: string;
             /** @enum {string} */
-            readonly reason: "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "PROPOSAL_NOT_FOUND" | "PROPOSAL_NOT_PENDING" | "SAME_PERSON" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "LINK_INVALID" | "AGREEMENT_OUTDATED" | "PROFILE_LOCKED" | "ROLE_NOT_FOUND" | "ROLE_FIXED" | "SECOND_FACTOR_REQUIRED" | "CODE_INVALID" | "SECOND_FACTOR_EXISTS" | "SECOND_FACTOR_MISSING" | "CONFIRMATION_REQUIRED" | "KEY_INVALID" | "KEY_NOT_FOUND" | "TOO_MANY_KEYS" | "PASSKEY_INVALID" | "DOCUMENT_NOT_FOUND" | "DOCUMENT_STATE_CONFLICT" | "UPLOAD_OFFSET_WRONG" | "DOCUMENT_REFUSED" | "DOCUMENT_LIMIT" | "PROTECTION_LOCKED" | "SESSION_TIME_LIMIT" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "USER_IN_BREAK" | "USER_EXCLUDED" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "LOSS_LIMIT" | "STAKE_LIMIT" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "FIXING_DECIDED" | "FIXING_NOT_OVERDUE" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS" | "MAINTENANCE";
+            readonly reason: "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "PROPOSAL_NOT_FOUND" | "PROPOSAL_NOT_PENDING" | "SAME_PERSON" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "LINK_INVALID" | "AGREEMENT_OUTDATED" | "PROFILE_LOCKED" | "ROLE_NOT_FOUND" | "ROLE_FIXED" | "SECOND_FACTOR_REQUIRED" | "CODE_INVALID" | "SECOND_FACTOR_EXISTS" | "SECOND_FACTOR_MISSING" | "CONFIRMATION_REQUIRED" | "KEY_INVALID" | "KEY_NOT_FOUND" | "TOO_MANY_KEYS" | "PASSKEY_INVALID" | "DOCUMENT_NOT_FOUND" | "DOCUMENT_STATE_CONFLICT" | "UPLOAD_OFFSET_WRONG" | "DOCUMENT_REFUSED" | "DOCUMENT_LIMIT" | "PROTECTION_LOCKED" | "SESSION_TIME_LIMIT" | "FLAG_NOT_FOUND" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "USER_IN_BREAK" | "USER_EXCLUDED" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "LOSS_LIMIT" | "STAKE_LIMIT" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "FIXING_DECIDED" | "FIXING_NOT_OVERDUE" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS" | "MAINTENANCE";
             /** @description Values that belong to the reason, under the keys it documents. */
             readonly metadata?: {
                 readonly [key: string]: string;
@@ -4522,6 +4710,11 @@ export interface components {
         };
         /** @description ResetPasswordResponse is the response of AuthService.ResetPassword. */
         readonly ResetPasswordResponse: Record<string, never>;
+        /** @description ResolveFraudFlagRequest is the request of FraudService.ResolveFraudFlag. */
+        readonly ResolveFraudFlagRequest: {
+            /** @description What came of it, for the record. */
+            readonly note: string;
+        };
         /** @description RevokeAllSessionsRequest is the request of AuthService.RevokeAllSessions. */
         readonly RevokeAllSessionsRequest: {
             /** @description End the session that asks as well. */
@@ -5047,6 +5240,55 @@ export interface components {
             /** @description The user. */
             readonly user?: components["schemas"]["User"];
         };
+        /** @description UserCluster is a group of users, each linked with some of the others. */
+        readonly UserCluster: {
+            /** @description The id of the user among them who registered first. */
+            readonly clusterId: string;
+            /**
+             * Format: int32
+             * @description How many they are.
+             */
+            readonly size: number;
+            /** @description The first fifty who registered, in order of ids. */
+            readonly userIds: readonly string[];
+        };
+        /** @description UserTrace is a device or an address from which a user has signed in. */
+        readonly UserTrace: {
+            /** @description What it is. */
+            readonly kind: components["schemas"]["UserTraceKind"];
+            /** @description The random id by which the edge knows a browser again, or the IP address; of an IPv6 address its /64 network. */
+            readonly value: string;
+            /** @description What was used there last, as far as it told: `Firefox on Linux`. */
+            readonly description: string;
+            /** @description ISO 3166 code of the country where an address is; empty when it is not known. */
+            readonly countryCode: string;
+            /**
+             * Format: date-time
+             * @description When the user was first seen there.
+             */
+            readonly firstSeenTime?: string;
+            /**
+             * Format: date-time
+             * @description When the user was last seen there.
+             */
+            readonly lastSeenTime?: string;
+            /**
+             * Format: int32
+             * @description How many users were seen there, this one among them; at most one more than link.
+             */
+            readonly users: number;
+            /** @description Whether it links those users: more than one, and not too many to mean anything. */
+            readonly links: boolean;
+        };
+        /**
+         * @description Kind is what a trace is.
+         *
+         *     - `KIND_UNSPECIFIED`: Not used.
+         *     - `DEVICE`: A browser.
+         *     - `ADDRESS`: An IP address.
+         * @enum {string}
+         */
+        readonly UserTraceKind: "KIND_UNSPECIFIED" | "DEVICE" | "ADDRESS";
         /** @description VerifyEmailRequest is the request of AuthService.VerifyEmail. */
         readonly VerifyEmailRequest: {
             /**
@@ -5158,6 +5400,9 @@ export type FinishPasskeyEnrolmentRequest = components['schemas']['FinishPasskey
 export type FinishPasskeyLogInRequest = components['schemas']['FinishPasskeyLogInRequest'];
 export type Fixing = components['schemas']['Fixing'];
 export type FixingState = components['schemas']['FixingState'];
+export type FraudFlag = components['schemas']['FraudFlag'];
+export type FraudFlagRule = components['schemas']['FraudFlagRule'];
+export type FraudFlagState = components['schemas']['FraudFlagState'];
 export type GetAccountLimitsResponse = components['schemas']['GetAccountLimitsResponse'];
 export type GetSignUpRulesResponse = components['schemas']['GetSignUpRulesResponse'];
 export type GrantRoleRequest = components['schemas']['GrantRoleRequest'];
@@ -5178,6 +5423,7 @@ export type LedgerHead = components['schemas']['LedgerHead'];
 export type LiftBanRequest = components['schemas']['LiftBanRequest'];
 export type LimitValue = components['schemas']['LimitValue'];
 export type LimitValueInput = components['schemas']['LimitValueInput'];
+export type LinkedUser = components['schemas']['LinkedUser'];
 export type ListAccountEntriesResponse = components['schemas']['ListAccountEntriesResponse'];
 export type ListAccountEventsResponse = components['schemas']['ListAccountEventsResponse'];
 export type ListAccountOrdersResponse = components['schemas']['ListAccountOrdersResponse'];
@@ -5191,8 +5437,10 @@ export type ListDailyProfitsResponse = components['schemas']['ListDailyProfitsRe
 export type ListDocumentsForReviewResponse = components['schemas']['ListDocumentsForReviewResponse'];
 export type ListDocumentsResponse = components['schemas']['ListDocumentsResponse'];
 export type ListEntriesResponse = components['schemas']['ListEntriesResponse'];
+export type ListFraudFlagsResponse = components['schemas']['ListFraudFlagsResponse'];
 export type ListInstrumentsResponse = components['schemas']['ListInstrumentsResponse'];
 export type ListLedgerHeadsResponse = components['schemas']['ListLedgerHeadsResponse'];
+export type ListLinkedUsersResponse = components['schemas']['ListLinkedUsersResponse'];
 export type ListMailsResponse = components['schemas']['ListMailsResponse'];
 export type ListOrdersResponse = components['schemas']['ListOrdersResponse'];
 export type ListPasskeysResponse = components['schemas']['ListPasskeysResponse'];
@@ -5206,8 +5454,10 @@ export type ListSigningKeysResponse = components['schemas']['ListSigningKeysResp
 export type ListTermsResponse = components['schemas']['ListTermsResponse'];
 export type ListTicksResponse = components['schemas']['ListTicksResponse'];
 export type ListUserAccountsResponse = components['schemas']['ListUserAccountsResponse'];
+export type ListUserClustersResponse = components['schemas']['ListUserClustersResponse'];
 export type ListUserProtectionChangesResponse = components['schemas']['ListUserProtectionChangesResponse'];
 export type ListUserSessionsResponse = components['schemas']['ListUserSessionsResponse'];
+export type ListUserTracesResponse = components['schemas']['ListUserTracesResponse'];
 export type ListUsersResponse = components['schemas']['ListUsersResponse'];
 export type ListVoidsResponse = components['schemas']['ListVoidsResponse'];
 export type LogInRequest = components['schemas']['LogInRequest'];
@@ -5268,6 +5518,7 @@ export type RequestPasswordResetResponse = components['schemas']['RequestPasswor
 export type Requirement = components['schemas']['Requirement'];
 export type ResetPasswordRequest = components['schemas']['ResetPasswordRequest'];
 export type ResetPasswordResponse = components['schemas']['ResetPasswordResponse'];
+export type ResolveFraudFlagRequest = components['schemas']['ResolveFraudFlagRequest'];
 export type RevokeAllSessionsRequest = components['schemas']['RevokeAllSessionsRequest'];
 export type RevokeAllSessionsResponse = components['schemas']['RevokeAllSessionsResponse'];
 export type RevokeApiKeyResponse = components['schemas']['RevokeApiKeyResponse'];
@@ -5300,6 +5551,9 @@ export type Tick = components['schemas']['Tick'];
 export type UpdateProfileRequest = components['schemas']['UpdateProfileRequest'];
 export type User = components['schemas']['User'];
 export type UserChanged = components['schemas']['UserChanged'];
+export type UserCluster = components['schemas']['UserCluster'];
+export type UserTrace = components['schemas']['UserTrace'];
+export type UserTraceKind = components['schemas']['UserTraceKind'];
 export type VerifyEmailRequest = components['schemas']['VerifyEmailRequest'];
 export type VerifyEmailResponse = components['schemas']['VerifyEmailResponse'];
 export type VerifyReceiptResponse = components['schemas']['VerifyReceiptResponse'];
@@ -7356,6 +7610,225 @@ export interface operations {
             };
         };
     };
+    readonly listFraudFlags: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description `state=…`, `rule=…`, `userId=…`, joined by ` AND `; empty for all. */
+                readonly filter?: string;
+                /** @description At most this many; 0 means 50. */
+                readonly pageSize?: number;
+                /** @description Continues after the page that answered it. */
+                readonly pageToken?: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description What was asked for. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ListFraudFlagsResponse"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST`, `INVALID_FILTER`, `INVALID_PAGE_TOKEN` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `PERMISSION_DENIED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly resolveFraudFlag: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The flag. */
+                readonly flagId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["ResolveFraudFlagRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The flag as it is now. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["FraudFlag"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `PERMISSION_DENIED`, `CSRF_REJECTED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `FLAG_NOT_FOUND` */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `REQUEST_TOO_LARGE` */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type: `INVALID_REQUEST` */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     readonly setMaintenance: {
         readonly parameters: {
             readonly query?: never;
@@ -8039,6 +8512,102 @@ export interface operations {
             };
         };
     };
+    readonly listUserClusters: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description `userId=…` for the cluster of a user; empty for all. */
+                readonly filter?: string;
+                /** @description At most this many; 0 means 50. */
+                readonly pageSize?: number;
+                /** @description Continues after the page that answered it. */
+                readonly pageToken?: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description What was asked for. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ListUserClustersResponse"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST`, `INVALID_FILTER`, `INVALID_PAGE_TOKEN` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `PERMISSION_DENIED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     readonly listUsers: {
         readonly parameters: {
             readonly query?: {
@@ -8328,6 +8897,114 @@ export interface operations {
             };
         };
     };
+    readonly listLinkedUsers: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description `kind=…` for who shares such a thing with the user; empty for all who are linked. */
+                readonly filter?: string;
+                /** @description At most this many; 0 means 50. */
+                readonly pageSize?: number;
+                /** @description Continues after the page that answered it. */
+                readonly pageToken?: string;
+            };
+            readonly header?: never;
+            readonly path: {
+                /** @description The user. */
+                readonly userId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description What was asked for. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ListLinkedUsersResponse"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST`, `INVALID_FILTER`, `INVALID_PAGE_TOKEN` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `PERMISSION_DENIED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `USER_NOT_FOUND` */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     readonly getUserProtection: {
         readonly parameters: {
             readonly query?: never;
@@ -8565,6 +9242,114 @@ export interface operations {
                 };
             };
             /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `PERMISSION_DENIED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `USER_NOT_FOUND` */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly listUserTraces: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description `kind=…`; empty for all. */
+                readonly filter?: string;
+                /** @description At most this many; 0 means 50. */
+                readonly pageSize?: number;
+                /** @description Continues after the page that answered it. */
+                readonly pageToken?: string;
+            };
+            readonly header?: never;
+            readonly path: {
+                /** @description The user. */
+                readonly userId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description What was asked for. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ListUserTracesResponse"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST`, `INVALID_FILTER`, `INVALID_PAGE_TOKEN` */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;

@@ -307,6 +307,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Example:
         {"reason": "SESSION_TIME_LIMIT", "domain": "veritick", "metadata": {"period": "DAY", "limit_minutes": "60", "until": "2026-11-27T00:00:00Z"}}
     """
+    FLAG_NOT_FOUND: _ErrorReason.ValueType  # 163
+    """There is no such flag.
+
+    Example:
+        {"reason": "FLAG_NOT_FOUND", "domain": "veritick"}
+    """
     INSTRUMENT_NOT_FOUND: _ErrorReason.ValueType  # 201
     """There is no such instrument.
 
@@ -915,6 +921,12 @@ SESSION_TIME_LIMIT: ErrorReason.ValueType  # 162
 
 Example:
     {"reason": "SESSION_TIME_LIMIT", "domain": "veritick", "metadata": {"period": "DAY", "limit_minutes": "60", "until": "2026-11-27T00:00:00Z"}}
+"""
+FLAG_NOT_FOUND: ErrorReason.ValueType  # 163
+"""There is no such flag.
+
+Example:
+    {"reason": "FLAG_NOT_FOUND", "domain": "veritick"}
 """
 INSTRUMENT_NOT_FOUND: ErrorReason.ValueType  # 201
 """There is no such instrument.

@@ -1,0 +1,120 @@
+"""Tracing: what sign-ins show about who belongs together, and what about them needs a look.
+
+It follows the sessions that begin, a moment later, so that nobody waits for it when signing in.
+Clusters are kept up to date by what is new: when a user is first seen at a trace, only the clusters
+of those who share it are put together anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.identity import flags, protections, sessions, traces, user_clusters, users
+from services.identity.flag import LATELY, NEW_FOR, Facts, Flag, Thresholds, tripped
+from services.identity.geography import Countries
+from services.identity.ground import Ground
+from services.identity.trace import Bounds, Kind, Sighting, clusters, sightings
+from services.kit.audit import By, audited
+from services.kit.jobs import Job
+from services.kit.journal import NewEvent
+
+CLUSTER_MAX = 1_000
+"""A cluster that would become larger stays as it is: no person can make sense of it."""
+
+_EVERY = timedelta(seconds=2)
+_TOGETHER = 50
+_log = structlog.stdlib.get_logger()
+
+
+class Tracing:
+    """Follows the sessions that begin."""
+
+    def __init__(
+        self, ground: Ground, bounds: Bounds, thresholds: Thresholds, countries: Countries
+    ) -> None:
+        self._database = ground.database
+        self._journal = ground.journal
+        self._clock = ground.clock
+        self._ids = ground.ids
+        self._bounds = bounds
+        self._thresholds = thresholds
+        self._countries = countries
+
+    def job(self) -> Job:
+        """Return this as a job; it bears being repeated."""
+        return Job("trace-sessions", _EVERY, self.run)
+
+    async def run(self) -> None:
+        """Look at the sessions that began since the last time."""
+        while await self._look():
+            pass
+
+    async def _look(self) -> bool:
+        """Look at some of them; tell whether there may be more."""
+        async with self._database.transaction() as connection:
+            begun = await sessions.untraced(connection, _TOGETHER)
+            raised: list[NewEvent] = []
+            for session in begun:
+                for sighting in sightings(session):
+                    raised += await self._take(connection, sighting)
+            await sessions.note_traced(connection, [session.session_id for session in begun])
+            if raised:
+                await self._journal.append(connection, raised, self._clock.now())
+        self._journal.notify()
+        return len(begun) == _TOGETHER
+
+    async def _take(self, connection: AsyncConnection, sighting: Sighting) -> list[NewEvent]:
+        """Store a sighting with all that follows from it; return what goes on record."""
+        kind, value, user_id = sighting.kind, sighting.value, sighting.user_id
+        country = self._countries.of(value) if kind is Kind.ADDRESS else ""
+        most = self._bounds.most(kind)
+        known = await traces.is_known(connection, sighting)
+        await traces.note(connection, sighting, country)
+        sharers = await traces.sharers(connection, kind, value, most + 2)
+        # Beyond one more than link, nothing about who is linked can have changed.
+        if not known and 1 < len(sharers) <= most + 1:
+            await self._relink(connection, [user_id, *sharers])
+        others = [sharer for sharer in sharers if sharer != user_id]
+        facts = await self._facts(connection, sighting, others)
+        return [
+            event
+            for rule, detail in tripped(kind, facts, self._thresholds)
+            for event in await self._raise(
+                connection, Flag(self._ids(), rule, user_id, detail, sighting.seen_at)
+            )
+        ]
+
+    async def _relink(self, connection: AsyncConnection, concerned: Sequence[UUID]) -> None:
+        affected = await user_clusters.with_their_clusters(connection, concerned)
+        if len(affected) > CLUSTER_MAX:
+            _log.warning("a cluster is too large to be kept", users=len(affected))
+            return
+        shared = await traces.shared(connection, affected, self._bounds)
+        await user_clusters.assign(connection, affected, clusters(shared))
+
+    async def _facts(
+        self, connection: AsyncConnection, sighting: Sighting, others: Sequence[UUID]
+    ) -> Facts:
+        kind, value, user_id, _, seen_at = sighting
+        lately = seen_at - LATELY
+        newest = await traces.sharers(connection, kind, value, self._thresholds.looked_at)
+        return Facts(
+            new_users=await users.registered_since(connection, newest, seen_at - NEW_FOR),
+            new_devices=await traces.new_devices(connection, user_id, lately),
+            countries=await traces.countries(connection, user_id, lately),
+            with_banned=await users.any_banned(connection, others, seen_at),
+            with_excluded=await protections.any_excluded(connection, others, seen_at),
+        )
+
+    async def _raise(self, connection: AsyncConnection, flag: Flag) -> list[NewEvent]:
+        if not await flags.add(connection, flag):
+            return []
+        _log.warning("fraud flag raised", rule=flag.rule, user_id=str(flag.user_id))
+        told = {"rule": flag.rule, "detail": flag.detail, "flagId": str(flag.flag_id)}
+        by, subject = By(f"rule:{flag.rule.lower()}"), f"user:{flag.user_id}"
+        return [audited("fraud.flag", subject, flag.raised_at, by=by, after=told)]
