@@ -14,6 +14,7 @@ from tests.platform import Platform
 pytestmark = [pytest.mark.platform, pytest.mark.timeout(240)]
 
 PAGES = ("/", "/history", "/profit", "/statement")
+OWN_PAGES = ("/account/profile", "/account/security", "/account/verification")
 SHEETS = ("Settings", "Keyboard shortcuts", "How orders are settled")
 WIDTHS = (360, 768, 1440)
 
@@ -37,6 +38,12 @@ def test_axe_finds_nothing_serious(
             page.set_viewport_size(PHONE)
             assert complaints(page) == [], f"{path} on a phone"
             page.set_viewport_size(DESKTOP)
+        page.set_viewport_size(PHONE if scheme == "light" else DESKTOP)
+        for path in OWN_PAGES:
+            page.goto(terminal.url + path)
+            expect(page.get_by_role("heading", level=2).nth(1)).to_be_visible()
+            assert complaints(page) == [], path
+        page.set_viewport_size(DESKTOP)
         page.get_by_role("button", name=re.compile("Notifications")).click()
         expect(page.get_by_role("dialog", name="Notifications")).to_be_visible()
         assert complaints(page) == [], "notifications"
@@ -77,9 +84,11 @@ def test_every_page_speaks_the_language_and_fits_every_screen(
         page = visitor.page
         wish = json.dumps(json.dumps(language))
         page.add_init_script(f"localStorage.setItem('veritick.language', {wish})")
-        for path in PAGES:
+        for path in (*PAGES, *OWN_PAGES):
             page.goto(terminal.url + path)
             expect(page.get_by_role("main")).to_be_visible()
+            if path in OWN_PAGES:
+                expect(page.get_by_role("heading", level=2).nth(1)).to_be_visible()
             expect(page.locator("html")).to_have_attribute("lang", language)
             if path == "/":
                 expect(page.get_by_role("button", name=up, exact=True)).to_be_enabled()

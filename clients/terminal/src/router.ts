@@ -29,6 +29,28 @@ export function createAppRouter(): Router {
             component: () => import("./pages/StatementPage.vue"),
           },
           { path: "profit", name: "profit", component: () => import("./pages/ProfitPage.vue") },
+          {
+            path: "account",
+            component: () => import("./pages/account/AccountShell.vue"),
+            redirect: { name: "profile" },
+            children: [
+              {
+                path: "profile",
+                name: "profile",
+                component: () => import("./pages/account/ProfilePage.vue"),
+              },
+              {
+                path: "security",
+                name: "security",
+                component: () => import("./pages/account/SecurityPage.vue"),
+              },
+              {
+                path: "verification",
+                name: "verification",
+                component: () => import("./pages/account/VerificationPage.vue"),
+              },
+            ],
+          },
           { path: "history", name: "history", component: () => import("./pages/HistoryPage.vue") },
         ],
       },

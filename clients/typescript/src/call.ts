@@ -1,6 +1,6 @@
 import type { paths } from "./schema.ts";
 
-type Verb = "get" | "put" | "post" | "delete";
+type Verb = "get" | "put" | "post" | "patch" | "delete";
 
 /** The parts of one parameter place, as the contract lists them; nothing when it lists none. */
 type Part<Operation, Place extends "path" | "query"> = Operation extends {
@@ -41,6 +41,8 @@ export interface Call {
   readonly method: Uppercase<Verb>;
   readonly path: string;
   readonly body?: unknown;
+  /** A file, or a part of one, in place of a body in JSON. */
+  readonly content?: Blob;
 }
 
 /** Writes the request of an operation; what the contract does not know does not compile. */

@@ -89,11 +89,6 @@ export class Client {
     await this.session.send(call("delete", "/v1/sessions/current", {}));
   }
 
-  /** Proves again who one is: by a code of the second factor, by the password without one. */
-  async confirmIdentity(proof: { password?: string; code?: string }): Promise<void> {
-    await this.session.send(call("post", "/v1/sessions/current:confirm", { body: proof }));
-  }
-
   getProfile(): Promise<User> {
     return this.session.send(call("get", "/v1/users/me", {}));
   }

@@ -73,7 +73,7 @@ function lost(error: unknown): Failure {
 }
 
 function init(
-  { method, body }: Call,
+  { method, body, content }: Call,
   timeoutSeconds: number,
   headers: Readonly<Record<string, string>>,
 ): RequestInit {
@@ -83,6 +83,10 @@ function init(
     credentials: "same-origin",
     signal: AbortSignal.timeout(timeoutSeconds * 1000),
   };
+  if (content !== undefined) {
+    const type = content.type === "" ? "application/octet-stream" : content.type;
+    return { ...common, headers: { ...headers, "Content-Type": type }, body: content };
+  }
   if (body === undefined) return common;
   return {
     ...common,

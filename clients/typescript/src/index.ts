@@ -19,4 +19,7 @@ export * from "./staff.ts";
 export * from "./stream.ts";
 export * from "./tokenSession.ts";
 export type * from "./staffTypes.ts";
+export * from "./upload.ts";
+export * from "./userClient.ts";
 export type * from "./types.ts";
+export type * from "./userTypes.ts";

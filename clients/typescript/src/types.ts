@@ -91,6 +91,9 @@ export interface EventData {
   readonly "instrument.changed.v1": With<contract.InstrumentChanged, { instrument: Instrument }>;
   readonly "user.changed.v1": contract.UserChanged;
   readonly "session.ended.v1": contract.SessionEnded;
+  readonly "api.key.ended.v1": contract.ApiKeyEnded;
+  readonly "kyc.changed.v1": contract.KycChanged;
+  readonly "protection.changed.v1": contract.ProtectionChanged;
   readonly "ticks.v1": { readonly ticks: readonly Tick[] };
   readonly "candles.v1": ListCandlesResponse;
   /** The present state of prices, in the shape of the channel's other messages. */

@@ -1,8 +1,9 @@
-import { Client, CookieSession, Http, type Caller } from "@veritick/client";
+import { Client, CookieSession, Http, UserClient, type Caller } from "@veritick/client";
 
 /** The calls that a page makes with the cookies of its browser. */
 export interface PageConnection {
   readonly client: Client;
+  readonly own: UserClient;
   readonly caller: Caller;
   /** Calls the listener when the session cannot be kept alive any more. */
   readonly onSessionEnd: (listener: () => void) => void;
@@ -17,6 +18,7 @@ export function connectPage(): PageConnection {
   });
   return {
     client: new Client(http, caller),
+    own: new UserClient(http, caller),
     caller,
     onSessionEnd: (listener) => endings.push(listener),
   };

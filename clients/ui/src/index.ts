@@ -1,13 +1,16 @@
 /** Parts without a domain, shared by the apps; the theme is `@veritick/ui/theme.css`. */
 export { default as ActionButton } from "./components/ActionButton.vue";
 export { default as BrandMark } from "./components/BrandMark.vue";
+export { default as CheckField } from "./components/CheckField.vue";
 export { default as CodeField } from "./components/CodeField.vue";
 export { default as DateField } from "./components/DateField.vue";
 export { default as GlyphIcon } from "./components/GlyphIcon.vue";
 export { default as ModalDialog } from "./components/ModalDialog.vue";
 export { default as NoticeList } from "./components/NoticeList.vue";
+export { default as PanelCard } from "./components/PanelCard.vue";
 export { default as SelectField } from "./components/SelectField.vue";
 export { default as SideSheet } from "./components/SideSheet.vue";
+export { default as StateBadge } from "./components/StateBadge.vue";
 export { default as TextField } from "./components/TextField.vue";
 export {
   noticeBoard,
@@ -15,9 +18,12 @@ export {
   type NoticeBoard,
   type NoticeTone,
 } from "./composables/noticeBoard";
+export { useLoaded, type Loaded } from "./composables/useLoaded";
 export { useMediaQuery } from "./composables/useMediaQuery";
 export { usePages, type ListPage, type Pages } from "./composables/usePages";
 export { useSubmission, type Submission } from "./composables/useSubmission";
+export { keepConfirmation, NotConfirmed, type Confirmation } from "./confirmation";
 export { connectPage, type PageConnection } from "./connection";
 export type { GlyphName } from "./glyphs";
+export { askPasskey, makePasskey, passkeysPossible } from "./passkey";
 export { keepSession, type KeptSession, type SignedOut } from "./session";

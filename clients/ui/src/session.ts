@@ -17,6 +17,8 @@ export interface KeptSession {
   /** Finds the session that this browser may still have, once; waits while nobody answers. */
   readonly resume: () => Promise<void>;
   readonly signIn: (credentials: LogInRequest) => Promise<void>;
+  /** Takes note of a session that `open` opens in another way. */
+  readonly enter: (open: () => Promise<void>) => Promise<void>;
   readonly signOut: () => Promise<void>;
   /** Takes note that there is no session any more. */
   readonly forget: () => void;
@@ -55,8 +57,12 @@ export function keepSession({ client, onSessionEnd }: PageConnection): KeptSessi
     });
   }
 
-  async function signIn(credentials: LogInRequest): Promise<void> {
-    await client.logIn(credentials);
+  function signIn(credentials: LogInRequest): Promise<void> {
+    return enter(() => client.logIn(credentials));
+  }
+
+  async function enter(open: () => Promise<void>): Promise<void> {
+    await open();
     localStorage.setItem(MARK, "yes");
     signedOut.value = undefined;
     user.value = await client.getProfile();
@@ -75,7 +81,7 @@ export function keepSession({ client, onSessionEnd }: PageConnection): KeptSessi
     user.value = undefined;
   }
 
-  return { user, signedOut, unreachable, resume, signIn, signOut, forget };
+  return { user, signedOut, unreachable, resume, signIn, enter, signOut, forget };
 }
 
 /** Nobody answered, which says nothing about the session. */

@@ -5,6 +5,8 @@ import { usePlatform } from "@/platform";
 import { useAccounts } from "@/stores/accounts";
 import { useMarket } from "@/stores/market";
 import { useOrders } from "@/stores/orders";
+import { useSession } from "@/stores/session";
+import { useUserEvents } from "@/stores/userEvents";
 
 /**
  * Opens everything that the signed-in pages stand on, and closes it with them.
@@ -16,6 +18,8 @@ export function useTrading(): { failure: Readonly<Ref<Failure | undefined>> } {
   const accounts = useAccounts();
   const market = useMarket();
   const orders = useOrders();
+  const events = useUserEvents();
+  const session = useSession();
   const failure = shallowRef<Failure>();
 
   async function begin(): Promise<void> {
@@ -34,9 +38,11 @@ export function useTrading(): { failure: Readonly<Ref<Failure | undefined>> } {
   );
 
   stream.start();
+  events.follow(session.user?.userId ?? "");
   const giveUp = persist(begin, (now) => (failure.value = now));
   onScopeDispose(() => {
     giveUp();
+    events.close();
     orders.close();
     market.close();
     accounts.close();

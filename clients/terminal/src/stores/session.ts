@@ -1,5 +1,5 @@
 import type { LogInRequest } from "@veritick/client";
-import { keepSession } from "@veritick/ui";
+import { askPasskey, keepSession } from "@veritick/ui";
 import { defineStore } from "pinia";
 import { usePlatform } from "@/platform";
 import { usePreferences } from "./preferences";
@@ -10,13 +10,23 @@ const KNOWN = "veritick.known";
 /** Who is signed in. */
 export const useSession = defineStore("session", () => {
   const platform = usePlatform();
-  const { client } = platform;
+  const { client, own } = platform;
   const { user, signedOut, unreachable, resume, signOut, ...kept } = keepSession(platform);
   const known = localStorage.getItem(KNOWN) !== null;
 
   async function signIn(credentials: LogInRequest): Promise<void> {
     await kept.signIn(credentials);
     localStorage.setItem(KNOWN, "yes");
+  }
+
+  /** Signs in by a passkey; answers whether its user went through with it. */
+  async function signInByPasskey(): Promise<boolean> {
+    const { challenge, options } = await own.beginPasskeyLogIn();
+    const credential = await askPasskey(options);
+    if (credential === undefined) return false;
+    await kept.enter(() => own.finishPasskeyLogIn({ challenge, credential }));
+    localStorage.setItem(KNOWN, "yes");
+    return true;
   }
 
   async function signUp(email: string, password: string): Promise<void> {
@@ -33,5 +43,16 @@ export const useSession = defineStore("session", () => {
     kept.forget();
   }
 
-  return { user, signedOut, unreachable, known, resume, signIn, signUp, resetPassword, signOut };
+  return {
+    user,
+    signedOut,
+    unreachable,
+    known,
+    resume,
+    signIn,
+    signInByPasskey,
+    signUp,
+    resetPassword,
+    signOut,
+  };
 });

@@ -92,3 +92,8 @@ export function secondsText(milliseconds: number, locale: string): string {
   const digits = { minimumFractionDigits: 1, maximumFractionDigits: 1 };
   return format(locale, digits).format(milliseconds / 1000);
 }
+
+/** A share of one in whole percent: `45%`. */
+export function percentText(share: number, locale: string): string {
+  return new Intl.NumberFormat(locale, { style: "percent" }).format(share);
+}

@@ -55,6 +55,12 @@ export function dateText(day: string, locale: string): string {
   return format(locale, options).format(new Date(`${day}T00:00:00Z`));
 }
 
+/** A day with its year, in full: `November 26, 2026`. */
+export function fullDateText(day: string, locale: string): string {
+  const options: Intl.DateTimeFormatOptions = { dateStyle: "long", timeZone: "UTC" };
+  return format(locale, options).format(new Date(`${day}T00:00:00Z`));
+}
+
 /** The time of day in the user's zone: `18:30:05`. */
 export function clockText(time: string | number, locale: string): string {
   return format(locale, { timeStyle: "medium", hourCycle: "h23" }).format(new Date(time));
@@ -83,6 +89,12 @@ export function exactClockText(time: string, locale: string): string {
 export function momentText(time: string | number, locale: string): string {
   const date = format(locale, { month: "short", day: "numeric" }).format(new Date(time));
   return `${date}, ${clockText(time, locale)}`;
+}
+
+/** Date with its year, and time of day to the minute: `Nov 23, 2026, 18:30`. */
+export function longMomentText(time: string | number, locale: string): string {
+  const options: Intl.DateTimeFormatOptions = { dateStyle: "medium", timeStyle: "short" };
+  return format(locale, { ...options, hourCycle: "h23" }).format(new Date(time));
 }
 
 /** When something is, in words as short as the distance allows: `18:30`, `Sun 22:05`. */

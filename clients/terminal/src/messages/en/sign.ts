@@ -26,6 +26,7 @@ export const sign = {
     recoveryCode: "Recovery code",
     toRecoveryCode: "Use a recovery code instead",
     toCode: "Use the authenticator app instead",
+    byPasskey: "Sign in with a passkey",
     forgot: "Forgot your password?",
     riskTitle: "Risk notice",
     risk: "Binary options are all or nothing: if your prediction is wrong you lose the whole stake. Their sale to retail clients is restricted or banned in many countries. This platform opens demo accounts, which hold no real money.",

@@ -2,12 +2,15 @@ import type { Messages } from "../en";
 import { account } from "./account";
 import { chart } from "./chart";
 import { guide } from "./guide";
+import { kyc } from "./kyc";
 import { letters } from "./letters";
 import { notifications } from "./notifications";
 import { failure } from "./failure";
 import { order } from "./order";
+import { own } from "./own";
 import { positions } from "./positions";
 import { receipt } from "./receipt";
+import { security } from "./security";
 import { shell } from "./shell";
 import { sign } from "./sign";
 
@@ -24,4 +27,7 @@ export const es: Messages = {
   ...failure,
   ...notifications,
   ...guide,
+  ...own,
+  ...kyc,
+  ...security,
 };

@@ -28,6 +28,7 @@ export const sign: Translated<typeof english> = {
     recoveryCode: "Código de recuperación",
     toRecoveryCode: "Usar un código de recuperación",
     toCode: "Usar la aplicación de autenticación",
+    byPasskey: "Entrar con una llave de acceso",
     forgot: "¿Olvidó su contraseña?",
     riskTitle: "Aviso de riesgo",
     risk: "Las opciones binarias son todo o nada: si su predicción falla, pierde todo el importe. Su venta a clientes minoristas está restringida o prohibida en muchos países. Esta plataforma abre cuentas demo, que no contienen dinero real.",
