@@ -64,15 +64,12 @@ async def build(settings: RestSettings, clock: Clock | None = None) -> AsyncIter
     clock = clock or SystemClock()
     keyring = Keyring.load(settings.keys, own=OWN_NAME)
     async with AsyncExitStack() as stack:
-        revocations = await _revocations(settings, keyring, clock, stack)
+        revocations, maintenance = await _told_by_identity(settings, keyring, clock, stack)
         to: dict[str, Channel] = {}
         for target in SERVICES:
             channel = plain_channel(target, settings.addresses[target], settings.tls)
             to[target] = await stack.enter_async_context(channel)
         buckets = await stack.enter_async_context(_buckets(settings, clock))
-        maintenance = MaintenanceWatch(to["identity"], clock)
-        watching = asyncio.create_task(maintenance.run(), name="maintenance")
-        stack.push_async_callback(end_tasks, [watching])
         routes = Routes(bindings())
         gateway = Gateway(
             routes,
@@ -100,16 +97,17 @@ async def build(settings: RestSettings, clock: Clock | None = None) -> AsyncIter
         yield _application(settings, gateway, Health(to, clock))
 
 
-async def _revocations(
+async def _told_by_identity(
     settings: RestSettings, keyring: Keyring, clock: Clock, stack: AsyncExitStack
-) -> Revocations:
-    """Return what was taken back, kept up to date for as long as the edge runs."""
+) -> tuple[Revocations, MaintenanceWatch]:
+    """Return what was taken back, and the watch for maintenance, kept up to date from now on."""
     channel = Channels(keyring, clock, settings.tls).to("identity", settings.identity_address)
-    revocations = Revocations(clock)
-    feed = RevocationFeed(await stack.enter_async_context(channel), revocations)
-    listening = asyncio.create_task(feed.run(), name="revocations")
-    stack.push_async_callback(end_tasks, [listening])
-    return revocations
+    await stack.enter_async_context(channel)
+    revocations, maintenance = Revocations(clock), MaintenanceWatch(channel, clock)
+    feed = RevocationFeed(channel, revocations)
+    listening = [asyncio.create_task(listen()) for listen in (feed.run, maintenance.run)]
+    stack.push_async_callback(end_tasks, listening)
+    return revocations, maintenance
 
 
 def _application(settings: RestSettings, gateway: Gateway, health: Health) -> ASGIApp:

@@ -30,6 +30,7 @@ from services.kit.origin import Origin, told_agent
 from services.kit.reason import Reason
 from veritick.option.v1.access_pb2 import CostClass
 
+CREDENTIAL = CostClass.Name(CostClass.CREDENTIAL).lower()
 _JSON_TYPES = ("application/json",)
 _FILE_TYPES = ("application/octet-stream",)
 # A client that is still sending when its connection closes would never read why.
@@ -116,7 +117,7 @@ class Gateway:
         headers: dict[str, str] = {}
         try:
             caller = await self._caller(operation, request)
-            headers |= await self._admit(operation, caller, request)
+            headers |= await self._admit(operation.cost, caller, request)
             if operation.stopped:
                 self._maintenance.require_none(caller.principal)
             return await self._call(operation, match, request, caller, headers)
@@ -137,28 +138,32 @@ class Gateway:
         try:
             authorization = request.headers.get("authorization", "")
             if authorization.startswith(PREFIX):
+                if not self._keys.knows(authorization):
+                    # Before identity is bothered: whoever guesses is counted by his address.
+                    await self._admit(CREDENTIAL, NOBODY, request)
                 token = await self._keys.token(authorization, self._address(request))
                 return self._sessions.bearer(token)
             return self._sessions.caller(request.headers, request.method, public=operation.public)
         except Failure:
-            await self._admit(operation, NOBODY, request)
+            await self._admit(operation.cost, NOBODY, request)
             raise
 
-    async def _admit(
-        self, operation: _Operation, caller: Caller, request: Request
-    ) -> dict[str, str]:
+    async def _admit(self, cost: str, caller: Caller, request: Request) -> dict[str, str]:
         try:
-            return await self._limiter.admit(
-                operation.cost, self._counted(operation.cost, caller, request)
-            )
+            return await self._limiter.admit(cost, self._counted(cost, caller, request))
         except Failure as failure:
-            exhausted = self._limiter.exhausted(operation.cost)
+            exhausted = self._limiter.exhausted(cost)
             raise _Refused(failure, None, **exhausted) from failure
 
     def _counted(self, cost: str, caller: Caller, request: Request) -> str:
-        """Return under which name a call counts: credentials by address, whoever calls."""
-        if cost != "credential" and caller.principal.kind == "user":
-            return f"user:{caller.principal.id}"
+        """Return under which name a call counts: credentials by address, whoever calls.
+
+        The keys of a user count together, or more of them would be a way around the limit; and
+        apart from the user, who is not to be kept out by his own programs.
+        """
+        who = caller.principal
+        if cost != CREDENTIAL and who.kind == "user":
+            return f"user:{who.id}" if who.key is None else f"keys:{who.id}"
         return "address:" + self._address(request)
 
     def _address(self, request: Request) -> str:

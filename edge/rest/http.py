@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import structlog
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from edge.rest.problem import problem
+from services.kit.errors import Failure
+from services.kit.reason import Reason
 from services.kit.request_id import REQUEST_ID_KEY, bind_request_id
 from services.kit.settings import Mode
+
+HEAD_BYTES_MAX = 32 * 1024
+"""How large a request's path, query and headers may be together."""
 
 _HSTS = "max-age=63072000; includeSubDomains"
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -99,11 +107,27 @@ class Front:
         request_id = bind_request_id(Headers(scope=scope).get(REQUEST_ID_KEY))
         part = self._part(scope["path"])
         stamp = [(REQUEST_ID_KEY.encode(), request_id.encode()), *part.headers]
+        app = part.app if _head_bytes(scope) <= HEAD_BYTES_MAX else _head_too_large()
         async with asyncio.timeout(self._seconds_max):
-            await part.app(scope, receive, _stamping(send, stamp))
+            await app(scope, receive, _stamping(send, stamp))
 
     def _part(self, path: str) -> Part:
         return next(part for beginning, part in self._parts if path.startswith(beginning))
+
+
+def _head_bytes(scope: Scope) -> int:
+    headers = sum(len(name) + len(value) + len(b": \r\n") for name, value in scope["headers"])
+    return headers + len(scope["raw_path"]) + len(scope["query_string"])
+
+
+def _head_too_large() -> Response:
+    failure = Failure(
+        Reason.REQUEST_TOO_LARGE,
+        f"The path, query and headers are larger than {HEAD_BYTES_MAX} bytes.",
+        metadata={"max_bytes": str(HEAD_BYTES_MAX)},
+    )
+    status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    return problem(failure, status=status, headers={"Connection": "close"})
 
 
 def _stamping(send: Send, stamp: list[tuple[bytes, bytes]]) -> Send:

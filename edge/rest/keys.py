@@ -35,16 +35,22 @@ class Keys:
         self._clock = clock
         self._tokens: OrderedDict[bytes, tuple[str, datetime]] = OrderedDict()
 
+    def knows(self, authorization: str) -> bool:
+        """Tell whether a key has been exchanged, and its token counts for a while."""
+        return self._held(_digest(authorization)) is not None
+
+    def _held(self, digest: bytes) -> str | None:
+        token, expires_at = self._tokens.get(digest, ("", self._clock.now()))
+        return token if expires_at - self._clock.now() >= _RENEW_BEFORE else None
+
     async def token(self, authorization: str, address: str) -> str:
         """Return an access token for a key. Failures: those of ExchangeApiKey."""
-        secret = authorization.removeprefix("Bearer ").strip()
-        digest = hashlib.sha256(secret.encode()).digest()
-        token, expires_at = self._tokens.get(digest, ("", self._clock.now()))
-        if expires_at - self._clock.now() >= _RENEW_BEFORE:
+        digest = _digest(authorization)
+        if (token := self._held(digest)) is not None:
             self._tokens.move_to_end(digest)
             return token
         metadata = ((ADDRESS_KEY, address), (PROOF_KEY, self._proof()))
-        request = ExchangeApiKeyRequest(secret=secret[:100])
+        request = ExchangeApiKeyRequest(secret=_secret(authorization)[:100])
         try:
             answer = await self._stub.ExchangeApiKey(request, metadata=metadata, timeout=_SECONDS)
         except grpc.aio.AioRpcError as error:
@@ -54,3 +60,11 @@ class Keys:
         if len(self._tokens) > _KEYS_MAX:
             self._tokens.popitem(last=False)
         return answer.access_token
+
+
+def _secret(authorization: str) -> str:
+    return authorization.removeprefix("Bearer ").strip()
+
+
+def _digest(authorization: str) -> bytes:
+    return hashlib.sha256(_secret(authorization).encode()).digest()

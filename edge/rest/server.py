@@ -13,10 +13,10 @@ from h11 import IDLE
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from edge.rest.http import HEAD_BYTES_MAX
 from edge.settings import RestSettings
 from services.kit.tls import http_context
 
-_HEAD_BYTES_MAX = 32 * 1024
 _KEEP_ALIVE_SECONDS = 30
 _WAITING_MAX = 2048
 
@@ -98,9 +98,9 @@ def _config(settings: RestSettings, app: ASGIApp) -> uvicorn.Config:
 
     return uvicorn.Config(
         app,
-        # h11 bounds a request's head; httptools takes whatever is sent.
+        # h11 bounds a head that comes in pieces, `http` a whole one; httptools takes what is sent.
         http=Protocol,
-        h11_max_incomplete_event_size=_HEAD_BYTES_MAX,
+        h11_max_incomplete_event_size=HEAD_BYTES_MAX,
         ws="none",
         lifespan="off",
         log_config=None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -20,6 +21,7 @@ from services.kit.settings import ServiceSettings
 from services.kit.tokens import Keyring
 from tests.revoked import Revoked
 from tests.service.edge_rest_rpc import ApiKeys, Identity, Kyc, Quotes, Switch, Trading
+from tests.waiting import eventually
 from veritick.identity.v1.api_key_service_pb2_grpc import add_ApiKeyServiceServicer_to_server
 from veritick.identity.v1.auth_service_pb2_grpc import add_AuthServiceServicer_to_server
 from veritick.identity.v1.kyc_service_pb2_grpc import add_KycServiceServicer_to_server
@@ -104,13 +106,19 @@ async def running_world(keys: Path, others: Sequence[Face] | None = None) -> Asy
 
 @asynccontextmanager
 async def running_edge(settings: RestSettings) -> AsyncIterator[httpx.AsyncClient]:
-    """Serve an edge on a real port, and yield a client of it."""
+    """Serve an edge on a real port, and yield a client of it once it has found its services."""
     async with (
         build(settings) as app,
         serving_http(settings, app) as address,
         httpx.AsyncClient(base_url=f"http://{address}", timeout=10) as client,
     ):
+        if NOWHERE not in settings.addresses.values():
+            await eventually(lambda: _is_ready(client))
         yield client
+
+
+async def _is_ready(client: httpx.AsyncClient) -> bool:
+    return (await client.get("/readyz")).status_code == HTTPStatus.OK
 
 
 def order(**changes: Any) -> dict[str, Any]:

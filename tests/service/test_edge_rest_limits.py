@@ -18,7 +18,8 @@ from services.kit.clock import ManualClock, SystemClock, utc
 from services.kit.errors import Failure
 from services.kit.reason import Reason
 from services.local.valkey import Valkey, embedded_server
-from tests.service.edge_rest_world import World, running_edge
+from tests.service.edge_rest_rpc import KEY, KEY_OWNER
+from tests.service.edge_rest_world import ACCOUNT, World, order, running_edge
 from tests.service.test_edge_rest_calls import reason_of
 from tests.stores import ValkeyServer
 from tests.waiting import PATIENCE_SECONDS
@@ -154,6 +155,31 @@ async def test_users_are_counted_apart_even_behind_one_address(rest_world: World
     async with running_edge(settings) as rest:
         assert [await profile(rest, "ana") for _ in range(3)] == [200, 200, 429]
         assert await profile(rest, "bob") == 200
+
+
+async def test_the_keys_of_a_user_count_together_and_apart_from_him(rest_world: World) -> None:
+    settings = rest_world.settings(allowances={"trade": {"per_second": 0.1, "burst": 2}})
+    orders, key = f"/v1/accounts/{ACCOUNT}/orders", {"Authorization": f"Bearer {KEY}"}
+    owner = rest_world.bearer(user=KEY_OWNER)
+
+    async def buy(rest: httpx.AsyncClient, headers: dict[str, str]) -> int:
+        return (await rest.post(orders, json=order(), headers=headers)).status_code
+
+    async with running_edge(settings) as rest:
+        assert [await buy(rest, key) for _ in range(3)] == [200, 200, 429]
+        assert await buy(rest, owner) == 200
+
+
+async def test_who_guesses_keys_is_stopped_before_identity_is_asked(rest_world: World) -> None:
+    settings = rest_world.settings(allowances={"credential": {"per_second": 0.01, "burst": 3}})
+    async with running_edge(settings) as rest:
+        answers = [
+            await rest.get("/v1/users/me", headers={"Authorization": f"Bearer vtk_guess{number}"})
+            for number in range(6)
+        ]
+    assert [answer.status_code for answer in answers] == [401, 401, 401, 429, 429, 429]
+    assert answers[-1].json()["metadata"] == {"cost": "CREDENTIAL"}
+    assert len(rest_world.api_keys.exchanged) == 3
 
 
 async def answering(valkey: Valkey) -> None:

@@ -93,6 +93,27 @@ async def test_what_is_not_http_is_refused_and_the_server_goes_on(
     assert (await rest.get("/healthz")).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        HEAD + b"Cookie: " + b"a" * 40_000 + b"\r\n\r\n",
+        HEAD + b"".join(b"X-%d: 1\r\n" % number for number in range(4_000)) + b"\r\n",
+        b"GET /v1/instruments?filter=" + b"a" * 40_000 + b" HTTP/1.1\r\nHost: h\r\n\r\n",
+    ],
+    ids=["one long", "many", "a long query"],
+)
+async def test_a_head_that_is_too_large_is_not_looked_at(
+    rest: httpx.AsyncClient, sent: bytes
+) -> None:
+    reader, writer = await connected(rest)
+    writer.write(sent)
+    answer = await asyncio.wait_for(reader.read(), PATIENCE_SECONDS)
+    writer.close()
+    # In pieces it is not even read to its end.
+    assert answer.startswith((b"HTTP/1.1 431", b"HTTP/1.1 400"))
+    assert b"200 OK" not in answer
+
+
 async def test_a_reader_who_never_reads_is_given_up(rest_world: World, tmp_path: Path) -> None:
     (tmp_path / "large.bin").write_bytes(b"x" * 50_000_000)
     settings = rest_world.settings(terminal=tmp_path, answer_seconds_max=0.5)
