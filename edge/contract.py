@@ -41,6 +41,7 @@ _MODULES = {
         "veritick.trading.v1.report_service_pb2",
         "veritick.trading.v1.audit_service_pb2",
         "veritick.trading.v1.limit_service_pb2",
+        "veritick.trading.v1.order_origin_service_pb2",
         "veritick.journal.v1.account_event_service_pb2",
     ),
     "settlement": (

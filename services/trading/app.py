@@ -34,6 +34,7 @@ from services.trading.ledger_rpc import LedgerFace
 from services.trading.limit_rpc import LimitFace
 from services.trading.market import MarketView
 from services.trading.neighbours import MarketFeed, QuotesRecord, following_users
+from services.trading.origin_rpc import OriginFace
 from services.trading.report_rpc import ReportFace
 from services.trading.rpc import AccountEventFace, AccountFace, Desks, OrderFace, TermsFace
 from services.trading.service_rpc import BookFace
@@ -55,6 +56,9 @@ from veritick.trading.v1.audit_service_pb2_grpc import add_AuditServiceServicer_
 from veritick.trading.v1.book_service_pb2_grpc import add_BookServiceServicer_to_server
 from veritick.trading.v1.ledger_service_pb2_grpc import add_LedgerServiceServicer_to_server
 from veritick.trading.v1.limit_service_pb2_grpc import add_LimitServiceServicer_to_server
+from veritick.trading.v1.order_origin_service_pb2_grpc import (
+    add_OrderOriginServiceServicer_to_server,
+)
 from veritick.trading.v1.order_service_pb2_grpc import add_OrderServiceServicer_to_server
 from veritick.trading.v1.report_service_pb2_grpc import add_ReportServiceServicer_to_server
 from veritick.trading.v1.terms_service_pb2_grpc import add_TermsServiceServicer_to_server
@@ -106,6 +110,7 @@ async def build(
                 desk.book.database, jobs(desk, auditors[name], keyring, every), clock
             ).run
             tasks[f"{name}: users"] = follower.run
+            tasks[f"{name}: origins"] = desk.origins.run
             if settings.redis_url:
                 relay = Relay(desk.journal, settings.redis_url.get_secret_value())
                 tasks[f"{name}: relay"] = relay.run
@@ -132,7 +137,8 @@ def jobs(desk: Desk, auditor: Auditor, keyring: Keyring, sign_every: timedelta) 
     rollup = Job("rollup", _ROLLUP_EVERY, desk.ledger.roll_up)
     heads = LedgerHeads(desk.book.database)
     signing = Signing(desk.name, heads, keyring, desk.market.now)
-    return [rollup, Auditing(desk.name, auditor).job(), signing.job(sign_every)]
+    audit, forget = Auditing(desk.name, auditor).job(), desk.origins.job()
+    return [rollup, audit, signing.job(sign_every), forget]
 
 
 def faces(desks: Desks, keyring: Keyring, auditors: Mapping[str, Auditor]) -> list[Face]:
@@ -149,6 +155,7 @@ def faces(desks: Desks, keyring: Keyring, auditors: Mapping[str, Auditor]) -> li
         (add_BookServiceServicer_to_server, BookFace(desks)),
         (add_LedgerServiceServicer_to_server, LedgerFace(desks)),
         (add_LimitServiceServicer_to_server, LimitFace(desks)),
+        (add_OrderOriginServiceServicer_to_server, OriginFace(desks)),
         (add_AdjustmentServiceServicer_to_server, AdjustmentFace(desks)),
         (add_AuditServiceServicer_to_server, AuditFace(desks, keyring, auditors)),
         (add_JournalServiceServicer_to_server, journal),

@@ -32,6 +32,7 @@ from services.trading.moving import (
     Transferring,
 )
 from services.trading.order import OrderRequest
+from services.trading.origins import Origins
 from services.trading.payout import POLICIES
 from services.trading.payouts import Payouts
 from services.trading.placing import Placing
@@ -94,6 +95,7 @@ class Desk:
         self.ledger = Ledger(database)
         self.profits = Profits(database)
         self.protections = Protections(database)
+        self.origins = Origins(name, database, clock)
         self.terms = TermsTable(database)
         self.journal = Journal(name, database)
         self._live_terms = TermsBook()

@@ -54,6 +54,12 @@ def entry_filter(text: str, book: str, made: Range) -> EntryFilter:
     )
 
 
+def order_id_filter(text: str, book: str) -> UUID | None:
+    """Return which order of a book a filter asks for, None for all; INVALID_FILTER."""
+    order_id = parse_filter(text, {"orderId"}).get("orderId")
+    return _id(order_id, book, text) if order_id else None
+
+
 def _id(value: str, book: str, text: str) -> UUID:
     parsed = parse_scoped(value)
     if parsed is None or parsed[0] != book:

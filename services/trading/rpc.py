@@ -149,7 +149,7 @@ class OrderFace(OrderServiceServicer):
         desk, account_id = locate(self._desks, request.account_id, Reason.ACCOUNT_NOT_FOUND)
         command = to_order_request(request, account_id, caller().user_id)
         response = orders_pb.PlaceOrderResponse()
-        _fill_placed(response, await desk.writer.submit(command))
+        _fill_placed(response, desk, await desk.writer.submit(command))
         return response
 
     async def PlaceOrders(
@@ -184,7 +184,7 @@ class OrderFace(OrderServiceServicer):
             if isinstance(answer, Failure):
                 results[number].refused.CopyFrom(refusal(answer))
             else:
-                _fill_placed(results[number].placed, answer)
+                _fill_placed(results[number].placed, desk, answer)
 
     async def GetOrder(
         self, request: orders_pb.GetOrderRequest, context: Any
@@ -268,7 +268,10 @@ class AccountEventFace(AccountEventServiceServicer):
             await desk.journal.wait()
 
 
-def _fill_placed(response: orders_pb.PlaceOrderResponse, placed: Placed) -> None:
+def _fill_placed(response: orders_pb.PlaceOrderResponse, desk: Desk, placed: Placed) -> None:
+    """Tell the caller what he has, and note from where it came."""
+    if not placed.replay:
+        desk.origins.note(placed.booked.order, caller().user_id)
     response.order.ParseFromString(placed.message)
     response.replay = placed.replay
 

@@ -43,7 +43,11 @@ async def book(dsn: str, keys: str) -> None:
         rules = BookRules("DEMO", "USD", 0, UNLIMITED)
         desk = Desk("demo", rules, database, market.view, market.clock, uuid7)
         keyring = Keyring.load(Path(keys), "trading")
-        application = Application(keyring=keyring, faces=faces({"demo": desk}, keyring, {}))
+        application = Application(
+            keyring=keyring,
+            faces=faces({"demo": desk}, keyring, {}),
+            tasks={"origins": desk.origins.run},
+        )
         settings = ServiceSettings(mode="development")
         async with leading(desk), serving("trading", settings, application) as running:
             print(running.address, flush=True)

@@ -365,6 +365,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/admin/books/{book}/users/{userId}/orderOrigins": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Lists from where a user's orders were placed, newest first
+         * @description Errors: BOOK_NOT_FOUND, INVALID_FILTER, INVALID_PAGE_TOKEN.
+         */
+        readonly get: operations["listOrderOrigins"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/admin/fraudFlags": {
         readonly parameters: {
             readonly query?: never;
@@ -3810,6 +3830,13 @@ export interface components {
             /** @description Continues this list; empty on its last page. */
             readonly nextPageToken: string;
         };
+        /** @description ListOrderOriginsResponse is the response of OrderOriginService.ListOrderOrigins. */
+        readonly ListOrderOriginsResponse: {
+            /** @description The origins. */
+            readonly origins: readonly components["schemas"]["OrderOrigin"][];
+            /** @description Continues this list; empty on its last page. */
+            readonly nextPageToken: string;
+        };
         /** @description ListOrdersResponse is the response of OrderService.ListOrders. */
         readonly ListOrdersResponse: {
             /** @description The page, newest first. */
@@ -4103,6 +4130,22 @@ export interface components {
         readonly OrderOpened: {
             /** @description The order. */
             readonly order?: components["schemas"]["Order"];
+        };
+        /** @description OrderOrigin is from where an order was placed. */
+        readonly OrderOrigin: {
+            /** @description The order. */
+            readonly orderId: string;
+            /** @description The IP address; of an IPv6 address its /64 network. */
+            readonly address: string;
+            /** @description The random id by which the edge knows a browser again; empty for other programs. */
+            readonly device: string;
+            /** @description The User-Agent, if the program gave one. */
+            readonly agent: string;
+            /**
+             * Format: date-time
+             * @description When the order opened.
+             */
+            readonly openTime?: string;
         };
         /**
          * @description Outcome is how an order closed.
@@ -5442,6 +5485,7 @@ export type ListInstrumentsResponse = components['schemas']['ListInstrumentsResp
 export type ListLedgerHeadsResponse = components['schemas']['ListLedgerHeadsResponse'];
 export type ListLinkedUsersResponse = components['schemas']['ListLinkedUsersResponse'];
 export type ListMailsResponse = components['schemas']['ListMailsResponse'];
+export type ListOrderOriginsResponse = components['schemas']['ListOrderOriginsResponse'];
 export type ListOrdersResponse = components['schemas']['ListOrdersResponse'];
 export type ListPasskeysResponse = components['schemas']['ListPasskeysResponse'];
 export type ListProtectionChangesResponse = components['schemas']['ListProtectionChangesResponse'];
@@ -5470,6 +5514,7 @@ export type MoneyInput = components['schemas']['MoneyInput'];
 export type OpenSession = components['schemas']['OpenSession'];
 export type Order = components['schemas']['Order'];
 export type OrderOpened = components['schemas']['OrderOpened'];
+export type OrderOrigin = components['schemas']['OrderOrigin'];
 export type OrderOutcome = components['schemas']['OrderOutcome'];
 export type OrderRefusal = components['schemas']['OrderRefusal'];
 export type OrderSettled = components['schemas']['OrderSettled'];
@@ -7564,6 +7609,116 @@ export interface operations {
                 };
             };
             /** @description Not Found: `ACCOUNT_NOT_FOUND` */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly listOrderOrigins: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description `orderId=demo_0199…`; empty for all. */
+                readonly filter?: string;
+                /** @description At most this many; 0 means 50. */
+                readonly pageSize?: number;
+                /** @description Continues after the page that answered it. */
+                readonly pageToken?: string;
+            };
+            readonly header?: never;
+            readonly path: {
+                /** @description `demo`, `real`, … */
+                readonly book: string;
+                /** @description The user. */
+                readonly userId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description What was asked for. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ListOrderOriginsResponse"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST`, `INVALID_FILTER`, `INVALID_PAGE_TOKEN` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `PERMISSION_DENIED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `BOOK_NOT_FOUND` */
             readonly 404: {
                 headers: {
                     readonly [name: string]: unknown;
