@@ -86,10 +86,16 @@ async def of_user(connection: AsyncConnection, user_id: UUID) -> list[Document]:
 
 
 async def queue(
-    connection: AsyncConnection, states: Sequence[State], after: UUID | None, limit: int
+    connection: AsyncConnection,
+    states: Sequence[State],
+    user_id: UUID | None,
+    after: UUID | None,
+    limit: int,
 ) -> list[Document]:
-    """Return documents in these states, the oldest first."""
+    """Return documents in these states, of one user if one is named; the oldest first."""
     query = sa.select(documents).where(documents.c.state.in_([state.value for state in states]))
+    if user_id is not None:
+        query = query.where(documents.c.user_id == user_id)
     if after is not None:
         query = query.where(documents.c.document_id > after)
     query = query.order_by(documents.c.document_id).limit(limit)

@@ -77,12 +77,15 @@ class KycFace(KycServiceServicer):
         self, request: service_pb.ListDocumentsForReviewRequest, context: Any
     ) -> service_pb.ListDocumentsForReviewResponse:
         """List documents that wait for a reviewer."""
-        state = parse_filter(request.filter, {"state"}).get("state")
+        wanted = parse_filter(request.filter, {"state", "userId"})
+        state, user_id = wanted.get("state"), wanted.get("userId")
         if state is not None and state not in State.__members__:
             raise Failure(Reason.INVALID_FILTER, "There is no such state.")
         after = decode_page_token(request.page_token, UUID)[0] if request.page_token else None
         limit = request.page_size or _PAGE
-        found = await self._reviewing.queue(State(state) if state else None, after, limit)
+        found = await self._reviewing.queue(
+            State(state) if state else None, _user_id(user_id), after, limit
+        )
         following = encode_page_token([str(found[-1].document_id)]) if len(found) == limit else ""
         return service_pb.ListDocumentsForReviewResponse(
             documents=map(to_document, found), next_page_token=following
@@ -118,6 +121,13 @@ class KycFace(KycServiceServicer):
             caller().user_id, UUID(request.document_id), rejection
         )
         return service_pb.RejectDocumentResponse(document=to_document(document))
+
+
+def _user_id(text: str | None) -> UUID | None:
+    try:
+        return UUID(text) if text is not None else None
+    except ValueError:
+        raise Failure(Reason.INVALID_FILTER, "This is not the id of a user.") from None
 
 
 def _wrong_length() -> Failure:

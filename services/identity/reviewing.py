@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -35,11 +35,13 @@ class Reviewing:
         self._keys = keys
         self._store = store
 
-    async def queue(self, state: State | None, after: UUID | None, limit: int) -> list[Document]:
-        """Return documents that wait, or those in one state; the oldest first."""
-        states = WAITING if state is None else (state,)
+    async def queue(
+        self, state: State | None, user_id: UUID | None, after: UUID | None, limit: int
+    ) -> list[Document]:
+        """Return documents that wait, those in one state, or a user's; the oldest first."""
+        states: Sequence[State] = (state,) if state else WAITING if user_id is None else [*State]
         async with self._database.connection() as connection:
-            return await documents.queue(connection, states, after, limit)
+            return await documents.queue(connection, states, user_id, after, limit)
 
     async def read(self, reviewer: UUID, document_id: UUID) -> tuple[Document, bytes]:
         """Return a document with its content, once it is on record who looks at it.

@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.axe import complaints
 from tests.browser.officer import Account, Officer, made_admin, on_duty
+from tests.identity_files import photo
 from tests.platform import Platform
 
 pytestmark = [pytest.mark.platform, pytest.mark.timeout(240)]
@@ -106,3 +107,30 @@ def test_what_one_proposes_another_approves(
         expect(officer.row(trader.email)).to_contain_text(second)
         officer.row(trader.email).get_by_role("link", name=trader.email).click()
         expect(officer.page.get_by_text("dealer", exact=True)).to_be_visible()
+
+
+def test_a_document_is_looked_at_beside_what_its_owner_told_and_approved(
+    browser: Browser, terminal: Platform, admins: tuple[str, str]
+) -> None:
+    trader = Account.registered(terminal)
+    trader.hand_in("IDENTITY", photo())
+    with on_duty(browser, terminal, admins[0]) as officer:
+        page = officer.page
+        officer.open("Documents")
+        expect(officer.row(trader.email)).to_contain_text("Identity")
+        officer.picture("documents")
+        officer.row(trader.email).get_by_role("link").first.click()
+        expect(page.get_by_text("Every look at a document goes on record.")).to_be_visible()
+        page.get_by_role("button", name="Open the document").click()
+        picture = page.get_by_role("img", name="The document as it was handed in")
+        expect(picture).to_be_visible()
+        page.get_by_role("button", name="Turn").click()
+        expect(page.get_by_text("In review")).to_be_visible()
+        officer.picture("review")
+        assert complaints(page) == []
+        page.get_by_role("button", name="Approve").click()
+        dialog = officer.dialog("Approve this document?")
+        officer.picture("approve-document")
+        dialog.get_by_role("button", name="Approve").click()
+        expect(page.get_by_text("Approved", exact=True)).to_be_visible()
+        expect(page.get_by_role("button", name="Approve")).to_have_count(0)

@@ -62,8 +62,24 @@ async def test_the_queue_holds_what_waits_oldest_first(desk: Identity) -> None:
     assert await queue() == handed_in[1:]
     assert await queue("state=APPROVED") == handed_in[:1]
     assert await queue("state=IN_REVIEW") == handed_in[2:]
-    with refused(Reason.INVALID_FILTER):
-        await queue("state=LOST")
+    for unknown in ("state=LOST", "userId=somebody"):
+        with refused(Reason.INVALID_FILTER):
+            await queue(unknown)
+
+
+async def test_all_documents_of_a_user_are_found_by_whose_they_are(desk: Identity) -> None:
+    first, second = await desk.signed_in(), await desk.signed_in()
+    approved, waiting = [(await hand_in(desk, first, photo())).document_id for _ in range(2)]
+    await approve(desk, approved)
+    await hand_in(desk, second, photo())
+
+    async def found(filter_: str) -> list[str]:
+        request = ListDocumentsForReviewRequest(filter=filter_)
+        answer = await desk.kyc.ListDocumentsForReview(request, metadata=reviewer(desk))
+        return [document.document_id for document in answer.documents]
+
+    assert await found(f"userId={first.user_id}") == [approved, waiting]
+    assert await found(f"userId={first.user_id} AND state=APPROVED") == [approved]
 
 
 async def test_every_read_and_decision_is_on_record(desk: Identity) -> None:

@@ -26,6 +26,13 @@ export function createAppRouter(): Router {
             name: "approvals",
             component: () => import("./pages/ApprovalsPage.vue"),
           },
+          { path: "documents", name: "kyc", component: () => import("./pages/KycPage.vue") },
+          {
+            path: "documents/:userId/:documentId",
+            name: "review",
+            component: () => import("./pages/ReviewPage.vue"),
+            props: true,
+          },
           { path: "roles", name: "roles", component: () => import("./pages/RolesPage.vue") },
         ],
       },

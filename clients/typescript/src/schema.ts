@@ -1297,7 +1297,7 @@ export interface paths {
             readonly cookie?: never;
         };
         /**
-         * Lists documents that wait for a reviewer, oldest first
+         * Lists documents that wait for a reviewer, or a user's, oldest first
          * @description Errors: INVALID_FILTER, INVALID_PAGE_TOKEN.
          */
         readonly get: operations["listDocumentsForReview"];
@@ -13001,7 +13001,7 @@ export interface operations {
     readonly listDocumentsForReview: {
         readonly parameters: {
             readonly query?: {
-                /** @description A condition on `state`, such as `state=IN_REVIEW`; without one, all that wait. */
+                /** @description Conditions on `state` and `userId`, such as `state=IN_REVIEW`. Without one, all that wait; of a user, all that he began. */
                 readonly filter?: string;
                 /** @description At most this many; 0 means 50. */
                 readonly pageSize?: number;

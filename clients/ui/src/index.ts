@@ -24,6 +24,7 @@ export { usePages, type ListPage, type Pages } from "./composables/usePages";
 export { useSubmission, type Submission } from "./composables/useSubmission";
 export { keepConfirmation, NotConfirmed, type Confirmation } from "./confirmation";
 export { connectPage, type PageConnection } from "./connection";
+export { dataAddress, keepFile } from "./files";
 export type { GlyphName } from "./glyphs";
 export { askPasskey, makePasskey, passkeysPossible } from "./passkey";
 export { keepSession, type KeptSession, type SignedOut } from "./session";

@@ -274,7 +274,9 @@ class ListDocumentsForReviewRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     filter: _builtins.str
-    """A condition on `state`, such as `state=IN_REVIEW`; without one, all that wait."""
+    """Conditions on `state` and `userId`, such as `state=IN_REVIEW`. Without one, all that
+    wait; of a user, all that he began.
+    """
     page_size: _builtins.int
     """At most this many; 0 means 50."""
     page_token: _builtins.str

@@ -140,7 +140,7 @@ class KycServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListDocumentsForReview(self, request, context):
-        """ListDocumentsForReview lists documents that wait for a reviewer, oldest first.
+        """ListDocumentsForReview lists documents that wait for a reviewer, or a user's, oldest first.
 
         Errors: INVALID_FILTER, INVALID_PAGE_TOKEN.
         """

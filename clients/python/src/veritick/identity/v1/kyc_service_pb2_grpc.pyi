@@ -63,7 +63,7 @@ class KycServiceStub:
     ListDocuments: _grpc.UnaryUnaryMultiCallable[_kyc_service_pb2.ListDocumentsRequest, _kyc_service_pb2.ListDocumentsResponse]
     """ListDocuments lists the caller's documents, newest first, with the level they give."""
     ListDocumentsForReview: _grpc.UnaryUnaryMultiCallable[_kyc_service_pb2.ListDocumentsForReviewRequest, _kyc_service_pb2.ListDocumentsForReviewResponse]
-    """ListDocumentsForReview lists documents that wait for a reviewer, oldest first.
+    """ListDocumentsForReview lists documents that wait for a reviewer, or a user's, oldest first.
 
     Errors: INVALID_FILTER, INVALID_PAGE_TOKEN.
     """
@@ -119,7 +119,7 @@ class KycServiceAsyncStub(KycServiceStub):
     ListDocuments: _aio.UnaryUnaryMultiCallable[_kyc_service_pb2.ListDocumentsRequest, _kyc_service_pb2.ListDocumentsResponse]  # type: ignore[assignment]
     """ListDocuments lists the caller's documents, newest first, with the level they give."""
     ListDocumentsForReview: _aio.UnaryUnaryMultiCallable[_kyc_service_pb2.ListDocumentsForReviewRequest, _kyc_service_pb2.ListDocumentsForReviewResponse]  # type: ignore[assignment]
-    """ListDocumentsForReview lists documents that wait for a reviewer, oldest first.
+    """ListDocumentsForReview lists documents that wait for a reviewer, or a user's, oldest first.
 
     Errors: INVALID_FILTER, INVALID_PAGE_TOKEN.
     """
@@ -208,7 +208,7 @@ class KycServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _kyc_service_pb2.ListDocumentsForReviewRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_kyc_service_pb2.ListDocumentsForReviewResponse, _abc.Awaitable[_kyc_service_pb2.ListDocumentsForReviewResponse]]:
-        """ListDocumentsForReview lists documents that wait for a reviewer, oldest first.
+        """ListDocumentsForReview lists documents that wait for a reviewer, or a user's, oldest first.
 
         Errors: INVALID_FILTER, INVALID_PAGE_TOKEN.
         """
