@@ -74,7 +74,7 @@ class Bans:
             await _lift(connection, user_id, person, now, "replaced by another ban")
             await connection.execute(sa.insert(bans).values(row))
             await self._signing_out.end_all_in(connection, user_id, EndReason.BLOCKED)
-            user = await self._told(connection, user_id, banned=True, banned_until=until)
+            user = await self._told(connection, user_id, reason, banned=True, banned_until=until)
         self._journal.notify()
         _log.warning("user banned", user_id=str(user_id), by=str(person))
         return user
@@ -87,16 +87,18 @@ class Bans:
             if not user.banned:
                 return user
             await _lift(connection, user_id, person, now, reason)
-            user = await self._told(connection, user_id, banned=False, banned_until=None)
+            user = await self._told(connection, user_id, reason, banned=False, banned_until=None)
         self._journal.notify()
         return user
 
-    async def _told(self, connection: AsyncConnection, user_id: UUID, **columns: object) -> User:
+    async def _told(
+        self, connection: AsyncConnection, user_id: UUID, reason: str, **columns: object
+    ) -> User:
         now = self._clock.now()
         await users.change(connection, user_id, **columns)
         user = await users.renew_authority(connection, user_id, now)
         action = "user.ban" if user.banned else "user.unban"
-        record = audited(action, f"user:{user_id}", now, after=columns)
+        record = audited(action, f"user:{user_id}", now, after=columns, reason=reason)
         await self._journal.append(connection, [user_changed(user), record], now)
         return user
 

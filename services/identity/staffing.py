@@ -54,7 +54,7 @@ class Staffing:
             user = await existing(connection, user_id)
             permissions = await _known(connection, role)
         if role in user.roles or not is_powerful(permissions):
-            return await self._give(user_id, role), None
+            return await self._give(user_id, role, reason), None
         content = {"user_id": str(user_id), "role": role}
         proposal = await self.approvals.propose(
             GRANT, content, reason=reason, person=person, request_id=request_id
@@ -66,7 +66,7 @@ class Staffing:
         async with self._database.transaction() as connection:
             user = await existing(connection, user_id, lock=True)
             left = tuple(name for name in user.roles if name != role)
-            user = await self._set_roles(connection, user, left)
+            user = await self._set_roles(connection, user, left, "")
         self._journal.notify()
         return user
 
@@ -87,7 +87,7 @@ class Staffing:
         async with self._database.connection() as connection:
             present = (await roles.every(connection)).get(role, frozenset())
         if not is_powerful(wanted - present):
-            await self._store(role, wanted)
+            await self._store(role, wanted, reason)
             return None
         content = {"role": role, "permissions": " ".join(sorted(wanted))}
         return await self.approvals.propose(
@@ -121,35 +121,36 @@ class Staffing:
 
     async def _carry_out_grant(self, proposal: Proposal) -> str:
         user_id = UUID(str(proposal.content["user_id"]))
-        await self._give(user_id, str(proposal.content["role"]))
+        await self._give(user_id, str(proposal.content["role"]), proposal.reason)
         return str(user_id)
 
     async def _carry_out_change(self, proposal: Proposal) -> str:
         role = str(proposal.content["role"])
-        await self._store(role, _checked(role, str(proposal.content["permissions"]).split()))
+        permissions = _checked(role, str(proposal.content["permissions"]).split())
+        await self._store(role, permissions, proposal.reason)
         return role
 
-    async def _give(self, user_id: UUID, role: str) -> User:
+    async def _give(self, user_id: UUID, role: str, reason: str) -> User:
         async with self._database.transaction() as connection:
             user = await existing(connection, user_id, lock=True)
             await _known(connection, role)
             held = user.roles if role in user.roles else (*user.roles, role)
-            user = await self._set_roles(connection, user, held)
+            user = await self._set_roles(connection, user, held, reason)
         self._journal.notify()
         return user
 
-    async def _store(self, role: str, permissions: frozenset[str]) -> None:
+    async def _store(self, role: str, permissions: frozenset[str], reason: str) -> None:
         async with self._database.transaction() as connection:
             await roles.store(connection, role, permissions, self._clock.now())
             for user in await users.bearers(connection, role):
                 await self._renew(connection, user.user_id)
             now, after = self._clock.now(), {"permissions": sorted(permissions)}
-            record = audited("role.define", f"role:{role}", now, after=after)
+            record = audited("role.define", f"role:{role}", now, after=after, reason=reason)
             await self._journal.append(connection, [record], now)
         self._journal.notify()
 
     async def _set_roles(
-        self, connection: AsyncConnection, user: User, names: tuple[str, ...]
+        self, connection: AsyncConnection, user: User, names: tuple[str, ...], reason: str
     ) -> User:
         if names == user.roles:
             return user
@@ -157,7 +158,8 @@ class Staffing:
         await users.change(connection, user.user_id, roles=list(names))
         renewed = await self._renew(connection, user.user_id)
         before, after = {"roles": list(user.roles)}, {"roles": list(names)}
-        record = audited("user.roles", f"user:{user.user_id}", now, before=before, after=after)
+        subject = f"user:{user.user_id}"
+        record = audited("user.roles", subject, now, before=before, after=after, reason=reason)
         await self._journal.append(connection, [record], now)
         return renewed
 

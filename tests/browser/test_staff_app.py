@@ -9,6 +9,7 @@ from tests.browser.axe import complaints
 from tests.browser.officer import Account, Officer, made_admin, on_duty
 from tests.identity_files import photo
 from tests.platform import Platform
+from tests.waiting import until
 
 pytestmark = [pytest.mark.platform, pytest.mark.timeout(240)]
 
@@ -28,6 +29,14 @@ def find(officer: Officer, email: str) -> None:
     officer.picture("users")
     officer.page.get_by_role("link", name=email).click()
     expect(officer.page.get_by_role("heading", level=1, name=email)).to_be_visible()
+
+
+def listed_anew(officer: Officer, action: str) -> bool:
+    """Load the trail again, and tell whether it has a record of this."""
+    officer.page.reload()
+    found = officer.page.get_by_role("row").first
+    expect(found.or_(officer.page.get_by_text("No records."))).to_be_visible()
+    return officer.page.get_by_role("button", name=action).count() > 0
 
 
 def test_staff_sign_in_with_a_second_factor_and_ban_whom_they_find(
@@ -55,6 +64,17 @@ def test_staff_sign_in_with_a_second_factor_and_ban_whom_they_find(
         dialog.get_by_role("button", name="Ban").click()
         expect(page.get_by_text("Banned", exact=True)).to_be_visible()
         expect(page.get_by_text("Signed in nowhere.")).to_be_visible()
+        page.get_by_role("link", name="Audit trail of this user").click()
+        # A record arrives in the trail a moment after it was made.
+        until(lambda: listed_anew(officer, "user.ban"))
+        officer.picture("audit")
+        assert complaints(page) == []
+        page.get_by_role("button", name="user.ban").click()
+        sheet = officer.dialog("user.ban")
+        expect(sheet).to_contain_text("several accounts")
+        expect(sheet.get_by_role("row", name="banned – true")).to_be_visible()
+        officer.picture("record")
+        assert complaints(page) == []
         officer.visitor.complaints[:] = [
             said for said in officer.visitor.complaints if "status of 401" not in said
         ]

@@ -145,6 +145,29 @@ async def test_staff_are_told_what_they_may_do_and_whether_they_have_a_second_fa
     assert (seen.user.second_factor, list(seen.user.permissions)) == (True, [])
 
 
+async def test_what_staff_say_about_what_they_do_is_on_record(desk: Desk) -> None:
+    admin, user = await desk.staff("admin"), await desk.identity.register()
+    await desk.grant(admin, user, "support")
+    await desk.roles.SetRole(
+        SetRoleRequest(role="night", reason="a shift", request_id=str(uuid4())), metadata=admin
+    )
+    ban = BanUserRequest(user_id=user.user_id, reason="a bot")
+    await desk.users.BanUser(ban, metadata=admin)
+    lift = LiftBanRequest(user_id=user.user_id, reason="a mistake")
+    await desk.users.LiftBan(lift, metadata=admin)
+    records = [
+        entry.event.audit_recorded.record
+        for entry in await desk.identity.events("audit.recorded.v1")
+    ]
+    told = {record.action: record.reason for record in records if record.reason}
+    assert told == {
+        "user.roles": "hired",
+        "role.define": "a shift",
+        "user.ban": "a bot",
+        "user.unban": "a mistake",
+    }
+
+
 async def test_a_powerful_role_needs_two_people(desk: Desk) -> None:
     first, second = await desk.staff("admin"), await desk.staff("admin")
     user = await desk.identity.register()
