@@ -43,6 +43,8 @@ _OPTIONS = (
     # Two processes on one port would share its calls without anybody noticing.
     ("grpc.so_reuseport", 0),
     ("grpc.keepalive_permit_without_calls", 1),
+    # What one connection may ask at once; the rest of it waits at the caller's.
+    ("grpc.max_concurrent_streams", 1_000),
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
 )
 _log = structlog.stdlib.get_logger()
@@ -156,7 +158,7 @@ async def serving(
     source = application.revocations
     revocations = source.revocations if source else None
     guard = Interceptor(name, application.keyring, clock, revocations, application.refusals)
-    server = grpc.aio.server(options=_OPTIONS)
+    server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=settings.calls_max)
     names, health_servicer = _add_faces(server, guard, application.faces)
     callers = Callers(name, application.keyring, clock, revocations)
     admin = _introspected(server, names, settings, callers)

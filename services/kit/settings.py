@@ -80,6 +80,11 @@ class ServiceSettings(BaseSettings):
         description="gRPC reflection and channelz for staff and services, in production; "
         "in development `listen` answers them to everybody",
     )
+    calls_max: int = Field(
+        default=10_000,
+        ge=1,
+        description="calls at once, streams included; more are told to come back",
+    )
     metrics_listen: HostPort | None = Field(default=None, description="Prometheus and /healthz")
     keys: Path | None = Field(default=None, description="folder with private/ and public/ keys")
     tls: TlsSettings | None = Field(

@@ -21,6 +21,9 @@ _WITHOUT_DETAILS = {
     grpc.StatusCode.PERMISSION_DENIED: Reason.PERMISSION_DENIED,
     grpc.StatusCode.RESOURCE_EXHAUSTED: Reason.REQUEST_TOO_LARGE,
 }
+_TOO_MANY = "Concurrent RPC limit"
+"""What a server says that has more calls than it takes: by the code of a message too large."""
+
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
@@ -60,6 +63,8 @@ def failure_of(error: grpc.aio.AioRpcError) -> Failure:
         if detail.Unpack(info) and info.domain == DOMAIN and info.reason in Reason.__members__:
             return _described(status, info)
     reason = _WITHOUT_DETAILS.get(error.code(), Reason.INTERNAL)
+    if reason is Reason.REQUEST_TOO_LARGE and _TOO_MANY in (error.details() or ""):
+        reason = Reason.UNAVAILABLE
     text = "The call failed." if reason is Reason.INTERNAL else "The service did not answer."
     return Failure(reason, text)
 
