@@ -18,14 +18,6 @@ class Countries(Protocol):
         """Return the ISO 3166 code of an address's country; NOWHERE when it is not known."""
 
 
-class NoCountries:
-    """Knows of no address where it is."""
-
-    def of(self, _address: str) -> str:
-        """Return NOWHERE."""
-        return NOWHERE
-
-
 class CountryFile:
     """A file such as GeoLite2-Country or any other with `country.iso_code`."""
 

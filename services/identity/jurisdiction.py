@@ -18,6 +18,7 @@ class Requirement(StrEnum):
     BIRTH_DATE = "BIRTH_DATE"
     AGE = "AGE"
     AGREEMENT = "AGREEMENT"
+    LOCATION_ALLOWED = "LOCATION_ALLOWED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,14 @@ class Jurisdiction:
     agreement_version: str
     """The version of the user agreement that counts."""
 
-    def missing(self, user: User, today: date) -> tuple[Requirement, ...]:
-        """Return what a user lacks for a real account; nothing for who may hold one."""
+    def missing(
+        self, user: User, today: date, location: str | None = None
+    ) -> tuple[Requirement, ...]:
+        """Return what a user lacks for a real account; nothing for who may hold one.
+
+        `location` is the country where the user is, as far as it is known: the empty text, which
+        is no country that is allowed, where it is not. None where nobody can tell of anybody.
+        """
         found = [
             (Requirement.EMAIL_CONFIRMED, not user.email_confirmed),
             (Requirement.COUNTRY, not user.country),
@@ -43,6 +50,10 @@ class Jurisdiction:
             (Requirement.BIRTH_DATE, user.birth_date is None),
             (Requirement.AGE, user.birth_date is not None and self._too_young(user, today)),
             (Requirement.AGREEMENT, user.agreement_version != self.agreement_version),
+            (
+                Requirement.LOCATION_ALLOWED,
+                location is not None and location not in self.countries,
+            ),
         ]
         return tuple(requirement for requirement, lacks in found if lacks)
 

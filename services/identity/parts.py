@@ -8,7 +8,7 @@ from services.identity.bans import Bans
 from services.identity.breached import BreachedPasswords
 from services.identity.document_store import DocumentStore, folder_store, s3_store
 from services.identity.flag import Thresholds
-from services.identity.geography import Countries, CountryFile, NoCountries
+from services.identity.geography import Countries, CountryFile
 from services.identity.ground import Ground
 from services.identity.hashing import PasswordHasher
 from services.identity.inspector import Inspector
@@ -92,6 +92,7 @@ class Parts:
             post=self.post,
             throttle=self.throttle,
             jurisdiction=self.jurisdiction,
+            countries=self.countries,
             accounts=self.accounts,
         )
 
@@ -164,10 +165,10 @@ class Parts:
         return Bounds(fraud.users_per_device, fraud.users_per_address)
 
     @cached_property
-    def countries(self) -> Countries:
-        """Knows where addresses are."""
+    def countries(self) -> Countries | None:
+        """Knows where addresses are; None where nobody gave a file that tells."""
         file = self.settings.country_file
-        return CountryFile(file) if file else NoCountries()
+        return CountryFile(file) if file else None
 
     @cached_property
     def suspicion(self) -> Suspicion:

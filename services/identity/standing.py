@@ -7,6 +7,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.identity import mail_tokens, throttle, users
+from services.identity.geography import Countries
 from services.identity.ground import Ground
 from services.identity.jurisdiction import Jurisdiction, Requirement, parse_birth_date
 from services.identity.letter import LetterKind
@@ -17,6 +18,7 @@ from services.identity.throttles import Throttle
 from services.identity.user import User, address_key
 from services.identity.wire import user_changed
 from services.kit.errors import Failure, Violation
+from services.kit.origin import origin
 from services.kit.reason import Reason
 
 _log = structlog.stdlib.get_logger()
@@ -31,19 +33,23 @@ class Standing:
         post: Post,
         throttle: Throttle,
         jurisdiction: Jurisdiction,
+        countries: Countries | None,
         accounts: Accounts | None,
     ) -> None:
+        """Know where users are by `countries`, if there are any."""
         self._database = ground.database
         self._journal = ground.journal
         self._post = post
         self._throttle = throttle
         self._jurisdiction = jurisdiction
+        self._countries = countries
         self._clock = ground.clock
         self._accounts = accounts
 
     def missing(self, user: User) -> tuple[Requirement, ...]:
-        """Return what a user still lacks for a real account."""
-        return self._jurisdiction.missing(user, self._clock.now().date())
+        """Return what the user whose call is being handled still lacks for a real account."""
+        location = self._countries.of(origin().address) if self._countries else None
+        return self._jurisdiction.missing(user, self._clock.now().date(), location)
 
     async def confirm_email(self, token: str) -> None:
         """Confirm the address that this token was sent to. Failure LINK_INVALID."""

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.identity import flags, protections, sessions, traces, user_clusters, users
 from services.identity.flag import LATELY, NEW_FOR, Facts, Flag, Thresholds, tripped
-from services.identity.geography import Countries
+from services.identity.geography import NOWHERE, Countries
 from services.identity.ground import Ground
 from services.identity.trace import Bounds, Kind, Sighting, clusters, sightings
 from services.kit.audit import By, audited
@@ -35,7 +35,7 @@ class Tracing:
     """Follows the sessions that begin."""
 
     def __init__(
-        self, ground: Ground, bounds: Bounds, thresholds: Thresholds, countries: Countries
+        self, ground: Ground, bounds: Bounds, thresholds: Thresholds, countries: Countries | None
     ) -> None:
         self._database = ground.database
         self._journal = ground.journal
@@ -71,10 +71,9 @@ class Tracing:
     async def _take(self, connection: AsyncConnection, sighting: Sighting) -> list[NewEvent]:
         """Store a sighting with all that follows from it; return what goes on record."""
         kind, value, user_id = sighting.kind, sighting.value, sighting.user_id
-        country = self._countries.of(value) if kind is Kind.ADDRESS else ""
         most = self._bounds.most(kind)
         known = await traces.is_known(connection, sighting)
-        await traces.note(connection, sighting, country)
+        await traces.note(connection, sighting, self._country(sighting))
         sharers = await traces.sharers(connection, kind, value, most + 2)
         # Beyond one more than link, nothing about who is linked can have changed.
         if not known and 1 < len(sharers) <= most + 1:
@@ -88,6 +87,11 @@ class Tracing:
                 connection, Flag(self._ids(), rule, user_id, detail, sighting.seen_at)
             )
         ]
+
+    def _country(self, sighting: Sighting) -> str:
+        if self._countries is None or sighting.kind is not Kind.ADDRESS:
+            return NOWHERE
+        return self._countries.of(sighting.value)
 
     async def _relink(self, connection: AsyncConnection, concerned: Sequence[UUID]) -> None:
         affected = await user_clusters.with_their_clusters(connection, concerned)

@@ -29,6 +29,15 @@ def test_who_meets_everything_lacks_nothing() -> None:
     assert RULES.missing(READY, TODAY) == ()
 
 
+@pytest.mark.parametrize(("location", "may"), [("AT", True), ("FR", False), ("", False)])
+def test_where_places_are_known_one_has_to_be_where_real_accounts_are_offered(
+    location: str, may: bool
+) -> None:
+    lacks = () if may else (Requirement.LOCATION_ALLOWED,)
+
+    assert RULES.missing(READY, TODAY, location) == lacks
+
+
 @pytest.mark.parametrize(
     ("change", "lacks"),
     [

@@ -30,6 +30,7 @@ describe("what an account with real money still takes", () => {
     [["COUNTRY"], ["COUNTRY", "COUNTRY_ALLOWED"]],
     [["BIRTH_DATE"], ["BIRTH_DATE", "AGE"]],
     [["COUNTRY_ALLOWED"], ["COUNTRY_ALLOWED"]],
+    [["LOCATION_ALLOWED"], ["LOCATION_ALLOWED"]],
   ] as const)("missing %j, left %j", (missing, left) => {
     expect([...requirementsLeft(missing)]).toEqual(left);
   });

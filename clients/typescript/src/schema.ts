@@ -4735,9 +4735,10 @@ export interface components {
          *     - `BIRTH_DATE`: The birth date is not known.
          *     - `AGE`: The user is too young.
          *     - `AGREEMENT`: The present user agreement is not accepted.
+         *     - `LOCATION_ALLOWED`: Real accounts are not offered where the user is now, or it is not known where that is. Asked for only where the platform has a database of countries by address.
          * @enum {string}
          */
-        readonly Requirement: "REQUIREMENT_UNSPECIFIED" | "EMAIL_CONFIRMED" | "COUNTRY" | "COUNTRY_ALLOWED" | "BIRTH_DATE" | "AGE" | "AGREEMENT";
+        readonly Requirement: "REQUIREMENT_UNSPECIFIED" | "EMAIL_CONFIRMED" | "COUNTRY" | "COUNTRY_ALLOWED" | "BIRTH_DATE" | "AGE" | "AGREEMENT" | "LOCATION_ALLOWED";
         /** @description ResetPasswordRequest is the request of AuthService.ResetPassword. */
         readonly ResetPasswordRequest: {
             /**

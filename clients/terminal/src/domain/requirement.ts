@@ -1,7 +1,7 @@
 import type { Requirement } from "@veritick/client";
 
 /** What an account with real money takes, in the order in which one sees to it. */
-export const REQUIREMENTS = [
+const REQUIREMENTS = [
   "EMAIL_CONFIRMED",
   "COUNTRY",
   "COUNTRY_ALLOWED",
@@ -9,6 +9,12 @@ export const REQUIREMENTS = [
   "AGE",
   "AGREEMENT",
 ] as const satisfies readonly Requirement[];
+
+/** What is to be seen to; where one is, is told of only when it stands in the way. */
+export function requirementsShown(missing: readonly Requirement[]): readonly Requirement[] {
+  const elsewhere = missing.includes("LOCATION_ALLOWED");
+  return elsewhere ? [...REQUIREMENTS, "LOCATION_ALLOWED"] : REQUIREMENTS;
+}
 
 /** What cannot be judged before something else is known. */
 const RESTS_ON: Readonly<Partial<Record<Requirement, Requirement>>> = {
@@ -19,7 +25,7 @@ const RESTS_ON: Readonly<Partial<Record<Requirement, Requirement>>> = {
 /** What is not there yet: what is missing, and what rests on it. */
 export function requirementsLeft(missing: readonly Requirement[]): ReadonlySet<Requirement> {
   return new Set(
-    REQUIREMENTS.filter((each) => {
+    requirementsShown(missing).filter((each) => {
       const ground = RESTS_ON[each];
       return missing.includes(each) || (ground !== undefined && missing.includes(ground));
     }),

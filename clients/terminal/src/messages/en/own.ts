@@ -43,6 +43,7 @@ export const own = {
       BIRTH_DATE: "Your birth date is known",
       AGE: "You are at least {age} years old",
       AGREEMENT: "You accept the user agreement",
+      LOCATION_ALLOWED: "Real accounts are offered where you are now",
     },
     agree: "Accept the agreement",
     agreement: "User agreement, version {version}",

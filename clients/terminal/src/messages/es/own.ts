@@ -46,6 +46,7 @@ export const own: Translated<typeof english> = {
       BIRTH_DATE: "Se conoce su fecha de nacimiento",
       AGE: "Tiene al menos {age} años",
       AGREEMENT: "Acepta el acuerdo de usuario",
+      LOCATION_ALLOWED: "Donde está ahora se ofrecen cuentas reales",
     },
     agree: "Aceptar el acuerdo",
     agreement: "Acuerdo de usuario, versión {version}",

@@ -45,6 +45,7 @@ export const own: Translated<typeof english> = {
       BIRTH_DATE: "Дата рождения известна",
       AGE: "Вам не меньше {age} лет",
       AGREEMENT: "Вы принимаете соглашение",
+      LOCATION_ALLOWED: "Там, где вы сейчас, открываются реальные счета",
     },
     agree: "Принять соглашение",
     agreement: "Пользовательское соглашение, версия {version}",

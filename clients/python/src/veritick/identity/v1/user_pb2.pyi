@@ -40,6 +40,10 @@ class _RequirementEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Requireme
     """The user is too young."""
     AGREEMENT: _Requirement.ValueType  # 6
     """The present user agreement is not accepted."""
+    LOCATION_ALLOWED: _Requirement.ValueType  # 7
+    """Real accounts are not offered where the user is now, or it is not known where that is.
+    Asked for only where the platform has a database of countries by address.
+    """
 
 class Requirement(_Requirement, metaclass=_RequirementEnumTypeWrapper):
     """Requirement is something a user needs before holding an account with real money."""
@@ -58,6 +62,10 @@ AGE: Requirement.ValueType  # 5
 """The user is too young."""
 AGREEMENT: Requirement.ValueType  # 6
 """The present user agreement is not accepted."""
+LOCATION_ALLOWED: Requirement.ValueType  # 7
+"""Real accounts are not offered where the user is now, or it is not known where that is.
+Asked for only where the platform has a database of countries by address.
+"""
 Global___Requirement: _TypeAlias = Requirement  # noqa: Y015
 
 @_typing.final
