@@ -53,15 +53,7 @@ class SmtpMailer:
             raise MailRefused(type(error).__name__) from None
 
     def _send(self, mail: Mail) -> None:
-        message = EmailMessage()
-        message["From"], message["To"], message["Subject"] = (
-            self._sender,
-            mail.recipient,
-            mail.subject,
-        )
-        message["Date"], message["Message-ID"] = formatdate(), make_msgid(domain="veritick")
-        message["Auto-Submitted"] = "auto-generated"
-        message.set_content(mail.body)
+        message = composed(mail, self._sender)
         with self._connected() as server:
             if self._user:
                 server.login(self._user, self._password)
@@ -74,6 +66,16 @@ class SmtpMailer:
         if self._scheme == "smtp+starttls":
             server.starttls(context=self._tls)
         return server
+
+
+def composed(mail: Mail, sender: str) -> EmailMessage:
+    """Return a mail as it travels; its recipient is an address that has an `address_key`."""
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = sender, mail.recipient, mail.subject
+    message["Date"], message["Message-ID"] = formatdate(), make_msgid(domain="veritick")
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(mail.body)
+    return message
 
 
 class LocalMailbox:

@@ -8,7 +8,11 @@ from uuid import UUID
 
 ADDRESS_KEY_LENGTH_MAX = 320
 
-_ADDRESS = re.compile(r"[^\s@]+@[^\s@.]+(\.[^\s@.]+)+")
+# Addresses without quotes and comments (RFC 5321, dot-string), in any script (RFC 6531): what reads
+# as several addresses, or as none, is never written into the head of a letter.
+_ATOM = r"(?:[a-z0-9!#$%&'*+/=?^_`{|}~-]|[^\x00-\x7f\s])+"
+_LABEL = r"(?:[a-z0-9-]|[^\x00-\x7f\s])+"
+_ADDRESS = re.compile(rf"{_ATOM}(\.{_ATOM})*@{_LABEL}(\.{_LABEL})+")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,13 @@
 """When two spellings of a mail address are one user, and what is no address at all."""
 
+from email.utils import getaddresses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.identity.letter import Mail
+from services.identity.mailers import composed
 from services.identity.user import ADDRESS_KEY_LENGTH_MAX, address_key
 
 
@@ -57,6 +61,19 @@ def test_different_addresses(one: str, other: str) -> None:
         "ana\u3000b@example.com",
         "ana@example..com",
         "ana@.example.com",
+        ".ana@example.com",
+        "ana..b@example.com",
+        "ana,ben@example.com",
+        "ana;ben@example.com",
+        "ana:ben@example.com",
+        "<ana>@example.com",
+        "<>b^@example.com",
+        "(ana)@example.com",
+        '"ana"@example.com',
+        "ana\\b@example.com",
+        "ana@[127.0.0.1]",
+        "ana@example.com,example.org",
+        "ana@example.=?utf-8?q?com?=",
         "\ufdfa" * 30 + "@example.com",
     ],
 )
@@ -71,3 +88,15 @@ def test_a_key_is_short_printable_and_its_own_key(name: str) -> None:
         assert len(key) <= ADDRESS_KEY_LENGTH_MAX
         assert key.isprintable()
         assert address_key(key) == key
+
+
+@given(
+    st.text("ab.,:;<>()[]\"\\'=?_-+é", min_size=1, max_size=12), st.sampled_from(("x.io", "é.io"))
+)
+def test_a_letter_to_an_address_goes_there_alone(name: str, domain: str) -> None:
+    address = f"{name}@{domain}"
+    if address_key(address) is not None:
+        message = composed(Mail(address, "Hello", "You.\n"), "Veritick <no-reply@example.com>")
+        recipients = getaddresses([str(message["To"])])
+        assert [recipient for _, recipient in recipients] == [address]
+        assert message.as_bytes()
