@@ -135,7 +135,9 @@ class KeyAccess:
             async with self._database.transaction() as connection:
                 key = await api_keys.find(connection, _claimed_key(assertion))
                 expires_at = self._checked(assertion, key)
-                digest = hashlib.sha256(assertion.encode()).digest()
+                # Of what was signed: a signature can be written in more than one way.
+                signed = assertion.rpartition(".")[0]
+                digest = hashlib.sha256(signed.encode()).digest()
                 if not await api_keys.use_assertion(connection, digest, expires_at):
                     raise key_invalid()
                 token = await self._token(connection, key)

@@ -231,11 +231,13 @@ class Passkeys:
             claims = self._keyring.claims(token, _AUDIENCE, now)
         except Failure as failure:
             raise passkey_invalid() from failure
-        digest = hashlib.sha256(token.encode()).digest()
+        challenge = urlsafe_b64decode(claims["challenge"])
+        # Not of the token: its signature can be written in more than one way.
+        digest = hashlib.sha256(challenge).digest()
         fresh = await api_keys.use_assertion(connection, digest, now + _LIFETIME)
         if claims["sub"] != subject or not fresh:
             raise passkey_invalid()
-        return urlsafe_b64decode(claims["challenge"])
+        return challenge
 
 
 def passkey_invalid() -> Failure:
