@@ -47,9 +47,10 @@ class Faults:
         self.found: list[Violation] = []
 
     def add(self, path: str, description: str) -> None:
-        """Note a fault at a path in JSON names."""
+        """Note a fault at a path in JSON names, which need not be Unicode that can be sent back."""
         if len(self.found) < FAULTS_MAX:
-            self.found.append(Violation(path, description))
+            written = path.encode(errors="replace").decode()
+            self.found.append(Violation(written, description))
 
 
 def read(value: object, into: Message, path: str, faults: Faults) -> None:

@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from google.protobuf.message import Message
 from starlette.datastructures import Headers
@@ -214,7 +213,7 @@ class Sessions:
             return site == "same-origin"
         # Browsers send Sec-Fetch-Site only where they trust the transport.
         host = headers.get("host", "")
-        return bool(host) and urlsplit(origin).netloc == host
+        return origin in {f"http://{host}", f"https://{host}"}
 
     def _cookie(self, kept: Kept, message: Any) -> str:
         expires = to_datetime(getattr(message, kept.expires))

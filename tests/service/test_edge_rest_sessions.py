@@ -124,6 +124,7 @@ async def test_a_program_refreshes_with_the_token_in_the_body(rest: httpx.AsyncC
         {"Veritick-Session": "cookie", "Sec-Fetch-Site": "same-site"},
         {"Veritick-Session": "cookie", "Origin": "https://evil.example"},
         {"Veritick-Session": "cookie", "Origin": "null"},
+        {"Veritick-Session": "cookie", "Origin": "http://["},
         {"Veritick-Session": "yes", "Sec-Fetch-Site": "same-origin"},
     ],
 )

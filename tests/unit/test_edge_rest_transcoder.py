@@ -70,6 +70,7 @@ def test_a_request_is_made_of_path_query_and_body(
         ("PlaceOrder", ["demo_1"], "", b'{"accountId": "demo_2"}', "accountId"),
         ("PlaceOrder", ["demo_1"], "requestId=x", b"{}", "requestId"),
         ("PlaceOrder", ["demo_1"], "", b"[]", ""),
+        ("PlaceOrder", ["demo_1"], "", b'{"\\ud800": 1}', "?"),
         ("UpdateInstrument", ["EURUSD"], "", b'{"symbol": "GBPUSD"}', "instrument.symbol"),
         ("UpdateInstrument", ["EURUSD"], "", b'{"instrument": {}}', "instrument"),
         ("UpdateInstrument", ["EURUSD"], "", b'{"schedule": {"windows": [1]}}',
