@@ -12,6 +12,7 @@ import type {
   ListOrdersResponse,
   ListTermsResponse,
   LogInRequest,
+  Maintenance,
   Order,
   PlaceOrderRequest,
   Receipt,
@@ -95,6 +96,11 @@ export class Client {
 
   createStreamTicket(): Promise<StreamTicket> {
     return this.session.send(call("post", "/v1/streamTickets", {}));
+  }
+
+  /** Whether orders are taken at the moment, and what users are told where they are not. */
+  getMaintenance(): Promise<Maintenance> {
+    return this.http.send(call("get", "/v1/maintenance", {}));
   }
 
   async listInstruments(): Promise<readonly Instrument[]> {

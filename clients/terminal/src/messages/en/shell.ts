@@ -7,6 +7,7 @@ export const shell = {
     retrying: "The platform cannot be reached. Trying again…",
     skip: "Skip to the order panel",
   },
+  maintenance: "No orders are taken during maintenance. Open orders settle as usual.",
   nav: {
     trade: "Trade",
     history: "History",

@@ -9,6 +9,8 @@ export const shell: Translated<typeof english> = {
     retrying: "No se puede contactar con la plataforma. Reintentando…",
     skip: "Ir al panel de órdenes",
   },
+  maintenance:
+    "No se aceptan órdenes durante el mantenimiento. Las abiertas se liquidan como siempre.",
   nav: {
     trade: "Operar",
     history: "Historial",
