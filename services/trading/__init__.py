@@ -26,8 +26,8 @@ identity (OpenAccounts, ApplyProtection), by payments and tournaments (LedgerSer
 Read in this order: `order`, `terms`, `protection`, `acceptance`, `posting` (the rules); `book`,
 `ledger`, `profits`, `protections`, `origins`, `export` (the tables, as they are read); `market`,
 `pending`, `commit`, `writer`, `recording`, `sealing`, `placing`, `settling`, `moving`, `holding`,
-`adjusting`, `protecting` (the flow); `audit`, `audit_walk`, `audit_quotes`, `auditor`, `auditing`,
-`sealed`, `heads` (whether it all holds); `rpc`, `report_rpc`, `limit_rpc`, `service_rpc`,
-`ledger_rpc`, `origin_rpc`, `adjustment_rpc`, `audit_rpc`, `wire`, `closing_wire`, `protection_wire`
-(the faces); `app` (how it is put together).
+`adjusting`, `annulments`, `protecting` (the flow); `audit`, `audit_walk`, `audit_quotes`,
+`auditor`, `auditing`, `sealed`, `heads` (whether it all holds); `rpc`, `report_rpc`, `limit_rpc`,
+`service_rpc`, `ledger_rpc`, `origin_rpc`, `adjustment_rpc`, `audit_rpc`, `wire`, `closing_wire`,
+`protection_wire` (the faces); `app` (how it is put together).
 """

@@ -5,6 +5,8 @@ Source: rules.md, "Money": a reason, a second person's approval, and a transfer 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
@@ -15,6 +17,7 @@ from services.kit.ids import scoped
 from services.kit.reason import Reason
 from services.kit.values import Money
 from services.trading.acceptance import AccountState
+from services.trading.annulments import Annulments, Days
 from services.trading.book import Account
 from services.trading.moving import Moved, TransferRequest, check_currency
 from services.trading.posting import SystemAccount
@@ -29,21 +32,34 @@ class Adjustment(NamedTuple):
 
     account_id: UUID
     amount: Money
+    annulled: Days | None = None
+    """The days whose results it takes back, if it does."""
 
     def content(self) -> dict[str, str | int]:
         """Return it as the content of a proposal."""
-        return {
+        content: dict[str, str | int] = {
             "account_id": str(self.account_id),
             "minor_units": self.amount.minor_units,
             "currency": self.amount.currency,
         }
+        if self.annulled is not None:
+            content["first_date"] = self.annulled.first.isoformat()
+            content["last_date"] = self.annulled.last.isoformat()
+        return content
 
 
 def adjustment_of(proposal: Proposal) -> Adjustment:
     """Return what a proposal of the kind `adjustment` is about."""
     content = proposal.content
     amount = Money(int(content["minor_units"]), str(content["currency"]))
-    return Adjustment(UUID(str(content["account_id"])), amount)
+    return Adjustment(UUID(str(content["account_id"])), amount, _annulled(content))
+
+
+def _annulled(content: Mapping[str, str | int]) -> Days | None:
+    if "first_date" not in content:
+        return None
+    first, last = (date.fromisoformat(str(content[name])) for name in ("first_date", "last_date"))
+    return Days(first, last)
 
 
 def check_adjustment(adjustment: Adjustment, account: Account | None) -> None:
@@ -60,11 +76,15 @@ def check_adjustment(adjustment: Adjustment, account: Account | None) -> None:
         raise Failure(Reason.INVALID_TRANSFER, "An adjustment moves something.")
 
 
-def adjusting(book: str, writer: Writer) -> Execute:
+def adjusting(book: str, writer: Writer, annulments: Annulments) -> Execute:
     """Return how a book carries adjustments out: a transfer under the proposal's id."""
 
     async def transfer(proposal: Proposal) -> str:
         adjustment = adjustment_of(proposal)
+        if adjustment.annulled is not None:
+            # Of two that were proposed at one moment, the first stands.
+            about = (adjustment.account_id, adjustment.annulled, proposal.request_id)
+            await annulments.require_first(*about, before=proposal.proposal_id)
         command = TransferRequest(
             account_id=adjustment.account_id,
             request_id=proposal.proposal_id,

@@ -12,9 +12,10 @@ from services.kit.pages import decode_page_token, encode_page_token, parse_filte
 from services.kit.principal import caller
 from services.kit.reason import Reason
 from services.trading.adjusting import ADJUSTMENT, Adjustment, adjustment_of, check_adjustment
+from services.trading.annulments import Days
 from services.trading.desk import Desk
 from services.trading.rpc import Desks, desk_of, locate
-from services.trading.wire import money, to_money
+from services.trading.wire import day, money, to_money
 from veritick.trading.v1 import adjustment_service_pb2 as adjustment_pb
 from veritick.trading.v1.adjustment_service_pb2_grpc import AdjustmentServiceServicer
 
@@ -41,6 +42,27 @@ class AdjustmentFace(AdjustmentServiceServicer):
             request_id=UUID(request.request_id),
         )
         return adjustment_pb.ProposeAdjustmentResponse(adjustment=_message(proposal, desk))
+
+    async def ProposeAnnulment(
+        self, request: adjustment_pb.ProposeAnnulmentRequest, context: Any
+    ) -> adjustment_pb.ProposeAnnulmentResponse:
+        desk, account_id = locate(self._desks, request.account_id, Reason.ACCOUNT_NOT_FOUND)
+        account = await desk.book.account(account_id)
+        if account is None:
+            raise Failure(Reason.ACCOUNT_NOT_FOUND, "There is no such account.")
+        days = Days(day("first_date", request.first_date), day("last_date", request.last_date))
+        request_id = UUID(request.request_id)
+        amount = await desk.annulments.amount(account, days, request_id)
+        adjustment = Adjustment(account_id, amount, days)
+        check_adjustment(adjustment, account)
+        proposal = await desk.approvals.propose(
+            ADJUSTMENT,
+            adjustment.content(),
+            reason=request.reason,
+            person=caller().user_id,
+            request_id=request_id,
+        )
+        return adjustment_pb.ProposeAnnulmentResponse(adjustment=_message(proposal, desk))
 
     async def ApproveAdjustment(
         self, request: adjustment_pb.ApproveAdjustmentRequest, context: Any
@@ -95,4 +117,6 @@ def _message(proposal: Proposal, desk: Desk) -> adjustment_pb.Adjustment:
         account_id=desk.wire.id(adjustment.account_id),
         amount=money(adjustment.amount.minor_units, adjustment.amount.currency),
         proposal=to_proposal(proposal, desk.wire.id),
+        annulled_first_date=adjustment.annulled.first.isoformat() if adjustment.annulled else "",
+        annulled_last_date=adjustment.annulled.last.isoformat() if adjustment.annulled else "",
     )

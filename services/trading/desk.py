@@ -19,6 +19,7 @@ from services.kit.leader import Leadership
 from services.kit.reason import Reason
 from services.trading.acceptance import Offer, offer
 from services.trading.adjusting import ADJUSTMENT, adjusting
+from services.trading.annulments import Annulments
 from services.trading.book import Account, Book
 from services.trading.commit import Batch
 from services.trading.holding import EndHold, ExpireHolds, Holding, HoldRequest
@@ -102,12 +103,13 @@ class Desk:
         self.writer = Writer(
             name, database, Leadership(database, "writer", clock, ids), self._batches(ids)
         )
+        self.annulments = Annulments(database, market.now)
         self.approvals = Approvals(
             database=database,
             journal=self.journal,
             ids=ids,
             now=market.now,
-            kinds={ADJUSTMENT: adjusting(name, self.writer)},
+            kinds={ADJUSTMENT: adjusting(name, self.writer, self.annulments)},
             spell=self.wire.id,
         )
         self.payouts = Payouts(

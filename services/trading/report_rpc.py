@@ -14,7 +14,7 @@ from services.trading.desk import Desk
 from services.trading.filters import entry_filter, order_filter
 from services.trading.profits import DailyProfit, Days
 from services.trading.rpc import Desks, own_account
-from services.trading.wire import missing, money, to_range
+from services.trading.wire import day, money, to_range
 from veritick.trading.v1 import report_service_pb2 as reports_pb
 from veritick.trading.v1.report_service_pb2_grpc import ReportServiceServicer
 
@@ -32,7 +32,11 @@ class ReportFace(ReportServiceServicer):
     ) -> reports_pb.ListDailyProfitsResponse:
         desk, account = await own_account(self._desks, request.account_id)
         instrument = parse_filter(request.filter, {"instrument"}).get("instrument")
-        days = Days(_day("start", request.start), _day("end", request.end), instrument)
+        start, end = (
+            day(name, getattr(request, name)) if getattr(request, name) else None
+            for name in ("start", "end")
+        )
+        days = Days(start, end, instrument)
         token = request.page_token
         before = tuple(decode_page_token(token, date.fromisoformat, str)) if token else None
         limit = request.page_size or _PROFITS
@@ -60,13 +64,6 @@ class ReportFace(ReportServiceServicer):
         name = _file_name("statement", desk)
         async for data in export.entries(desk.ledger, desk.name, account.account_id, condition):
             yield reports_pb.ExportEntriesResponse(body=_piece(data), file_name=name)
-
-
-def _day(field: str, text: str) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError:
-        raise missing(field, "must be a day of the calendar") from None
 
 
 def _daily_profit(profit: DailyProfit, currency: str) -> reports_pb.DailyProfit:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -49,6 +49,14 @@ _ACCOUNT_IDS_MAX = 16_384
 def account_subject(account_id: str) -> str:
     """Return the journal subject of an account; also the name of its channel."""
     return f"account:{account_id}"
+
+
+def day(field: str, text: str) -> date:
+    """Return the day in a text; Failure INVALID_REQUEST about the field where it is none."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise missing(field, "must be a day of the calendar") from None
 
 
 def money(minor_units: int, currency: str) -> Money:

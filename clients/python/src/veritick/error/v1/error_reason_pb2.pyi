@@ -403,6 +403,24 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Example:
         {"reason": "USER_EXCLUDED", "domain": "veritick", "metadata": {"until": "2027-05-26T12:00:00Z"}}
     """
+    USER_NOT_BANNED: _ErrorReason.ValueType  # 311
+    """Only results of a user who is banned can be annulled.
+
+    Example:
+        {"reason": "USER_NOT_BANNED", "domain": "veritick"}
+    """
+    ACCOUNT_HAS_OPEN_ORDERS: _ErrorReason.ValueType  # 312
+    """The account's open orders have to close first.
+
+    Example:
+        {"reason": "ACCOUNT_HAS_OPEN_ORDERS", "domain": "veritick", "metadata": {"open_orders": "2"}}
+    """
+    ALREADY_ANNULLED: _ErrorReason.ValueType  # 313
+    """Another proposal annuls results of one of these days, or has annulled them.
+
+    Example:
+        {"reason": "ALREADY_ANNULLED", "domain": "veritick", "metadata": {"proposal_id": "0199..."}}
+    """
     INSTRUMENT_NOT_TRADABLE: _ErrorReason.ValueType  # 401
     """The instrument takes no new orders in this book.
 
@@ -1017,6 +1035,24 @@ USER_EXCLUDED: ErrorReason.ValueType  # 310
 
 Example:
     {"reason": "USER_EXCLUDED", "domain": "veritick", "metadata": {"until": "2027-05-26T12:00:00Z"}}
+"""
+USER_NOT_BANNED: ErrorReason.ValueType  # 311
+"""Only results of a user who is banned can be annulled.
+
+Example:
+    {"reason": "USER_NOT_BANNED", "domain": "veritick"}
+"""
+ACCOUNT_HAS_OPEN_ORDERS: ErrorReason.ValueType  # 312
+"""The account's open orders have to close first.
+
+Example:
+    {"reason": "ACCOUNT_HAS_OPEN_ORDERS", "domain": "veritick", "metadata": {"open_orders": "2"}}
+"""
+ALREADY_ANNULLED: ErrorReason.ValueType  # 313
+"""Another proposal annuls results of one of these days, or has annulled them.
+
+Example:
+    {"reason": "ALREADY_ANNULLED", "domain": "veritick", "metadata": {"proposal_id": "0199..."}}
 """
 INSTRUMENT_NOT_TRADABLE: ErrorReason.ValueType  # 401
 """The instrument takes no new orders in this book.

@@ -29,13 +29,23 @@ from veritick.type.v1 import money_pb2 as veritick_dot_type_dot_v1_dot_money__pb
 from veritick.type.v1 import staff_proposal_pb2 as veritick_dot_type_dot_v1_dot_staff__proposal__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,veritick/trading/v1/adjustment_service.proto\x12\x13veritick.trading.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fveritick/option/v1/access.proto\x1a\x1everitick/option/v1/field.proto\x1a\x1cveritick/type/v1/money.proto\x1a%veritick/type/v1/staff_proposal.proto\"\x93\x01\n\nAdjustment\x12\x15\n\radjustment_id\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12\'\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x17.veritick.type.v1.Money\x12\x31\n\x08proposal\x18\x04 \x01(\x0b\x32\x1f.veritick.type.v1.StaffProposal\"\xa4\x01\n\x18ProposeAdjustmentRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x01\x12\x1c\n\naccount_id\x18\x02 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x03\x12/\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x17.veritick.type.v1.MoneyB\x06\xba\xbb\x18\x02\x08\x01\x12\x1b\n\x06reason\x18\x04 \x01(\tB\x0b\xba\xbb\x18\x07\x08\x01\x10\x05\x18\xc8\x01\"P\n\x19ProposeAdjustmentResponse\x12\x33\n\nadjustment\x18\x01 \x01(\x0b\x32\x1f.veritick.trading.v1.Adjustment\"R\n\x18\x41pproveAdjustmentRequest\x12\x1f\n\radjustment_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x03\x12\x15\n\x04note\x18\x02 \x01(\tB\x07\xba\xbb\x18\x03\x18\xf4\x03\"P\n\x19\x41pproveAdjustmentResponse\x12\x33\n\nadjustment\x18\x01 \x01(\x0b\x32\x1f.veritick.trading.v1.Adjustment\"S\n\x17RejectAdjustmentRequest\x12\x1f\n\radjustment_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x03\x12\x17\n\x04note\x18\x02 \x01(\tB\t\xba\xbb\x18\x05\x08\x01\x18\xf4\x03\"O\n\x18RejectAdjustmentResponse\x12\x33\n\nadjustment\x18\x01 \x01(\x0b\x32\x1f.veritick.trading.v1.Adjustment\"7\n\x14GetAdjustmentRequest\x12\x1f\n\radjustment_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x03\"L\n\x15GetAdjustmentResponse\x12\x33\n\nadjustment\x18\x01 \x01(\x0b\x32\x1f.veritick.trading.v1.Adjustment\"\x84\x01\n\x16ListAdjustmentsRequest\x12\x16\n\x04\x62ook\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01\x18(\x12\x1c\n\tpage_size\x18\x02 \x01(\x05\x42\t\xba\xbb\x18\x05(\x00\x30\xc8\x01\x12\x1b\n\npage_token\x18\x03 \x01(\tB\x07\xba\xbb\x18\x03\x18\xc8\x01\x12\x17\n\x06\x66ilter\x18\x04 \x01(\tB\x07\xba\xbb\x18\x03\x18\xc8\x01\"h\n\x17ListAdjustmentsResponse\x12\x34\n\x0b\x61\x64justments\x18\x01 \x03(\x0b\x32\x1f.veritick.trading.v1.Adjustment\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\x89\x08\n\x11\x41\x64justmentService\x12\xd2\x01\n\x11ProposeAdjustment\x12-.veritick.trading.v1.ProposeAdjustmentRequest\x1a..veritick.trading.v1.ProposeAdjustmentResponse\"^\x90\x02\x02\xaa\xbb\x18\x17\x1a\x15ledger.adjust.propose\xb0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x36\"%/v1/accounts/{account_id}/adjustments:\x01*b\nadjustment\x12\xd4\x01\n\x11\x41pproveAdjustment\x12-.veritick.trading.v1.ApproveAdjustmentRequest\x1a..veritick.trading.v1.ApproveAdjustmentResponse\"`\x90\x02\x02\xaa\xbb\x18\x17\x1a\x15ledger.adjust.approve\xb0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x38\"\'/v1/adjustments/{adjustment_id}:approve:\x01*b\nadjustment\x12\xd0\x01\n\x10RejectAdjustment\x12,.veritick.trading.v1.RejectAdjustmentRequest\x1a-.veritick.trading.v1.RejectAdjustmentResponse\"_\x90\x02\x02\xaa\xbb\x18\x17\x1a\x15ledger.adjust.approve\xb0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x37\"&/v1/adjustments/{adjustment_id}:reject:\x01*b\nadjustment\x12\xbd\x01\n\rGetAdjustment\x12).veritick.trading.v1.GetAdjustmentRequest\x1a*.veritick.trading.v1.GetAdjustmentResponse\"U\x90\x02\x01\xaa\xbb\x18\x17\x1a\x0bledger.read\"\x08operator\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02-\x12\x1f/v1/adjustments/{adjustment_id}b\nadjustment\x12\xb4\x01\n\x0fListAdjustments\x12+.veritick.trading.v1.ListAdjustmentsRequest\x1a,.veritick.trading.v1.ListAdjustmentsResponse\"F\x90\x02\x01\xaa\xbb\x18\x17\x1a\x0bledger.read\"\x08operator\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/books/{book}/adjustmentsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,veritick/trading/v1/adjustment_service.proto\x12\x13veritick.trading.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fveritick/option/v1/access.proto\x1a\x1everitick/option/v1/field.proto\x1a\x1cveritick/type/v1/money.proto\x1a%veritick/type/v1/staff_proposal.proto\"\xcc\x01\n\nAdjustment\x12\x15\n\radjustment_id\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12\'\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x17.veritick.type.v1.Money\x12\x31\n\x08proposal\x18\x04 \x01(\x0b\x32\x1f.veritick.type.v1.StaffProposal\x12\x1b\n\x13\x61nnulled_first_date\x18\x05 \x01(\t\x12\x1a\n\x12\x61nnulled_last_date\x18\x06 \x01(\t\"\xe5\x01\n\x17ProposeAnnulmentRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x01\x12\x1c\n\naccount_id\x18\x02 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x03\x12\x38\n\nfirst_date\x18\x03 \x01(\tB$\xba\xbb\x18 \x08\x01\"\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$\x12\x37\n\tlast_date\x18\x04 \x01(\tB$\xba\xbb\x18 \x08\x01\"\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$\x12\x1b\n\x06reason\x18\x05 \x01(\tB\x0b\xba\xbb\x18\x07\x08\x01\x10\x05\x18\xc8\x01\"O\n\x18ProposeAnnulmentResponse\x12\x33\n\nadjustment\x18\x01 \x01(\x0b\x32\x1f.veritick.trading.v1.Adjustment\"\xa4\x01\n\x18ProposeAdjustmentRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x01\x12\x1c\n\naccount_id\x18\x02 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x03\x12/\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x17.veritick.type.v1.MoneyB\x06\xba\xbb\x18\x02\x08\x01\x12\x1b\n\x06reason\x18\x04 \x01(\tB\x0b\xba\xbb\x18\x07\x08\x01\x10\x05\x18\xc8\x01\"P\n\x19ProposeAdjustmentResponse\x12\x33\n\nadjustment\x18\x01 \x01(\x0b\x32\x1f.veritick.trading.v1.Adjustment\"R\n\x18\x41pproveAdjustmentRequest\x12\x1f\n\radjustment_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x03\x12\x15\n\x04note\x18\x02 \x01(\tB\x07\xba\xbb\x18\x03\x18\xf4\x03\"P\n\x19\x41pproveAdjustmentResponse\x12\x33\n\nadjustment\x18\x01 \x01(\x0b\x32\x1f.veritick.trading.v1.Adjustment\"S\n\x17RejectAdjustmentRequest\x12\x1f\n\radjustment_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x03\x12\x17\n\x04note\x18\x02 \x01(\tB\t\xba\xbb\x18\x05\x08\x01\x18\xf4\x03\"O\n\x18RejectAdjustmentResponse\x12\x33\n\nadjustment\x18\x01 \x01(\x0b\x32\x1f.veritick.trading.v1.Adjustment\"7\n\x14GetAdjustmentRequest\x12\x1f\n\radjustment_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x03\"L\n\x15GetAdjustmentResponse\x12\x33\n\nadjustment\x18\x01 \x01(\x0b\x32\x1f.veritick.trading.v1.Adjustment\"\x84\x01\n\x16ListAdjustmentsRequest\x12\x16\n\x04\x62ook\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01\x18(\x12\x1c\n\tpage_size\x18\x02 \x01(\x05\x42\t\xba\xbb\x18\x05(\x00\x30\xc8\x01\x12\x1b\n\npage_token\x18\x03 \x01(\tB\x07\xba\xbb\x18\x03\x18\xc8\x01\x12\x17\n\x06\x66ilter\x18\x04 \x01(\tB\x07\xba\xbb\x18\x03\x18\xc8\x01\"h\n\x17ListAdjustmentsResponse\x12\x34\n\x0b\x61\x64justments\x18\x01 \x03(\x0b\x32\x1f.veritick.trading.v1.Adjustment\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xda\t\n\x11\x41\x64justmentService\x12\xd2\x01\n\x11ProposeAdjustment\x12-.veritick.trading.v1.ProposeAdjustmentRequest\x1a..veritick.trading.v1.ProposeAdjustmentResponse\"^\x90\x02\x02\xaa\xbb\x18\x17\x1a\x15ledger.adjust.propose\xb0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x36\"%/v1/accounts/{account_id}/adjustments:\x01*b\nadjustment\x12\xce\x01\n\x10ProposeAnnulment\x12,.veritick.trading.v1.ProposeAnnulmentRequest\x1a-.veritick.trading.v1.ProposeAnnulmentResponse\"]\x90\x02\x02\xaa\xbb\x18\x17\x1a\x15ledger.adjust.propose\xb0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x35\"$/v1/accounts/{account_id}/annulments:\x01*b\nadjustment\x12\xd4\x01\n\x11\x41pproveAdjustment\x12-.veritick.trading.v1.ApproveAdjustmentRequest\x1a..veritick.trading.v1.ApproveAdjustmentResponse\"`\x90\x02\x02\xaa\xbb\x18\x17\x1a\x15ledger.adjust.approve\xb0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x38\"\'/v1/adjustments/{adjustment_id}:approve:\x01*b\nadjustment\x12\xd0\x01\n\x10RejectAdjustment\x12,.veritick.trading.v1.RejectAdjustmentRequest\x1a-.veritick.trading.v1.RejectAdjustmentResponse\"_\x90\x02\x02\xaa\xbb\x18\x17\x1a\x15ledger.adjust.approve\xb0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x37\"&/v1/adjustments/{adjustment_id}:reject:\x01*b\nadjustment\x12\xbd\x01\n\rGetAdjustment\x12).veritick.trading.v1.GetAdjustmentRequest\x1a*.veritick.trading.v1.GetAdjustmentResponse\"U\x90\x02\x01\xaa\xbb\x18\x17\x1a\x0bledger.read\"\x08operator\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02-\x12\x1f/v1/adjustments/{adjustment_id}b\nadjustment\x12\xb4\x01\n\x0fListAdjustments\x12+.veritick.trading.v1.ListAdjustmentsRequest\x1a,.veritick.trading.v1.ListAdjustmentsResponse\"F\x90\x02\x01\xaa\xbb\x18\x17\x1a\x0bledger.read\"\x08operator\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/books/{book}/adjustmentsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'veritick.trading.v1.adjustment_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_PROPOSEANNULMENTREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_PROPOSEANNULMENTREQUEST'].fields_by_name['request_id']._serialized_options = b'\272\273\030\004\010\001@\001'
+  _globals['_PROPOSEANNULMENTREQUEST'].fields_by_name['account_id']._loaded_options = None
+  _globals['_PROPOSEANNULMENTREQUEST'].fields_by_name['account_id']._serialized_options = b'\272\273\030\004\010\001@\003'
+  _globals['_PROPOSEANNULMENTREQUEST'].fields_by_name['first_date']._loaded_options = None
+  _globals['_PROPOSEANNULMENTREQUEST'].fields_by_name['first_date']._serialized_options = b'\272\273\030 \010\001\"\034^[0-9]{4}-[0-9]{2}-[0-9]{2}$'
+  _globals['_PROPOSEANNULMENTREQUEST'].fields_by_name['last_date']._loaded_options = None
+  _globals['_PROPOSEANNULMENTREQUEST'].fields_by_name['last_date']._serialized_options = b'\272\273\030 \010\001\"\034^[0-9]{4}-[0-9]{2}-[0-9]{2}$'
+  _globals['_PROPOSEANNULMENTREQUEST'].fields_by_name['reason']._loaded_options = None
+  _globals['_PROPOSEANNULMENTREQUEST'].fields_by_name['reason']._serialized_options = b'\272\273\030\007\010\001\020\005\030\310\001'
   _globals['_PROPOSEADJUSTMENTREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_PROPOSEADJUSTMENTREQUEST'].fields_by_name['request_id']._serialized_options = b'\272\273\030\004\010\001@\001'
   _globals['_PROPOSEADJUSTMENTREQUEST'].fields_by_name['account_id']._loaded_options = None
@@ -64,6 +74,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTADJUSTMENTSREQUEST'].fields_by_name['filter']._serialized_options = b'\272\273\030\003\030\310\001'
   _globals['_ADJUSTMENTSERVICE'].methods_by_name['ProposeAdjustment']._loaded_options = None
   _globals['_ADJUSTMENTSERVICE'].methods_by_name['ProposeAdjustment']._serialized_options = b'\220\002\002\252\273\030\027\032\025ledger.adjust.propose\260\273\030\002\202\323\344\223\0026\"%/v1/accounts/{account_id}/adjustments:\001*b\nadjustment'
+  _globals['_ADJUSTMENTSERVICE'].methods_by_name['ProposeAnnulment']._loaded_options = None
+  _globals['_ADJUSTMENTSERVICE'].methods_by_name['ProposeAnnulment']._serialized_options = b'\220\002\002\252\273\030\027\032\025ledger.adjust.propose\260\273\030\002\202\323\344\223\0025\"$/v1/accounts/{account_id}/annulments:\001*b\nadjustment'
   _globals['_ADJUSTMENTSERVICE'].methods_by_name['ApproveAdjustment']._loaded_options = None
   _globals['_ADJUSTMENTSERVICE'].methods_by_name['ApproveAdjustment']._serialized_options = b'\220\002\002\252\273\030\027\032\025ledger.adjust.approve\260\273\030\002\202\323\344\223\0028\"\'/v1/adjustments/{adjustment_id}:approve:\001*b\nadjustment'
   _globals['_ADJUSTMENTSERVICE'].methods_by_name['RejectAdjustment']._loaded_options = None
@@ -73,27 +85,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ADJUSTMENTSERVICE'].methods_by_name['ListAdjustments']._loaded_options = None
   _globals['_ADJUSTMENTSERVICE'].methods_by_name['ListAdjustments']._serialized_options = b'\220\002\001\252\273\030\027\032\013ledger.read\"\010operator\260\273\030\001\202\323\344\223\002\036\022\034/v1/books/{book}/adjustments'
   _globals['_ADJUSTMENT']._serialized_start=234
-  _globals['_ADJUSTMENT']._serialized_end=381
-  _globals['_PROPOSEADJUSTMENTREQUEST']._serialized_start=384
-  _globals['_PROPOSEADJUSTMENTREQUEST']._serialized_end=548
-  _globals['_PROPOSEADJUSTMENTRESPONSE']._serialized_start=550
-  _globals['_PROPOSEADJUSTMENTRESPONSE']._serialized_end=630
-  _globals['_APPROVEADJUSTMENTREQUEST']._serialized_start=632
-  _globals['_APPROVEADJUSTMENTREQUEST']._serialized_end=714
-  _globals['_APPROVEADJUSTMENTRESPONSE']._serialized_start=716
-  _globals['_APPROVEADJUSTMENTRESPONSE']._serialized_end=796
-  _globals['_REJECTADJUSTMENTREQUEST']._serialized_start=798
-  _globals['_REJECTADJUSTMENTREQUEST']._serialized_end=881
-  _globals['_REJECTADJUSTMENTRESPONSE']._serialized_start=883
-  _globals['_REJECTADJUSTMENTRESPONSE']._serialized_end=962
-  _globals['_GETADJUSTMENTREQUEST']._serialized_start=964
-  _globals['_GETADJUSTMENTREQUEST']._serialized_end=1019
-  _globals['_GETADJUSTMENTRESPONSE']._serialized_start=1021
-  _globals['_GETADJUSTMENTRESPONSE']._serialized_end=1097
-  _globals['_LISTADJUSTMENTSREQUEST']._serialized_start=1100
-  _globals['_LISTADJUSTMENTSREQUEST']._serialized_end=1232
-  _globals['_LISTADJUSTMENTSRESPONSE']._serialized_start=1234
-  _globals['_LISTADJUSTMENTSRESPONSE']._serialized_end=1338
-  _globals['_ADJUSTMENTSERVICE']._serialized_start=1341
-  _globals['_ADJUSTMENTSERVICE']._serialized_end=2374
+  _globals['_ADJUSTMENT']._serialized_end=438
+  _globals['_PROPOSEANNULMENTREQUEST']._serialized_start=441
+  _globals['_PROPOSEANNULMENTREQUEST']._serialized_end=670
+  _globals['_PROPOSEANNULMENTRESPONSE']._serialized_start=672
+  _globals['_PROPOSEANNULMENTRESPONSE']._serialized_end=751
+  _globals['_PROPOSEADJUSTMENTREQUEST']._serialized_start=754
+  _globals['_PROPOSEADJUSTMENTREQUEST']._serialized_end=918
+  _globals['_PROPOSEADJUSTMENTRESPONSE']._serialized_start=920
+  _globals['_PROPOSEADJUSTMENTRESPONSE']._serialized_end=1000
+  _globals['_APPROVEADJUSTMENTREQUEST']._serialized_start=1002
+  _globals['_APPROVEADJUSTMENTREQUEST']._serialized_end=1084
+  _globals['_APPROVEADJUSTMENTRESPONSE']._serialized_start=1086
+  _globals['_APPROVEADJUSTMENTRESPONSE']._serialized_end=1166
+  _globals['_REJECTADJUSTMENTREQUEST']._serialized_start=1168
+  _globals['_REJECTADJUSTMENTREQUEST']._serialized_end=1251
+  _globals['_REJECTADJUSTMENTRESPONSE']._serialized_start=1253
+  _globals['_REJECTADJUSTMENTRESPONSE']._serialized_end=1332
+  _globals['_GETADJUSTMENTREQUEST']._serialized_start=1334
+  _globals['_GETADJUSTMENTREQUEST']._serialized_end=1389
+  _globals['_GETADJUSTMENTRESPONSE']._serialized_start=1391
+  _globals['_GETADJUSTMENTRESPONSE']._serialized_end=1467
+  _globals['_LISTADJUSTMENTSREQUEST']._serialized_start=1470
+  _globals['_LISTADJUSTMENTSREQUEST']._serialized_end=1602
+  _globals['_LISTADJUSTMENTSRESPONSE']._serialized_start=1604
+  _globals['_LISTADJUSTMENTSRESPONSE']._serialized_end=1708
+  _globals['_ADJUSTMENTSERVICE']._serialized_start=1711
+  _globals['_ADJUSTMENTSERVICE']._serialized_end=2953
 # @@protoc_insertion_point(module_scope)

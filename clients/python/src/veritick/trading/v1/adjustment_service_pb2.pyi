@@ -30,10 +30,16 @@ class Adjustment(_message.Message):
     ACCOUNT_ID_FIELD_NUMBER: _builtins.int
     AMOUNT_FIELD_NUMBER: _builtins.int
     PROPOSAL_FIELD_NUMBER: _builtins.int
+    ANNULLED_FIRST_DATE_FIELD_NUMBER: _builtins.int
+    ANNULLED_LAST_DATE_FIELD_NUMBER: _builtins.int
     adjustment_id: _builtins.str
     """Its id: the book's name and a UUIDv7."""
     account_id: _builtins.str
     """The user's account."""
+    annulled_first_date: _builtins.str
+    """The first day whose results it takes back, `YYYY-MM-DD`, UTC; empty for any other."""
+    annulled_last_date: _builtins.str
+    """The last such day."""
     @_builtins.property
     def amount(self) -> _money_pb2.Money:
         """What the account receives; negative: what it pays."""
@@ -49,14 +55,78 @@ class Adjustment(_message.Message):
         account_id: _builtins.str = ...,
         amount: _money_pb2.Money | None = ...,
         proposal: _staff_proposal_pb2.StaffProposal | None = ...,
+        annulled_first_date: _builtins.str = ...,
+        annulled_last_date: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "proposal", b"proposal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "adjustment_id", b"adjustment_id", "amount", b"amount", "proposal", b"proposal"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "adjustment_id", b"adjustment_id", "amount", b"amount", "annulled_first_date", b"annulled_first_date", "annulled_last_date", b"annulled_last_date", "proposal", b"proposal"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Adjustment: _TypeAlias = Adjustment  # noqa: Y015
+
+@_typing.final
+class ProposeAnnulmentRequest(_message.Message):
+    """ProposeAnnulmentRequest is the request of AdjustmentService.ProposeAnnulment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    FIRST_DATE_FIELD_NUMBER: _builtins.int
+    LAST_DATE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """A UUID made by the caller, once, and repeated on every attempt."""
+    account_id: _builtins.str
+    """The user's account."""
+    first_date: _builtins.str
+    """The first day, `YYYY-MM-DD`, UTC."""
+    last_date: _builtins.str
+    """The last day; the same for one day."""
+    reason: _builtins.str
+    """Why. It becomes the transfer's note."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        account_id: _builtins.str = ...,
+        first_date: _builtins.str = ...,
+        last_date: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "first_date", b"first_date", "last_date", b"last_date", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProposeAnnulmentRequest: _TypeAlias = ProposeAnnulmentRequest  # noqa: Y015
+
+@_typing.final
+class ProposeAnnulmentResponse(_message.Message):
+    """ProposeAnnulmentResponse is the response of AdjustmentService.ProposeAnnulment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADJUSTMENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def adjustment(self) -> Global___Adjustment:
+        """The adjustment, pending."""
+
+    def __init__(
+        self,
+        *,
+        adjustment: Global___Adjustment | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["adjustment", b"adjustment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adjustment", b"adjustment"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProposeAnnulmentResponse: _TypeAlias = ProposeAnnulmentResponse  # noqa: Y015
 
 @_typing.final
 class ProposeAdjustmentRequest(_message.Message):

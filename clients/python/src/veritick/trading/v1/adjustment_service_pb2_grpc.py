@@ -43,6 +43,11 @@ class AdjustmentServiceStub:
                 request_serializer=veritick_dot_trading_dot_v1_dot_adjustment__service__pb2.ProposeAdjustmentRequest.SerializeToString,
                 response_deserializer=veritick_dot_trading_dot_v1_dot_adjustment__service__pb2.ProposeAdjustmentResponse.FromString,
                 _registered_method=True)
+        self.ProposeAnnulment = channel.unary_unary(
+                '/veritick.trading.v1.AdjustmentService/ProposeAnnulment',
+                request_serializer=veritick_dot_trading_dot_v1_dot_adjustment__service__pb2.ProposeAnnulmentRequest.SerializeToString,
+                response_deserializer=veritick_dot_trading_dot_v1_dot_adjustment__service__pb2.ProposeAnnulmentResponse.FromString,
+                _registered_method=True)
         self.ApproveAdjustment = channel.unary_unary(
                 '/veritick.trading.v1.AdjustmentService/ApproveAdjustment',
                 request_serializer=veritick_dot_trading_dot_v1_dot_adjustment__service__pb2.ApproveAdjustmentRequest.SerializeToString,
@@ -77,6 +82,20 @@ class AdjustmentServiceServicer:
 
         Idempotent by `request_id`. It stays open for three days. Errors: ACCOUNT_NOT_FOUND,
         ACCOUNT_CLOSED, CURRENCY_MISMATCH, INVALID_TRANSFER, REQUEST_ID_REUSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ProposeAnnulment(self, request, context):
+        """ProposeAnnulment asks to take back the results of a banned user's days; nothing moves yet.
+
+        It is an adjustment by the opposite of what all orders that closed on these days brought,
+        as it is when it is proposed. The orders keep their outcomes and receipts. Where the
+        account has less than it is to pay, the adjustment ends as FAILED. Idempotent by
+        `request_id`. Errors: ACCOUNT_NOT_FOUND, ACCOUNT_CLOSED, USER_NOT_BANNED,
+        ACCOUNT_HAS_OPEN_ORDERS, ALREADY_ANNULLED, INVALID_TIME_RANGE, INVALID_TRANSFER for no
+        result, REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -128,6 +147,11 @@ def add_AdjustmentServiceServicer_to_server(servicer, server):
                     servicer.ProposeAdjustment,
                     request_deserializer=veritick_dot_trading_dot_v1_dot_adjustment__service__pb2.ProposeAdjustmentRequest.FromString,
                     response_serializer=veritick_dot_trading_dot_v1_dot_adjustment__service__pb2.ProposeAdjustmentResponse.SerializeToString,
+            ),
+            'ProposeAnnulment': grpc.unary_unary_rpc_method_handler(
+                    servicer.ProposeAnnulment,
+                    request_deserializer=veritick_dot_trading_dot_v1_dot_adjustment__service__pb2.ProposeAnnulmentRequest.FromString,
+                    response_serializer=veritick_dot_trading_dot_v1_dot_adjustment__service__pb2.ProposeAnnulmentResponse.SerializeToString,
             ),
             'ApproveAdjustment': grpc.unary_unary_rpc_method_handler(
                     servicer.ApproveAdjustment,
@@ -181,6 +205,33 @@ class AdjustmentService:
             '/veritick.trading.v1.AdjustmentService/ProposeAdjustment',
             veritick_dot_trading_dot_v1_dot_adjustment__service__pb2.ProposeAdjustmentRequest.SerializeToString,
             veritick_dot_trading_dot_v1_dot_adjustment__service__pb2.ProposeAdjustmentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ProposeAnnulment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/veritick.trading.v1.AdjustmentService/ProposeAnnulment',
+            veritick_dot_trading_dot_v1_dot_adjustment__service__pb2.ProposeAnnulmentRequest.SerializeToString,
+            veritick_dot_trading_dot_v1_dot_adjustment__service__pb2.ProposeAnnulmentResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,6 +43,16 @@ class AdjustmentServiceStub:
     Idempotent by `request_id`. It stays open for three days. Errors: ACCOUNT_NOT_FOUND,
     ACCOUNT_CLOSED, CURRENCY_MISMATCH, INVALID_TRANSFER, REQUEST_ID_REUSED.
     """
+    ProposeAnnulment: _grpc.UnaryUnaryMultiCallable[_adjustment_service_pb2.ProposeAnnulmentRequest, _adjustment_service_pb2.ProposeAnnulmentResponse]
+    """ProposeAnnulment asks to take back the results of a banned user's days; nothing moves yet.
+
+    It is an adjustment by the opposite of what all orders that closed on these days brought,
+    as it is when it is proposed. The orders keep their outcomes and receipts. Where the
+    account has less than it is to pay, the adjustment ends as FAILED. Idempotent by
+    `request_id`. Errors: ACCOUNT_NOT_FOUND, ACCOUNT_CLOSED, USER_NOT_BANNED,
+    ACCOUNT_HAS_OPEN_ORDERS, ALREADY_ANNULLED, INVALID_TIME_RANGE, INVALID_TRANSFER for no
+    result, REQUEST_ID_REUSED.
+    """
     ApproveAdjustment: _grpc.UnaryUnaryMultiCallable[_adjustment_service_pb2.ApproveAdjustmentRequest, _adjustment_service_pb2.ApproveAdjustmentResponse]
     """ApproveAdjustment approves what somebody else proposed, and makes the transfer.
 
@@ -81,6 +91,16 @@ class AdjustmentServiceAsyncStub(AdjustmentServiceStub):
 
     Idempotent by `request_id`. It stays open for three days. Errors: ACCOUNT_NOT_FOUND,
     ACCOUNT_CLOSED, CURRENCY_MISMATCH, INVALID_TRANSFER, REQUEST_ID_REUSED.
+    """
+    ProposeAnnulment: _aio.UnaryUnaryMultiCallable[_adjustment_service_pb2.ProposeAnnulmentRequest, _adjustment_service_pb2.ProposeAnnulmentResponse]  # type: ignore[assignment]
+    """ProposeAnnulment asks to take back the results of a banned user's days; nothing moves yet.
+
+    It is an adjustment by the opposite of what all orders that closed on these days brought,
+    as it is when it is proposed. The orders keep their outcomes and receipts. Where the
+    account has less than it is to pay, the adjustment ends as FAILED. Idempotent by
+    `request_id`. Errors: ACCOUNT_NOT_FOUND, ACCOUNT_CLOSED, USER_NOT_BANNED,
+    ACCOUNT_HAS_OPEN_ORDERS, ALREADY_ANNULLED, INVALID_TIME_RANGE, INVALID_TRANSFER for no
+    result, REQUEST_ID_REUSED.
     """
     ApproveAdjustment: _aio.UnaryUnaryMultiCallable[_adjustment_service_pb2.ApproveAdjustmentRequest, _adjustment_service_pb2.ApproveAdjustmentResponse]  # type: ignore[assignment]
     """ApproveAdjustment approves what somebody else proposed, and makes the transfer.
@@ -123,6 +143,22 @@ class AdjustmentServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Idempotent by `request_id`. It stays open for three days. Errors: ACCOUNT_NOT_FOUND,
         ACCOUNT_CLOSED, CURRENCY_MISMATCH, INVALID_TRANSFER, REQUEST_ID_REUSED.
+        """
+
+    @_abc_1.abstractmethod
+    def ProposeAnnulment(
+        self,
+        request: _adjustment_service_pb2.ProposeAnnulmentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_adjustment_service_pb2.ProposeAnnulmentResponse, _abc.Awaitable[_adjustment_service_pb2.ProposeAnnulmentResponse]]:
+        """ProposeAnnulment asks to take back the results of a banned user's days; nothing moves yet.
+
+        It is an adjustment by the opposite of what all orders that closed on these days brought,
+        as it is when it is proposed. The orders keep their outcomes and receipts. Where the
+        account has less than it is to pay, the adjustment ends as FAILED. Idempotent by
+        `request_id`. Errors: ACCOUNT_NOT_FOUND, ACCOUNT_CLOSED, USER_NOT_BANNED,
+        ACCOUNT_HAS_OPEN_ORDERS, ALREADY_ANNULLED, INVALID_TIME_RANGE, INVALID_TRANSFER for no
+        result, REQUEST_ID_REUSED.
         """
 
     @_abc_1.abstractmethod
