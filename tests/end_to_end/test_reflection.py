@@ -74,7 +74,7 @@ def test_a_bearer_token_opens_what_is_ones_own(
     ("method", "reason"),
     [
         ("veritick.trading.v1.AccountService/ListAccounts", "UNAUTHENTICATED"),
-        ("veritick.trading.v1.BookService/ListBooks", "PERMISSION_DENIED"),
+        ("veritick.trading.v1.BookService/SettleOrders", "PERMISSION_DENIED"),
     ],
 )
 def test_a_refusal_carries_its_reason(platform: Platform, method: str, reason: str) -> None:
