@@ -58,17 +58,22 @@ class Passwords:
         """
         async with self._database.connection() as connection:
             user = await users.find(connection, user_id)
+            version = await users.password_version(connection, user_id)
             stored = await users.password_hash_of(connection, user_id)
         buckets = throttle.confirmation(str(user_id))
         with refusals_noted(self._refusals, _CHANGE, user_id):
             await self._throttle.admit(buckets)
             if not (await self._hasher.check(current, stored)).fits:
-                raise Failure(Reason.INVALID_CREDENTIALS, "This is not the current password.")
+                raise _wrong()
         await self._throttle.give_back(buckets)
         key = address_key(user.email) or ""
         self._strength.require(new, key, "new_password")
         new_hash = await self._hasher.hash(new)
         async with self._database.transaction() as connection:
+            await users.lock(connection, user_id)
+            # Nor does a password count that was replaced while it was being checked.
+            if version != await users.password_version(connection, user_id):
+                raise _wrong()
             await self._replace(connection, user_id, key, new_hash, _CHANGE, but=session_id)
         self._told(user_id)
 
@@ -136,3 +141,7 @@ class Passwords:
         await self._post.queue(connection, LetterKind.PASSWORD_CHANGED, key)
         reason = EndReason.PASSWORD_CHANGED
         await self._signing_out.end_all_in(connection, user_id, reason, but=but)
+
+
+def _wrong() -> Failure:
+    return Failure(Reason.INVALID_CREDENTIALS, "This is not the current password.")

@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 from uuid import uuid4
 
+import grpc
 import pytest
 
 from services.kit.channels import Channels
@@ -171,6 +172,15 @@ async def test_who_signs_in_while_the_password_changes_is_ended_or_refused(
     )
     sessions = [result for result in results if isinstance(result, Session)]
     assert [await is_over(identity, session) for session in sessions] == [True] * len(sessions)
+
+
+async def test_of_two_who_know_the_password_one_changes_it(identity: Identity) -> None:
+    user = await identity.register()
+    sessions = [await identity.log_in(user.email) for _ in range(2)]
+    results = await asyncio.gather(
+        *(change(identity, session, PASSWORD) for session in sessions), return_exceptions=True
+    )
+    assert len([result for result in results if isinstance(result, grpc.aio.AioRpcError)]) == 1
 
 
 async def test_other_services_hear_of_an_end_within_a_second(
