@@ -62,11 +62,14 @@ async def live(connection: AsyncConnection, user_id: UUID, now: datetime) -> lis
     """Return the keys of a user that work, newest first. They are few: see `LIVE_MAX`."""
     query = (
         sa.select(api_keys)
-        .where(api_keys.c.user_id == user_id, api_keys.c.ended_at.is_(None))
+        .where(
+            api_keys.c.user_id == user_id,
+            api_keys.c.ended_at.is_(None),
+            sa.or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > now),
+        )
         .order_by(api_keys.c.key_id.desc())
     )
-    found = [_key_of(row) for row in await connection.execute(query)]
-    return [key for key in found if key.is_live(now)]
+    return [_key_of(row) for row in await connection.execute(query)]
 
 
 async def end(connection: AsyncConnection, key_id: UUID, now: datetime) -> bool:
