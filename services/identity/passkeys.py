@@ -7,6 +7,7 @@ is noted when it is used. The check of the person (PIN, finger, face) is demande
 import hashlib
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
@@ -24,7 +25,7 @@ from webauthn.helpers.structs import (
     UserVerificationRequirement,
 )
 
-from services.identity import api_keys, throttle
+from services.identity import api_keys, throttle, users
 from services.identity.api_key import LIVE_MAX
 from services.identity.ground import Ground
 from services.identity.on_record import credential_changed, refusals_noted
@@ -97,9 +98,7 @@ class Passkeys:
     async def begin_enrolment(self, user: User) -> tuple[str, str]:
         """Return a challenge, and what a browser makes a passkey by. Failure TOO_MANY_KEYS."""
         known = await self.passkeys_of(user.user_id)
-        if len(known) >= LIVE_MAX:
-            metadata = {"max": str(LIVE_MAX)}
-            raise Failure(Reason.TOO_MANY_KEYS, "Delete a passkey first.", metadata=metadata)
+        _require_room(known)
         challenge, token = self._challenge(str(user.user_id))
         options = webauthn.generate_registration_options(
             rp_id=self._site,
@@ -118,7 +117,7 @@ class Passkeys:
     async def finish_enrolment(
         self, user_id: UUID, challenge: str, credential: str, name: str
     ) -> Passkey:
-        """Store what a browser made. Failure PASSKEY_INVALID."""
+        """Store what a browser made. Failures: PASSKEY_INVALID, TOO_MANY_KEYS."""
         async with self._database.transaction() as connection:
             expected = await self._used(connection, challenge, str(user_id))
             try:
@@ -141,6 +140,9 @@ class Passkeys:
                 made.credential_public_key,
                 made.sign_count,
             )
+            # The lock keeps simultaneous enrolments of one user from exceeding the bound together.
+            await users.lock(connection, user_id)
+            _require_room(await _of_user(connection, user_id))
             await _add(connection, passkey)
             await self._record(connection, "passkey.add", user_id, passkey.passkey_id)
         self._journal.notify()
@@ -148,10 +150,8 @@ class Passkeys:
 
     async def passkeys_of(self, user_id: UUID) -> list[Passkey]:
         """Return the passkeys of a user, newest first."""
-        query = sa.select(passkeys).where(passkeys.c.user_id == user_id)
         async with self._database.connection() as connection:
-            rows = await connection.execute(query.order_by(passkeys.c.passkey_id.desc()))
-            return [_passkey_of(row) for row in rows]
+            return await _of_user(connection, user_id)
 
     async def delete(self, user_id: UUID, passkey_id: UUID) -> None:
         """Delete a passkey of a user; one that is not there stays away."""
@@ -245,6 +245,12 @@ def passkey_invalid() -> Failure:
     return Failure(Reason.PASSKEY_INVALID, "This passkey is not known here, or is not genuine.")
 
 
+def _require_room(known: Sequence[Passkey]) -> None:
+    if len(known) >= LIVE_MAX:
+        metadata = {"max": str(LIVE_MAX)}
+        raise Failure(Reason.TOO_MANY_KEYS, "Delete a passkey first.", metadata=metadata)
+
+
 def _credential_id(credential: str) -> bytes:
     """Return which passkey signed, as the browser says. Failure PASSKEY_INVALID."""
     try:
@@ -268,6 +274,12 @@ async def _add(connection: AsyncConnection, passkey: Passkey) -> None:
         await connection.execute(sa.insert(passkeys).values(row))
     except IntegrityError as error:
         raise passkey_invalid() from error
+
+
+async def _of_user(connection: AsyncConnection, user_id: UUID) -> list[Passkey]:
+    query = sa.select(passkeys).where(passkeys.c.user_id == user_id)
+    rows = await connection.execute(query.order_by(passkeys.c.passkey_id.desc()))
+    return [_passkey_of(row) for row in rows]
 
 
 async def _find(connection: AsyncConnection, credential_id: bytes) -> Passkey | None:

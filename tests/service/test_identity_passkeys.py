@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from services.identity.api_key import LIVE_MAX
 from services.kit.reason import Reason
 from tests.service.identity_authenticator import PRESENT, Authenticator
 from tests.service.identity_server import Identity, bearer, refused
@@ -142,6 +143,37 @@ async def test_a_challenge_serves_whom_and_what_it_was_made_for(page: Page) -> N
     request.challenge = begun.challenge
     with refused(Reason.PASSKEY_INVALID):
         await page.stub.FinishPasskeyEnrolment(request, metadata=bearer(ana.access_token))
+
+
+async def test_challenges_asked_for_in_advance_make_no_more_passkeys_than_may_be(
+    page: Page,
+) -> None:
+    session = await page.identity.signed_in()
+    page.identity.rows(
+        "INSERT INTO passkeys (passkey_id, user_id, credential_id, public_key, sign_count, name,"
+        " created_at) SELECT gen_random_uuid(), %s, int4send(n), '', 0, 'old', now()"
+        " FROM generate_series(1, %s) n RETURNING 1",
+        session.user_id,
+        LIVE_MAX - 1,
+    )
+    metadata = bearer(session.access_token)
+    begun = [
+        await page.stub.BeginPasskeyEnrolment(BeginPasskeyEnrolmentRequest(), metadata=metadata)
+        for _ in range(2)
+    ]
+    requests = [
+        FinishPasskeyEnrolmentRequest(
+            challenge=asked.challenge,
+            credential=Authenticator(credential_id=asked.challenge.encode()[-32:]).create(
+                asked.options
+            ),
+            name="phone",
+        )
+        for asked in begun
+    ]
+    await page.stub.FinishPasskeyEnrolment(requests[0], metadata=metadata)
+    with refused(Reason.TOO_MANY_KEYS):
+        await page.stub.FinishPasskeyEnrolment(requests[1], metadata=metadata)
 
 
 async def test_one_passkey_belongs_to_one_user(page: Page) -> None:

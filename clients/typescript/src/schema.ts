@@ -1498,7 +1498,7 @@ export interface paths {
         readonly put?: never;
         /**
          * Stores the passkey that a browser has made
-         * @description Errors: PASSKEY_INVALID.
+         * @description Errors: PASSKEY_INVALID, TOO_MANY_KEYS.
          */
         readonly post: operations["finishPasskeyEnrolment"];
         readonly delete?: never;
@@ -14275,6 +14275,15 @@ export interface operations {
             };
             /** @description Forbidden: `CSRF_REJECTED` */
             readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict: `TOO_MANY_KEYS` */
+            readonly 409: {
                 headers: {
                     readonly [name: string]: unknown;
                 };

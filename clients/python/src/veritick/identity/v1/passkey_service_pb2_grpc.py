@@ -89,7 +89,8 @@ class PasskeyServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def FinishPasskeyEnrolment(self, request, context):
-        """FinishPasskeyEnrolment stores the passkey that a browser has made. Errors: PASSKEY_INVALID.
+        """FinishPasskeyEnrolment stores the passkey that a browser has made. Errors: PASSKEY_INVALID,
+        TOO_MANY_KEYS.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -44,7 +44,9 @@ class PasskeyServiceStub:
     Errors: CONFIRMATION_REQUIRED, TOO_MANY_KEYS.
     """
     FinishPasskeyEnrolment: _grpc.UnaryUnaryMultiCallable[_passkey_service_pb2.FinishPasskeyEnrolmentRequest, _passkey_service_pb2.FinishPasskeyEnrolmentResponse]
-    """FinishPasskeyEnrolment stores the passkey that a browser has made. Errors: PASSKEY_INVALID."""
+    """FinishPasskeyEnrolment stores the passkey that a browser has made. Errors: PASSKEY_INVALID,
+    TOO_MANY_KEYS.
+    """
     ListPasskeys: _grpc.UnaryUnaryMultiCallable[_passkey_service_pb2.ListPasskeysRequest, _passkey_service_pb2.ListPasskeysResponse]
     """ListPasskeys lists the caller's passkeys, newest first."""
     DeletePasskey: _grpc.UnaryUnaryMultiCallable[_passkey_service_pb2.DeletePasskeyRequest, _passkey_service_pb2.DeletePasskeyResponse]
@@ -79,7 +81,9 @@ class PasskeyServiceAsyncStub(PasskeyServiceStub):
     Errors: CONFIRMATION_REQUIRED, TOO_MANY_KEYS.
     """
     FinishPasskeyEnrolment: _aio.UnaryUnaryMultiCallable[_passkey_service_pb2.FinishPasskeyEnrolmentRequest, _passkey_service_pb2.FinishPasskeyEnrolmentResponse]  # type: ignore[assignment]
-    """FinishPasskeyEnrolment stores the passkey that a browser has made. Errors: PASSKEY_INVALID."""
+    """FinishPasskeyEnrolment stores the passkey that a browser has made. Errors: PASSKEY_INVALID,
+    TOO_MANY_KEYS.
+    """
     ListPasskeys: _aio.UnaryUnaryMultiCallable[_passkey_service_pb2.ListPasskeysRequest, _passkey_service_pb2.ListPasskeysResponse]  # type: ignore[assignment]
     """ListPasskeys lists the caller's passkeys, newest first."""
     DeletePasskey: _aio.UnaryUnaryMultiCallable[_passkey_service_pb2.DeletePasskeyRequest, _passkey_service_pb2.DeletePasskeyResponse]  # type: ignore[assignment]
@@ -123,7 +127,9 @@ class PasskeyServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _passkey_service_pb2.FinishPasskeyEnrolmentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_passkey_service_pb2.FinishPasskeyEnrolmentResponse, _abc.Awaitable[_passkey_service_pb2.FinishPasskeyEnrolmentResponse]]:
-        """FinishPasskeyEnrolment stores the passkey that a browser has made. Errors: PASSKEY_INVALID."""
+        """FinishPasskeyEnrolment stores the passkey that a browser has made. Errors: PASSKEY_INVALID,
+        TOO_MANY_KEYS.
+        """
 
     @_abc_1.abstractmethod
     def ListPasskeys(
