@@ -14,6 +14,7 @@ import httpx
 
 from services.identity.permission import PERMISSIONS
 from services.kit.clock import SystemClock
+from services.kit.origin import ADDRESS_KEY, PROOF_KEY
 from services.kit.tokens import USER_AUDIENCE, Keyring
 from veritick.option.v1.access_pb2 import Access
 
@@ -24,6 +25,10 @@ SERVICES = ("operator", "edge", "quotes", "trading", "settlement")
 """Services that call others; each speaks for itself with its own key."""
 
 EVERYBODY = (STRANGER, *ROLES, *SERVICES)
+ADDRESS = "203.0.113.7"
+ELSEWHERE = {"x-forwarded-for": ADDRESS}
+"""Where attacks come from: what they use up of this machine's own limits others would miss."""
+
 PASSWORD = "analytical engine"
 MINUTES = timedelta(minutes=10)
 
@@ -35,6 +40,11 @@ class Actors:
     keys: Path
     users: Mapping[str, str]
     """A registered user for each role. No session of theirs is known to anybody."""
+
+    def elsewhere(self, target: str) -> tuple[tuple[str, str], ...]:
+        """Return the metadata by which the edge tells a service that a call is from there."""
+        proof = Keyring.load(self.keys, "edge").service_token(target, SystemClock().now())
+        return ((ADDRESS_KEY, ADDRESS), (PROOF_KEY, proof))
 
     def token(self, who: str, target: str) -> str | None:
         """Return the token with which somebody calls a service."""

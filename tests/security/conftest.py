@@ -42,6 +42,7 @@ def running_edge(platform: Platform) -> Iterator[str]:
         "VERITICK_HTTP_LISTEN": "127.0.0.1:0",
         "VERITICK_ALLOWANCES": GENEROUS,
         "VERITICK_DRAIN_SECONDS": "1",
+        "VERITICK_TRUSTED_PROXIES": '["127.0.0.0/8"]',
         **{
             f"VERITICK_{name.upper()}_ADDRESS": ports.address(name)
             for name in ("identity", "quotes", "trading", "settlement")

@@ -13,6 +13,7 @@ import pytest
 from edge.contract import bindings
 from edge.rest.routes import Route, Routes
 from tests.security.actors import signed_in
+from tests.waiting import until
 
 pytestmark = [pytest.mark.platform, pytest.mark.security]
 
@@ -80,13 +81,27 @@ class Person:
         ]
 
 
+def bought(person: Person, account: str) -> dict[str, Any]:
+    """Buy, as soon as the market lets one."""
+    order = {**ORDER, "requestId": str(uuid4())}
+    answers: list[httpx.Response] = []
+
+    def accepted() -> bool:
+        answers.append(person.http.post(f"/v1/accounts/{account}/orders", json=order))
+        return answers[-1].is_success
+
+    until(accepted)
+    placed: dict[str, Any] = answers[-1].json()
+    return placed
+
+
 @pytest.fixture(scope="module")
 def victim(edge: str) -> Iterator[Person]:
     """Somebody with one of everything."""
     with signed_in(edge) as (http, session):
         person = Person(http, session)
         account = person.get("/v1/accounts")["accounts"][0]["accountId"]
-        order = person.post(f"/v1/accounts/{account}/orders", {**ORDER, "requestId": str(uuid4())})
+        order = bought(person, account)
         document = person.post("/v1/kycDocuments", {"kind": "IDENTITY", "size": 100})
         key = person.post("/v1/apiKeys", {"name": "bot", "scopes": ["READ"]})["key"]
         person.ids = {
