@@ -5,10 +5,12 @@ line, ordered by file name. Any number of replicas may call `migrate` at once; o
 and the others wait for it. At the head, which is the usual case, Alembic is not even imported.
 """
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+from psycopg.errors import LockNotAvailable
 from psycopg.sql import SQL
 
 from services.kit.settings import DatabaseSettings
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 _ENVIRONMENT = Path(__file__).parent / "alembic"
 _LOCK_KEY = 0x7665_7269_7469_636B  # "veritick": one lock, as there is one schema, per database
 _LOCK_WAIT_SECONDS = 300
+# Who waits for a table keeps everybody else from it who comes later. So a migration gives up soon
+# when somebody reads for long, as an audit does, and comes again.
+_TABLE_WAIT_SECONDS = 2
+_AGAIN_SECONDS = 1.0
 _CONNECT_SECONDS = 10
 
 
@@ -98,12 +104,23 @@ def _require_role(connection: psycopg.Connection[Any], role: str) -> None:
 def _upgrade(url: str, migrations: Path, role: str) -> None:
     # SQLAlchemy and Alembic take a third of a second to import; a database at head never pays.
     from sqlalchemy import NullPool, create_engine  # noqa: PLC0415
+    from sqlalchemy.exc import OperationalError  # noqa: PLC0415
 
+    options = f"-c lock_timeout={_TABLE_WAIT_SECONDS}s"
     engine = create_engine(
-        "postgresql+psycopg://", poolclass=NullPool, creator=lambda: psycopg.connect(url)
+        "postgresql+psycopg://",
+        poolclass=NullPool,
+        creator=lambda: psycopg.connect(url, options=options),
     )
-    with engine.connect() as connection:
-        _run_alembic(connection, migrations, role)
+    deadline = time.monotonic() + _LOCK_WAIT_SECONDS
+    while True:
+        try:
+            with engine.connect() as connection:
+                return _run_alembic(connection, migrations, role)
+        except OperationalError as error:
+            if not isinstance(error.orig, LockNotAvailable) or time.monotonic() > deadline:
+                raise
+        time.sleep(_AGAIN_SECONDS)
 
 
 def _run_alembic(connection: "Connection", migrations: Path, role: str) -> None:

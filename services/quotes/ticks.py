@@ -20,9 +20,10 @@ _NULL = -1
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 # What was kept of a dropped day is nowhere else, so nothing comes twice.
-_PAGE = """
-    SELECT instrument_id, number, time, price, source_time, late FROM (
-        SELECT * FROM tick UNION ALL SELECT * FROM kept_tick
+_COLUMNS = "instrument_id, number, time, price, source_time, late"
+_PAGE = f"""
+    SELECT {_COLUMNS} FROM (
+        SELECT {_COLUMNS} FROM tick UNION ALL SELECT {_COLUMNS} FROM kept_tick
     ) AS known
     WHERE instrument_id = %(instrument)s AND number > %(after)s
       AND time >= %(start)s AND time < %(end)s

@@ -76,7 +76,7 @@ INSERT_OPEN_ORDERS = Part(
 )
 
 CLOSE_ORDERS = Part(
-    """
+    f"""
     orders_gone AS (
         DELETE FROM open_order USING unnest(%(close.order_id)s::uuid[],
             %(close.outcome)s::smallint[], %(close.void_reason)s::smallint[],
@@ -87,10 +87,10 @@ CLOSE_ORDERS = Part(
         AS v (closing_id, outcome, void_reason, returned, close_number, close_price, close_time,
               close_source_time, closed_at, transfer_id)
         WHERE order_id = closing_id
-        RETURNING open_order.*, outcome, void_reason, returned, close_number, close_price,
-              close_time, close_source_time, closed_at, transfer_id
+        RETURNING {ORDER_COLUMNS}, {CLOSE_COLUMNS}
     ), orders_closed AS (
-        INSERT INTO closed_order SELECT * FROM orders_gone RETURNING 1
+        INSERT INTO closed_order ({ORDER_COLUMNS}, {CLOSE_COLUMNS})
+        SELECT * FROM orders_gone RETURNING 1
     )
     """,
     """require(

@@ -8,8 +8,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,7 +21,7 @@ from tests.faults.experiment import Experiment
 from tests.faults.listener import told_on_rest
 from tests.faults.load import Tally, trading
 from tests.faults.report import Finding
-from tests.faults.world import World, running_world, until_true
+from tests.faults.world import World, another_world, until_true
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
@@ -42,10 +40,11 @@ async def test_a_backup_under_load_is_restored_elsewhere(
         kept = Tally(acknowledged=dict(load.tally.acknowledged))
         with tempfile.TemporaryDirectory(prefix="veritick-") as folder:
             home = Home(Path(folder))
+            # With a Redis that knows nothing.
             await asyncio.to_thread(back_up, world, home)
             backed_up_at = datetime.now(UTC)
             began = time.monotonic()
-            async with restored(home) as other:
+            async with another_world(home.root) as other:
                 _note_restored(experiment, other, kept, time.monotonic() - began)
                 assert checks.lost(other, kept) == []
                 await _people_go_on_trading(other)
@@ -68,18 +67,6 @@ def back_up(world: World, home: Home) -> None:
         source: Path = getattr(world.home, folder)
         if source.exists():
             shutil.copytree(source, getattr(home, folder))
-
-
-@asynccontextmanager
-async def restored(home: Home) -> AsyncIterator[World]:
-    """Run a platform on what was backed up, with a Redis that knows nothing."""
-    running = running_world(home.root)
-    # It has loops of its own while it starts.
-    world = await asyncio.to_thread(running.__enter__)
-    try:
-        yield world
-    finally:
-        await asyncio.to_thread(running.__exit__, None, None, None)
 
 
 async def _people_go_on_trading(world: World) -> None:

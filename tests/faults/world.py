@@ -8,8 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -45,6 +45,7 @@ WELL_SECONDS = 120
 
 _PAUSE_SECONDS = 0.05
 _BOOK = "demo"
+DATABASES = ("identity", "quotes", "settlement", f"trading_{_BOOK}")
 _WORDS = 2_000
 _AUDIT_SECONDS = 300
 _VERBS = {"settlement": "work"}
@@ -62,6 +63,9 @@ class World(Logged):
     machine: Machine
     replicas: list[Ports]
     roads: Roads
+    tree: Path = REPOSITORY
+    """The build that runs, unless a part is told otherwise."""
+
     parts: dict[str, Process] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -78,8 +82,8 @@ class World(Logged):
         self._start_stores()
         cluster, run = self.machine.cluster, self.home.sockets
         databases.provision(cluster, self.machine.passwords)
-        for name in ("identity", "quotes", "settlement", f"trading_{_BOOK}"):
-            self._migrate(name)
+        for name in DATABASES:
+            self.migrate(name, self.tree)
         name = ".s.PGSQL.5432"
         self.database = self.roads.between(self._sockets["database"] / name, run / name)
         self.redis = self.roads.between(
@@ -149,13 +153,14 @@ class World(Logged):
         await until(probes.postgres_answers(cluster.url("postgres")), "Postgres answers")
         await until(probes.valkey_answers(str(valkey.socket)), "Valkey answers")
 
-    def _migrate(self, name: str) -> None:
+    def migrate(self, name: str, tree: Path) -> list[str]:
+        """Bring a database to the newest migration of a build; return what was applied."""
         access = databases.access(self.machine.cluster, self.machine.passwords, name)
         settings = DatabaseSettings(
             database_url=SecretStr(access.service), migration_url=SecretStr(access.owner)
         )
         service = name.partition("_")[0]
-        migrate(settings, REPOSITORY / "services" / service / "migrations")
+        return migrate(settings, tree / "services" / service / "migrations")
 
     def _front(self, runtime: str) -> Road:
         return self.roads.between(self.ports.address(runtime), self.address(runtime))
@@ -173,6 +178,8 @@ class World(Logged):
         environment = topology.environment(self.machine, runtime)
         redis = quote(str(self._sockets["redis"] / "valkey.sock"), safe="/")
         environment["VERITICK_REDIS_URL"] = f"unix://{redis}?db=0"
+        environment["PYTHONPATH"] = imports_of(self.tree)
+        environment["PYTHONSAFEPATH"] = "1"  # not what happens to lie where the tests run
         if runtime in SERVICES:
             ports = self.replicas[replica]
             environment["VERITICK_LISTEN"] = ports.address(runtime)
@@ -256,9 +263,29 @@ async def until_true(
     await until(probe, what, seconds)
 
 
+def imports_of(tree: Path) -> str:
+    """Return where Python finds the modules of a build."""
+    return os.pathsep.join([str(tree), str(tree / "clients" / "python" / "src")])
+
+
+@asynccontextmanager
+async def another_world(folder: Path, tree: Path = REPOSITORY) -> AsyncIterator[World]:
+    """Run one more platform, beside whatever runs in this loop."""
+    running = running_world(folder, tree)
+    # It has loops of its own while it starts.
+    world = await asyncio.to_thread(running.__enter__)
+    try:
+        yield world
+    except BaseException as error:
+        error.add_note(world.last_words())
+        raise
+    finally:
+        await asyncio.to_thread(running.__exit__, None, None, None)
+
+
 @contextmanager
-def running_world(folder: Path) -> Iterator[World]:
-    """Run a platform in a folder with a short name until the context is left."""
+def running_world(folder: Path, tree: Path = REPOSITORY) -> Iterator[World]:
+    """Run a build of the platform in a folder with a short name until the context is left."""
     allow_many_files()
     home = Home(folder)
     home.prepare()
@@ -281,7 +308,7 @@ def running_world(folder: Path) -> Iterator[World]:
     with ExitStack() as stack:
         roads = stack.enter_context(Roads())
         replicas = [Ports(free_base()) for _ in range(2)]
-        world = World(home, machine, replicas, roads)
+        world = World(home, machine, replicas, roads, tree)
         stack.callback(world.stop)
         world.start()
         yield world

@@ -21,6 +21,7 @@ from services.trading.auditing import Auditing
 from services.trading.auditor import Auditor
 from services.trading.market import WATERMARK_AGE_MAX as AGE_MAX
 from services.trading.order import Order, Outcome
+from tests.expansion import EXPANSION
 from tests.service.trading_audit_fixtures import Books, Record
 from tests.service.trading_breaks import BREAKS, Break, Named
 from tests.service.trading_fixtures import bench
@@ -53,6 +54,14 @@ async def test_a_busy_book_passes(books: Books) -> None:
     # Three openings, fifteen orders with their closes, three transfers, and a posted hold.
     assert report.entries == report.last_entry_id == 37
     await books.demo.desk.ledger.roll_up(worth=1)
+    await books.be_busy()
+    assert await found(books, full=True) == set()
+
+
+async def test_columns_that_this_build_does_not_know_stop_nothing(books: Books) -> None:
+    """They come with an upgrade, while what was prepared and planned before is in use."""
+    await books.be_busy()
+    books.tamper(EXPANSION)
     await books.be_busy()
     assert await found(books, full=True) == set()
 
