@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from services.kit.migrate import MigrationRefused, migrate
 from services.kit.settings import DatabaseSettings
 from tests.service.kit_databases import MIGRATIONS, Databases
+from tests.waiting import PATIENCE_SECONDS, until
 
 pytest_plugins = ["tests.service.kit_fixtures"]
 
@@ -57,6 +58,28 @@ def test_an_empty_database_gets_every_table(kit_databases: Databases) -> None:
         assert one(connection, "SELECT author FROM note") == "someone"
     with as_owner(settings) as connection:
         assert one(connection, "SELECT version_num FROM alembic_version") == "0002"
+
+
+def test_a_migration_that_waits_for_a_table_keeps_nobody_else_waiting(
+    kit_settings: DatabaseSettings, migrations: Path
+) -> None:
+    """Who reads for long, as an audit does, holds it up; whoever comes after it does not wait."""
+    add_migration(migrations, "0003", "0002", "ALTER TABLE note ADD COLUMN later text")
+    with (
+        as_service(kit_settings) as reader,
+        as_service(kit_settings) as other,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        with reader.transaction():
+            reader.execute("SELECT FROM note")
+            migrating = pool.submit(migrate, kit_settings, migrations)
+            waits = (
+                "SELECT count(*) FROM pg_locks WHERE relation = 'note'::regclass AND NOT granted"
+            )
+            until(lambda: one(other, waits) == 1)
+            other.execute("SELECT FROM note")
+            assert not migrating.done()
+        assert migrating.result(PATIENCE_SECONDS) == ["0003"]
 
 
 def test_at_the_head_there_is_nothing_to_do(kit_settings: DatabaseSettings) -> None:
