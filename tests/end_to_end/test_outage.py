@@ -69,13 +69,16 @@ async def listed(trader: Trader, request: PlaceOrderRequest) -> list[Order]:
 async def test_orders_that_are_cut_off_open_once_or_not_at_all(own: Platform, part: str) -> None:
     async with trading(own, await newcomer(own)) as trader:
         requests = [await trader.order_request(seconds=600) for _ in range(24)]
+        answered = asyncio.Event()
 
         async def place_later(number: int, request: PlaceOrderRequest) -> Order | None:
             await asyncio.sleep(number * 0.02)
-            return await attempt(trader, request)
+            answer = await attempt(trader, request)
+            answered.set()
+            return answer
 
         placing = asyncio.gather(*(place_later(n, r) for n, r in enumerate(requests)))
-        await asyncio.sleep(0.2)
+        await answered.wait()
         kill(own, part)
         answers = await placing
 

@@ -27,14 +27,14 @@ def stream_folder() -> Iterator[Path]:
 
 
 @pytest.fixture
-async def world(stream_keys: Path, stream_folder: Path) -> AsyncIterator[World]:
+async def stage(stream_keys: Path, stream_folder: Path) -> AsyncIterator[World]:
     """Services and a Redis of the test's own."""
-    async with running_world(stream_keys, stream_folder) as world:
-        yield world
+    async with running_world(stream_keys, stream_folder) as stage:
+        yield stage
 
 
 @pytest.fixture
-async def edge(world: World) -> AsyncIterator[str]:
-    """The address of a socket server in that world."""
-    async with running(world.settings()) as process:
+async def edge(stage: World) -> AsyncIterator[str]:
+    """The address of a socket server on that stage."""
+    async with running(stage.settings()) as process:
         yield process.address

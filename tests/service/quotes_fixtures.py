@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,6 +14,7 @@ from pathlib import Path
 import grpc
 import pytest
 import pytest_asyncio
+from google.protobuf.timestamp_pb2 import Timestamp
 from pydantic import SecretStr
 from websockets.asyncio.client import connect
 
@@ -22,7 +23,7 @@ from services.kit.clock import Clock, SystemClock
 from services.kit.database import Database
 from services.kit.process import serving
 from services.kit.tokens import Keyring
-from services.kit.wire import to_timestamp
+from services.kit.wire import to_datetime, to_timestamp
 from services.local.databases import Access
 from services.local.keys import ensure_keys
 from services.quotes.app import build
@@ -145,6 +146,36 @@ class Quotes:
 
         await eventually(reached)
 
+    async def silent_since(self, symbol: str, long: timedelta) -> datetime:
+        """Wait until the feed was not heard for so long; return when it was heard last.
+
+        What was sent before a command took effect may still be on its way.
+        """
+        return await self._still(symbol, long, lambda found: found.feed_time)
+
+    async def frozen_since(self, symbol: str, long: timedelta) -> datetime:
+        """Wait until there was no tick for so long; return when the last one came."""
+        return await self._still(symbol, long, lambda found: found.last_tick.time)
+
+    async def _still(
+        self, symbol: str, long: timedelta, moment: Callable[[instrument_pb2.Market], Timestamp]
+    ) -> datetime:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                since = to_datetime(moment(await self.market(symbol)))
+                await self.fixed(symbol, since + long)
+                if to_datetime(moment(await self.market(symbol))) == since:
+                    return since
+
+    async def until_fixed(self, symbol: str) -> None:
+        """Wait until there is a price again at the present moment, as it passes."""
+
+        async def fixed() -> bool:
+            found = await self.fixed(symbol, self.clock.now())
+            return bool(found.state == fixing.Fixing.FINAL)
+
+        await eventually(fixed)
+
     async def ticks(
         self, symbol: str, start: datetime, end: datetime, page_size: int = 5000
     ) -> list[instrument_pb2.Tick]:
@@ -249,7 +280,7 @@ def quotes_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def world(postgres: Postgres, valkey: ValkeyServer, quotes_keys: Path) -> Iterator[World]:
+def base(postgres: Postgres, valkey: ValkeyServer, quotes_keys: Path) -> Iterator[World]:
     with postgres.database("quotes") as access:
         yield World(access, quotes_keys, valkey.url)
 
@@ -261,8 +292,8 @@ async def feed() -> AsyncIterator[Simulator]:
 
 
 @pytest.fixture
-async def quotes(world: World, feed: Simulator) -> AsyncIterator[Quotes]:
-    async with world.running(feed.url) as running:
+async def quotes(base: World, feed: Simulator) -> AsyncIterator[Quotes]:
+    async with base.running(feed.url) as running:
         yield running
 
 
@@ -272,7 +303,7 @@ async def quotes_for_a_while(
 ) -> AsyncIterator[Quotes]:
     """One quotes for all tests of a module that only look."""
     with postgres.database("quotes") as access:
-        world = World(access, quotes_keys, valkey.url)
-        async with simulator() as feed, world.running(feed.url) as running:
+        base = World(access, quotes_keys, valkey.url)
+        async with simulator() as feed, base.running(feed.url) as running:
             await running.until_status("BTCUSD", "OPEN")
             yield running

@@ -54,9 +54,9 @@ class Reader:
             await asyncio.sleep(0.05)
 
     async def _listen(self) -> None:
-        world, channel = self.delivery.world, self.delivery.channel
+        stage, channel = self.delivery.stage, self.delivery.channel
         async with client(self.delivery.address) as socket:
-            ticket = world.ticket(str(self.delivery.user_id))
+            ticket = stage.ticket(str(self.delivery.user_id))
             await socket.say(op="authenticate", ticket=ticket)
             await socket.say(op="subscribe", channel=channel, after=str(len(self.heard)))
             while True:
@@ -70,7 +70,7 @@ class Reader:
 class Delivery:
     """One account's events, and everything between their commit and its reader."""
 
-    world: World
+    stage: World
     journal: Journal
     database: Database
     user_id: UUID
@@ -92,7 +92,7 @@ class Delivery:
             self.journal.notify()
 
     async def start_relay(self) -> None:
-        self.relay = asyncio.create_task(Relay(self.journal, self.world.store.valkey.url).run())
+        self.relay = asyncio.create_task(Relay(self.journal, self.stage.store.valkey.url).run())
 
     async def kill_relay(self) -> None:
         assert self.relay
@@ -104,7 +104,7 @@ class Delivery:
         await self.start_relay()
 
     async def start_edge(self) -> None:
-        edge = await self.edge.enter_async_context(running(self.world.settings()))
+        edge = await self.edge.enter_async_context(running(self.stage.settings()))
         self.address = edge.address
 
     async def restart_edge(self) -> None:
@@ -113,15 +113,15 @@ class Delivery:
         await self.start_edge()
 
     async def flush_redis(self) -> None:
-        await self.world.redis.flushall()
+        await self.stage.redis.flushall()
 
     async def restart_redis(self) -> None:
-        await self.world.store.kill()
+        await self.stage.store.kill()
         await self.happen(5)
-        await self.world.store.start()
+        await self.stage.store.start()
 
     async def trim_stream(self) -> None:
-        await self.world.redis.xtrim(stream_key(BOOK), maxlen=0, approximate=False)
+        await self.stage.redis.xtrim(stream_key(BOOK), maxlen=0, approximate=False)
 
     async def deliver_twice_and_out_of_order(self) -> None:
         """Put into the stream, in place of the relay, what it would never put there so."""
@@ -133,12 +133,12 @@ class Delivery:
         jumbled = random.sample(entries, len(entries)) + random.sample(entries, 4)
         position = max(before, await self.end_of_stream())
         for number, entry in enumerate(jumbled, start=1):
-            await _put(self.world.redis, f"{position}-{number}", entry)
+            await _put(self.stage.redis, f"{position}-{number}", entry)
         await self.start_relay()
 
     async def end_of_stream(self) -> int:
         """Return the position of the last entry in the stream; 0 when there is none."""
-        newest: Any = await self.world.redis.xrevrange(stream_key(BOOK), count=1)
+        newest: Any = await self.stage.redis.xrevrange(stream_key(BOOK), count=1)
         return int(newest[0][0].partition(b"-")[0]) if newest else 0
 
     async def everything_arrives(self, reader: Reader) -> None:
@@ -173,9 +173,9 @@ async def delivery(
 
     face = JournalFace({BOOK: journal}, owns)
     async with (
-        running_world(stream_keys, stream_folder, trading=face) as world,
+        running_world(stream_keys, stream_folder, trading=face) as stage,
     ):
-        delivery = Delivery(world, journal, kit_database, user_id, channel)
+        delivery = Delivery(stage, journal, kit_database, user_id, channel)
         await delivery.start_relay()
         await delivery.start_edge()
         try:
@@ -249,7 +249,7 @@ async def test_a_stream_that_is_ahead_of_its_journal_begins_anew(delivery: Deliv
         await delivery.everything_arrives(reader)
         await delivery.kill_relay()
         newest = await delivery.journal.read(0, 1)
-        await _put(delivery.world.redis, "5000-0", newest[0])
+        await _put(delivery.stage.redis, "5000-0", newest[0])
         await delivery.start_relay()
         await delivery.happen(5)
         await delivery.everything_arrives(reader)

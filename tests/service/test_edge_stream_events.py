@@ -14,16 +14,16 @@ from tests.service.edge_stream_world import (
 pytest_plugins = ["tests.service.edge_stream_fixtures"]
 
 
-async def test_an_event_looks_as_the_contract_says(world: World, edge: str) -> None:
-    user_id = world.user()
-    channel = world.account(user_id)
-    async with signed_in(world, edge, user_id) as reader:
+async def test_an_event_looks_as_the_contract_says(stage: World, edge: str) -> None:
+    user_id = stage.user()
+    channel = stage.account(user_id)
+    async with signed_in(stage, edge, user_id) as reader:
         assert await reader.subscribe(channel) == {
             "channel": channel,
             "sequence": "0",
             "type": "subscribed",
         }
-        await world.publish(world.commit(channel, amount=1050))
+        await stage.publish(stage.commit(channel, amount=1050))
         event = await reader.next()
     account = event["data"]["account"]
     assert (event["channel"], event["sequence"], event["type"]) == (
@@ -36,29 +36,29 @@ async def test_an_event_looks_as_the_contract_says(world: World, edge: str) -> N
 
 
 async def test_what_happened_after_the_last_seen_event_is_replayed_and_the_present_follows(
-    world: World, edge: str
+    stage: World, edge: str
 ) -> None:
-    user_id = world.user()
-    channel = world.account(user_id)
-    await world.happen(channel, times=1200)
-    async with signed_in(world, edge, user_id) as reader:
+    user_id = stage.user()
+    channel = stage.account(user_id)
+    await stage.happen(channel, times=1200)
+    async with signed_in(stage, edge, user_id) as reader:
         assert (await reader.subscribe(channel, after=3))["sequence"] == "1200"
-        await world.happen(channel, times=5)
+        await stage.happen(channel, times=5)
         assert await reader.events(1202) == list(range(4, 1206))
 
 
 async def test_events_that_come_while_the_past_is_replayed_are_neither_lost_nor_doubled(
-    world: World, edge: str
+    stage: World, edge: str
 ) -> None:
-    user_id = world.user()
-    channel = world.account(user_id)
-    await world.happen(channel, times=700)
+    user_id = stage.user()
+    channel = stage.account(user_id)
+    await stage.happen(channel, times=700)
 
     async def trade() -> None:
         for _ in range(300):
-            await world.happen(channel)
+            await stage.happen(channel)
 
-    async with signed_in(world, edge, user_id) as first, signed_in(world, edge, user_id) as second:
+    async with signed_in(stage, edge, user_id) as first, signed_in(stage, edge, user_id) as second:
         trading = asyncio.create_task(trade())
         for reader in (first, second):
             await reader.subscribe(channel, after=0)
@@ -67,62 +67,62 @@ async def test_events_that_come_while_the_past_is_replayed_are_neither_lost_nor_
 
 
 async def test_an_event_that_redis_lost_is_filled_in_when_the_next_one_comes(
-    world: World, edge: str
+    stage: World, edge: str
 ) -> None:
-    user_id = world.user()
-    channel = world.account(user_id)
-    async with signed_in(world, edge, user_id) as reader:
+    user_id = stage.user()
+    channel = stage.account(user_id)
+    async with signed_in(stage, edge, user_id) as reader:
         await reader.subscribe(channel)
-        await world.happen(channel)
+        await stage.happen(channel)
         assert await reader.events(1) == [1]
-        world.commit(channel)
-        world.commit(channel)
-        await world.happen(channel)
+        stage.commit(channel)
+        stage.commit(channel)
+        await stage.happen(channel)
         assert await reader.events(3) == [2, 3, 4]
 
 
 async def test_an_event_lost_with_a_flush_is_found_without_a_successor(
-    world: World, edge: str
+    stage: World, edge: str
 ) -> None:
-    user_id = world.user()
-    channel = world.account(user_id)
-    async with signed_in(world, edge, user_id) as reader:
+    user_id = stage.user()
+    channel = stage.account(user_id)
+    async with signed_in(stage, edge, user_id) as reader:
         await reader.subscribe(channel)
-        await world.happen(channel)
+        await stage.happen(channel)
         assert await reader.events(1) == [1]
-        world.commit(channel)
-        await world.redis.flushall()
+        stage.commit(channel)
+        await stage.redis.flushall()
         assert await reader.events(1) == [2]
-        await world.happen(channel)
+        await stage.happen(channel)
         assert await reader.events(1) == [3]
 
 
 async def test_events_go_on_while_redis_is_dead_and_after_it_is_back(
-    world: World, edge: str
+    stage: World, edge: str
 ) -> None:
-    user_id = world.user()
-    channel = world.account(user_id)
-    async with signed_in(world, edge, user_id) as reader:
+    user_id = stage.user()
+    channel = stage.account(user_id)
+    async with signed_in(stage, edge, user_id) as reader:
         await reader.subscribe(channel)
-        await world.happen(channel)
+        await stage.happen(channel)
         assert await reader.events(1) == [1]
-        await world.store.kill()
-        world.commit(channel)
+        await stage.store.kill()
+        stage.commit(channel)
         assert await reader.events(1) == [2]
         # Committed before Redis is back: once the edge has noticed that, it asks no more by itself.
-        world.commit(channel)
-        await world.store.start()
+        stage.commit(channel)
+        await stage.store.start()
         assert await reader.events(1) == [3]
-        await world.happen(channel)
+        await stage.happen(channel)
         assert await reader.events(1) == [4]
 
 
-async def test_what_the_journal_no_longer_has_is_called_a_gap(world: World, edge: str) -> None:
-    user_id = world.user()
-    channel = world.account(user_id)
-    await world.happen(channel, times=10)
-    world.trading.pruned = 6
-    async with signed_in(world, edge, user_id) as reader:
+async def test_what_the_journal_no_longer_has_is_called_a_gap(stage: World, edge: str) -> None:
+    user_id = stage.user()
+    channel = stage.account(user_id)
+    await stage.happen(channel, times=10)
+    stage.trading.pruned = 6
+    async with signed_in(stage, edge, user_id) as reader:
         await reader.subscribe(channel, after=2)
         gap = await reader.next()
         assert gap == {
@@ -135,68 +135,68 @@ async def test_what_the_journal_no_longer_has_is_called_a_gap(world: World, edge
 
 
 async def test_a_sequence_from_the_future_is_a_gap_back_to_the_present(
-    world: World, edge: str
+    stage: World, edge: str
 ) -> None:
-    user_id = world.user()
-    channel = world.account(user_id)
-    await world.happen(channel, times=2)
-    async with signed_in(world, edge, user_id) as reader:
+    user_id = stage.user()
+    channel = stage.account(user_id)
+    await stage.happen(channel, times=2)
+    async with signed_in(stage, edge, user_id) as reader:
         await reader.subscribe(channel, after=50)
         gap = await reader.next()
         assert (gap["type"], gap["sequence"], gap["data"]) == ("gap", "2", {"after": "50"})
-        await world.happen(channel)
+        await stage.happen(channel)
         assert await reader.events(1) == [3]
 
 
 async def test_an_entry_that_the_journal_does_not_know_is_not_shown_and_stops_nothing(
-    world: World, edge: str
+    stage: World, edge: str
 ) -> None:
-    user_id = world.user()
-    channel = world.account(user_id)
-    async with signed_in(world, edge, user_id) as reader:
+    user_id = stage.user()
+    channel = stage.account(user_id)
+    async with signed_in(stage, edge, user_id) as reader:
         await reader.subscribe(channel)
-        await world.happen(channel)
+        await stage.happen(channel)
         assert await reader.events(1) == [1]
-        stray = world.commit(channel, amount=666)
+        stray = stage.commit(channel, amount=666)
         stray.sequence = 9
-        world.trading.entries["demo", channel].pop()
-        await world.publish(stray)
+        stage.trading.entries["demo", channel].pop()
+        await stage.publish(stray)
         await asyncio.sleep(0.5)
-        await world.happen(channel)
+        await stage.happen(channel)
         assert await reader.events(1) == [2]
 
 
-async def test_public_events_need_no_ticket(world: World, edge: str) -> None:
+async def test_public_events_need_no_ticket(stage: World, edge: str) -> None:
     async with client(edge) as reader:
         assert (await reader.subscribe("payouts:demo"))["type"] == "subscribed"
         assert (await reader.subscribe("instruments"))["type"] == "subscribed"
-        await world.publish(world.trading.append("demo", "payouts", balance(1)))
+        await stage.publish(stage.trading.append("demo", "payouts", balance(1)))
         assert (await reader.next())["channel"] == "payouts:demo"
-        changed = world.quotes_journals.append("quotes", "instruments", balance(2))
-        await world.publish(changed, "quotes")
+        changed = stage.quotes_journals.append("quotes", "instruments", balance(2))
+        await stage.publish(changed, "quotes")
         assert (await reader.next())["channel"] == "instruments"
 
 
 async def test_a_session_that_ends_closes_its_sockets_and_no_others(
-    world: World, edge: str
+    stage: World, edge: str
 ) -> None:
-    user_id = world.user()
+    user_id = stage.user()
     async with client(edge) as ending, client(edge) as staying:
         for reader, session in ((ending, "a"), (staying, "b")):
-            await reader.say(op="authenticate", ticket=world.ticket(user_id, session=session))
+            await reader.say(op="authenticate", ticket=stage.ticket(user_id, session=session))
             await reader.next("authenticated")
-        world.revoked.end("a")
+        stage.revoked.end("a")
         assert await ending.closed() == 4001
         await staying.say(op="ping")
         assert (await staying.next())["type"] == "pong"
 
 
 async def test_a_ticket_of_a_session_that_has_just_ended_opens_nothing(
-    world: World, edge: str
+    stage: World, edge: str
 ) -> None:
-    user_id = world.user()
-    ticket = world.ticket(user_id, session="a")
-    world.revoked.end("a")
+    user_id = stage.user()
+    ticket = stage.ticket(user_id, session="a")
+    stage.revoked.end("a")
     async with client(edge) as reader:
         await reader.say(op="authenticate", ticket=ticket)
         refused = await reader.next()
@@ -205,53 +205,53 @@ async def test_a_ticket_of_a_session_that_has_just_ended_opens_nothing(
         assert subscribed["data"]["reason"] == "UNKNOWN_CHANNEL"
 
 
-async def test_a_ticket_is_not_believed_while_identity_has_not_been_heard(world: World) -> None:
-    user_id = world.user()
-    settings = world.settings(identity_address="127.0.0.1:1")
+async def test_a_ticket_is_not_believed_while_identity_has_not_been_heard(stage: World) -> None:
+    user_id = stage.user()
+    settings = stage.settings(identity_address="127.0.0.1:1")
     async with running(settings) as process, client(process.address) as reader:
-        await reader.say(op="authenticate", ticket=world.ticket(user_id))
+        await reader.say(op="authenticate", ticket=stage.ticket(user_id))
         refused = await reader.next()
         assert (refused["type"], refused["data"]["reason"]) == ("error", "UNAVAILABLE")
 
 
 async def test_a_session_that_ends_while_redis_is_dead_is_noticed_all_the_same(
-    world: World, edge: str
+    stage: World, edge: str
 ) -> None:
-    user_id = world.user()
-    async with signed_in(world, edge, user_id) as reader:
+    user_id = stage.user()
+    async with signed_in(stage, edge, user_id) as reader:
         await reader.subscribe(f"user:{user_id}")
-        await world.store.kill()
-        world.revoked.end("s1")
+        await stage.store.kill()
+        stage.revoked.end("s1")
         assert await reader.closed() == 4001
 
 
-async def test_a_subscription_waits_for_a_service_that_is_away(world: World) -> None:
-    user_id = world.user()
-    channel = world.account(user_id)
-    world.commit(channel)
-    settings = world.settings(trading_address="127.0.0.1:1")
-    async with running(settings) as process, signed_in(world, process.address, user_id) as reader:
+async def test_a_subscription_waits_for_a_service_that_is_away(stage: World) -> None:
+    user_id = stage.user()
+    channel = stage.account(user_id)
+    stage.commit(channel)
+    settings = stage.settings(trading_address="127.0.0.1:1")
+    async with running(settings) as process, signed_in(stage, process.address, user_id) as reader:
         refused = await reader.subscribe(channel, after=0)
         assert (refused["type"], refused["data"]["reason"]) == ("error", "UNAVAILABLE")
         await reader.say(op="ping")
         assert (await reader.next())["type"] == "pong"
 
 
-async def test_a_service_that_comes_back_delivers_what_was_missed(world: World) -> None:
-    user_id = world.user()
-    channel = world.account(user_id)
-    world.commit(channel)
-    async with service(world, "trading", world.trading) as first:
+async def test_a_service_that_comes_back_delivers_what_was_missed(stage: World) -> None:
+    user_id = stage.user()
+    channel = stage.account(user_id)
+    stage.commit(channel)
+    async with service(stage, "trading", stage.trading) as first:
         address = first.address
-    settings = world.settings(trading_address=address)
-    async with running(settings) as process, signed_in(world, process.address, user_id) as reader:
+    settings = stage.settings(trading_address=address)
+    async with running(settings) as process, signed_in(stage, process.address, user_id) as reader:
         assert (await reader.subscribe(channel, after=0))["type"] == "error"
-        async with service(world, "trading", world.trading, listen=address):
+        async with service(stage, "trading", stage.trading, listen=address):
             assert (await reader.next("subscribed"))["sequence"] == "1"
             assert await reader.events(1) == [1]
-        await world.happen(channel)
+        await stage.happen(channel)
         assert await reader.events(1) == [2]
-        world.commit(channel)
-        await world.happen(channel)
-        async with service(world, "trading", world.trading, listen=address):
+        stage.commit(channel)
+        await stage.happen(channel)
+        async with service(stage, "trading", stage.trading, listen=address):
             assert await reader.events(2) == [3, 4]

@@ -64,22 +64,22 @@ def read_all(raw: socket.socket) -> bytes:
 FAREWELL = b"reads too slowly"
 
 
-async def test_who_does_not_read_private_events_is_closed_while_others_go_on(world: World) -> None:
-    user_id = world.user()
-    channel = world.account(user_id)
+async def test_who_does_not_read_private_events_is_closed_while_others_go_on(stage: World) -> None:
+    user_id = stage.user()
+    channel = stage.account(user_id)
     total, wide = 1_500, balance(1)
     wide.balance_changed.account.account_id = "demo_" + "x" * 2_000
 
     async def trade() -> None:
         for _ in range(total):
-            await world.publish(world.trading.append("demo", channel, wide))
+            await stage.publish(stage.trading.append("demo", channel, wide))
 
     async with (
-        running(world.settings(queue_frames_max=200, slow_reader_seconds=60)) as process,
-        signed_in(world, process.address, user_id) as reader,
+        running(stage.settings(queue_frames_max=200, slow_reader_seconds=60)) as process,
+        signed_in(stage, process.address, user_id) as reader,
     ):
         raw = await asyncio.to_thread(never_reads, process.address)
-        raw.sendall(masked({"op": "authenticate", "ticket": world.ticket(user_id)}))
+        raw.sendall(masked({"op": "authenticate", "ticket": stage.ticket(user_id)}))
         raw.sendall(masked({"op": "subscribe", "channel": channel}))
         await reader.subscribe(channel)
         await eventually(lambda: measured("subscriptions") == 2)
@@ -90,34 +90,34 @@ async def test_who_does_not_read_private_events_is_closed_while_others_go_on(wor
         assert len(heard) < total * 2_000 / 2
 
 
-async def publish_much(world: World) -> None:
+async def publish_much(stage: World) -> None:
     for _ in range(60):
-        await world.publish_ticks("EURUSD", *[world.tick("EURUSD", 7) for _ in range(100)])
+        await stage.publish_ticks("EURUSD", *[stage.tick("EURUSD", 7) for _ in range(100)])
 
 
-async def test_a_slow_reader_of_ticks_skips_to_the_latest(world: World) -> None:
-    world.tick("EURUSD", 1)
-    async with running(world.settings(slow_reader_seconds=60)) as process:
+async def test_a_slow_reader_of_ticks_skips_to_the_latest(stage: World) -> None:
+    stage.tick("EURUSD", 1)
+    async with running(stage.settings(slow_reader_seconds=60)) as process:
         raw = await asyncio.to_thread(narrow, process.address)
         async with client(process.address, sock=raw, max_queue=1) as reader:
             await reader.subscribe("ticks:EURUSD")
-            await publish_much(world)
+            await publish_much(stage)
             await asyncio.sleep(0.2)
-            last = str(world.quotes.last["EURUSD"].number)
+            last = str(stage.quotes.last["EURUSD"].number)
             frames = 0
             while (await reader.next())["sequence"] != last:
                 frames += 1
             assert frames < 50
 
 
-async def test_who_takes_nothing_for_long_is_gone(world: World) -> None:
-    world.tick("EURUSD", 1)
-    async with running(world.settings(slow_reader_seconds=0.3)) as process:
+async def test_who_takes_nothing_for_long_is_gone(stage: World) -> None:
+    stage.tick("EURUSD", 1)
+    async with running(stage.settings(slow_reader_seconds=0.3)) as process:
         raw = await asyncio.to_thread(never_reads, process.address)
         raw.sendall(masked({"op": "subscribe", "channel": "ticks:EURUSD"}))
         await eventually(lambda: measured("subscriptions") == 1)
         before = measured("closed_total", code="4008")
-        await publish_much(world)
+        await publish_much(stage)
         await eventually(lambda: measured("closed_total", code="4008") > before)
         assert FAREWELL in (await asyncio.to_thread(read_all, raw))[-200:]
 
@@ -125,9 +125,9 @@ async def test_who_takes_nothing_for_long_is_gone(world: World) -> None:
 # ---- many ----------------------------------------------------------------------------------------
 
 
-async def test_three_hundred_sockets_all_get_everything(world: World, edge: str) -> None:
-    world.tick("EURUSD", 1)
-    user_id = world.user()
+async def test_three_hundred_sockets_all_get_everything(stage: World, edge: str) -> None:
+    stage.tick("EURUSD", 1)
+    user_id = stage.user()
     clients = [client(edge) for _ in range(300)]
     readers = await asyncio.gather(*(opened.__aenter__() for opened in clients))
     try:
@@ -137,8 +137,8 @@ async def test_three_hundred_sockets_all_get_everything(world: World, edge: str)
         for reader in readers:
             await reader.next("subscribed", channel="payouts:demo")
         for number in range(20):
-            await world.publish_ticks("EURUSD", world.tick("EURUSD", number))
-            await world.publish(world.trading.append("demo", "payouts", balance(number)))
+            await stage.publish_ticks("EURUSD", stage.tick("EURUSD", number))
+            await stage.publish(stage.trading.append("demo", "payouts", balance(number)))
 
         async def heard(reader: Client) -> list[str]:
             seen: list[str] = []
@@ -151,7 +151,7 @@ async def test_three_hundred_sockets_all_get_everything(world: World, edge: str)
         assert found == [[str(number) for number in range(1, 21)]] * 300
         ticks = [frame for frame in readers[-1].seen if frame["type"] == "ticks.v1"]
         assert ticks[-1]["sequence"] >= "20"
-        assert world.trading.asked
+        assert stage.trading.asked
         assert user_id
     finally:
         await asyncio.gather(*(opened.__aexit__(None, None, None) for opened in clients))
@@ -160,14 +160,14 @@ async def test_three_hundred_sockets_all_get_everything(world: World, edge: str)
 # ---- the process ---------------------------------------------------------------------------------
 
 
-def environment(world: World, **changes: str) -> dict[str, str]:
+def environment(stage: World, **changes: str) -> dict[str, str]:
     return {
         **os.environ,
         "VERITICK_MODE": "development",
-        "VERITICK_KEYS": str(world.keys),
-        "VERITICK_REDIS_URL": world.store.valkey.url,
+        "VERITICK_KEYS": str(stage.keys),
+        "VERITICK_REDIS_URL": stage.store.valkey.url,
         "VERITICK_STREAM_LISTEN": "127.0.0.1:0",
-        **{f"VERITICK_{name.upper()}_ADDRESS": where for name, where in world.addresses.items()},
+        **{f"VERITICK_{name.upper()}_ADDRESS": where for name, where in stage.addresses.items()},
         **changes,
     }
 
@@ -186,26 +186,26 @@ async def started(**variables: str) -> tuple[asyncio.subprocess.Process, str]:
     raise AssertionError("it did not serve")
 
 
-async def test_the_process_tells_its_clients_to_come_back_when_it_is_stopped(world: World) -> None:
-    process, address = await started(**environment(world))
-    user_id = world.user()
-    channel = world.account(user_id)
-    async with signed_in(world, address, user_id) as reader, client(address):
+async def test_the_process_tells_its_clients_to_come_back_when_it_is_stopped(stage: World) -> None:
+    process, address = await started(**environment(stage))
+    user_id = stage.user()
+    channel = stage.account(user_id)
+    async with signed_in(stage, address, user_id) as reader, client(address):
         await reader.subscribe(channel)
-        await world.happen(channel)
+        await stage.happen(channel)
         assert await reader.events(1) == [1]
         process.send_signal(signal.SIGTERM)
         assert await reader.closed() == 1012
     assert await process.wait() == 0
 
 
-async def test_the_process_starts_and_is_healthy_with_nothing_around_it(world: World) -> None:
-    await world.store.kill()
+async def test_the_process_starts_and_is_healthy_with_nothing_around_it(stage: World) -> None:
+    await stage.store.kill()
     nowhere = {f"VERITICK_{name}_ADDRESS": "127.0.0.1:1" for name in ("QUOTES", "TRADING")}
     with socket.create_server(("127.0.0.1", 0)) as free:
         listen = f"127.0.0.1:{free.getsockname()[1]}"
     process, address = await started(
-        **environment(world, VERITICK_METRICS_LISTEN=listen, **nowhere)
+        **environment(stage, VERITICK_METRICS_LISTEN=listen, **nowhere)
     )
     try:
         async with httpx.AsyncClient(base_url=f"http://{listen}") as http, client(address):

@@ -36,36 +36,36 @@ async def refusal_of(edge: str, ticket: str) -> str:
         return reason(await reader.next())
 
 
-async def test_a_ticket_works_once(world: World, edge: str) -> None:
-    ticket = world.ticket(world.user())
+async def test_a_ticket_works_once(stage: World, edge: str) -> None:
+    ticket = stage.ticket(stage.user())
     async with client(edge) as reader:
         await reader.say(op="authenticate", ticket=ticket)
         assert (await reader.next())["type"] == "authenticated"
     assert await refusal_of(edge, ticket) == "TICKET_INVALID"
 
 
-async def test_a_ticket_works_once_at_all_processes_together(world: World, edge: str) -> None:
-    ticket = world.ticket(world.user())
-    async with running(world.settings()) as other, client(other.address) as reader:
+async def test_a_ticket_works_once_at_all_processes_together(stage: World, edge: str) -> None:
+    ticket = stage.ticket(stage.user())
+    async with running(stage.settings()) as other, client(other.address) as reader:
         await reader.say(op="authenticate", ticket=ticket)
         assert (await reader.next())["type"] == "authenticated"
     assert await refusal_of(edge, ticket) == "TICKET_INVALID"
 
 
-async def test_a_ticket_works_and_works_once_while_redis_is_dead(world: World, edge: str) -> None:
-    await world.store.kill()
-    ticket = world.ticket(world.user())
+async def test_a_ticket_works_and_works_once_while_redis_is_dead(stage: World, edge: str) -> None:
+    await stage.store.kill()
+    ticket = stage.ticket(stage.user())
     async with client(edge) as reader:
         await reader.say(op="authenticate", ticket=ticket)
         assert (await reader.next())["type"] == "authenticated"
     assert await refusal_of(edge, ticket) == "TICKET_INVALID"
 
 
-async def test_forged_foreign_and_old_tickets_are_refused(world: World, edge: str) -> None:
-    user_id = world.user()
-    good = world.ticket(user_id)
+async def test_forged_foreign_and_old_tickets_are_refused(stage: World, edge: str) -> None:
+    user_id = stage.user()
+    good = stage.ticket(user_id)
     head, body, signature = good.split(".")
-    identity = Keyring.load(world.keys, "identity")
+    identity = Keyring.load(stage.keys, "identity")
     claims = {"sub": user_id, "sid": "s1", "aud": "stream"}
     long_ago = datetime.now(UTC) - timedelta(minutes=2)
     life = timedelta(seconds=30)
@@ -73,11 +73,11 @@ async def test_forged_foreign_and_old_tickets_are_refused(world: World, edge: st
     bad = {
         "altered": f"{head}.{body}.{signature[:-4]}AAAA",
         "unsigned": f"{none}.{body}.",
-        "by another service": world.ticket(user_id, issuer="trading"),
-        "for another purpose": world.ticket(user_id, aud="veritick"),
+        "by another service": stage.ticket(user_id, issuer="trading"),
+        "for another purpose": stage.ticket(user_id, aud="veritick"),
         "too old": identity.sign({**claims, "jti": str(uuid4())}, life, long_ago),
         "without an id": identity.sign(claims, life, datetime.now(UTC)),
-        "for nobody": world.ticket("nobody"),
+        "for nobody": stage.ticket("nobody"),
         "empty": "",
         "noise": "a.b.c",
     }
@@ -85,19 +85,19 @@ async def test_forged_foreign_and_old_tickets_are_refused(world: World, edge: st
     assert found == dict.fromkeys(bad, "TICKET_INVALID")
 
 
-async def test_a_socket_stays_with_whom_it_was_opened_by(world: World, edge: str) -> None:
-    user_id = world.user()
-    async with signed_in(world, edge, user_id) as reader:
-        await reader.say(op="authenticate", ticket=world.ticket(user_id))
+async def test_a_socket_stays_with_whom_it_was_opened_by(stage: World, edge: str) -> None:
+    user_id = stage.user()
+    async with signed_in(stage, edge, user_id) as reader:
+        await reader.say(op="authenticate", ticket=stage.ticket(user_id))
         assert (await reader.next())["type"] == "authenticated"
-        await reader.say(op="authenticate", ticket=world.ticket(world.user()))
+        await reader.say(op="authenticate", ticket=stage.ticket(stage.user()))
         assert reason(await reader.next()) == "TICKET_INVALID"
 
 
-async def test_foreign_and_unknown_channels_get_the_same_answer(world: World, edge: str) -> None:
-    mine, other = world.user(), world.user()
-    foreign = world.account(other)
-    await world.happen(foreign, times=3)
+async def test_foreign_and_unknown_channels_get_the_same_answer(stage: World, edge: str) -> None:
+    mine, other = stage.user(), stage.user()
+    foreign = stage.account(other)
+    await stage.happen(foreign, times=3)
     channels = [
         foreign,
         f"account:demo_{uuid4()}",
@@ -112,8 +112,8 @@ async def test_foreign_and_unknown_channels_get_the_same_answer(world: World, ed
         "",
         "x" * 5000,
     ]
-    world.tick("EURUSD", 112146)
-    async with signed_in(world, edge, mine) as reader:
+    stage.tick("EURUSD", 112146)
+    async with signed_in(stage, edge, mine) as reader:
         answers = [(await reader.subscribe(channel))["data"] for channel in channels]
     assert [answer.pop("metadata") for answer in answers] == [
         {"channel": channel[:100]} for channel in channels
@@ -131,8 +131,8 @@ async def status_of(edge: str, path: str = "/v1/stream", **options: Any) -> int:
     return refused.value.response.status_code
 
 
-async def test_pages_of_others_and_other_paths_are_turned_away(world: World) -> None:
-    async with running(world.settings(origins=("https://trade.example",))) as process:
+async def test_pages_of_others_and_other_paths_are_turned_away(stage: World) -> None:
+    async with running(stage.settings(origins=("https://trade.example",))) as process:
         edge = process.address
         assert await status_of(edge, origin="https://evil.example") == HTTPStatus.FORBIDDEN
         assert await status_of(edge, origin="null") == HTTPStatus.FORBIDDEN
@@ -143,22 +143,22 @@ async def test_pages_of_others_and_other_paths_are_turned_away(world: World) -> 
                 assert (await reader.next())["type"] == "pong"
 
 
-async def test_an_address_and_a_user_have_so_many_sockets_and_no_more(world: World) -> None:
-    user_id = world.user()
-    settings = world.settings(address_sockets_max=3, user_sockets_max=2)
+async def test_an_address_and_a_user_have_so_many_sockets_and_no_more(stage: World) -> None:
+    user_id = stage.user()
+    settings = stage.settings(address_sockets_max=3, user_sockets_max=2)
     async with running(settings) as process:
         edge = process.address
-        async with signed_in(world, edge, user_id), signed_in(world, edge, user_id):
-            assert await refusal_of(edge, world.ticket(user_id)) == "RATE_LIMITED"
+        async with signed_in(stage, edge, user_id), signed_in(stage, edge, user_id):
+            assert await refusal_of(edge, stage.ticket(user_id)) == "RATE_LIMITED"
             async with client(edge):
                 assert await status_of(edge) == HTTPStatus.TOO_MANY_REQUESTS
-        async with signed_in(world, edge, user_id) as again:
+        async with signed_in(stage, edge, user_id) as again:
             await again.say(op="ping")
             assert (await again.next())["type"] == "pong"
 
 
-async def test_behind_our_proxy_sockets_are_counted_by_the_client_it_saw(world: World) -> None:
-    settings = world.settings(address_sockets_max=1, trusted_proxies=("127.0.0.0/8",))
+async def test_behind_our_proxy_sockets_are_counted_by_the_client_it_saw(stage: World) -> None:
+    settings = stage.settings(address_sockets_max=1, trusted_proxies=("127.0.0.0/8",))
     one, other = ({"X-Forwarded-For": address} for address in ("1.1.1.1", "2.2.2.2"))
     async with running(settings) as process:
         edge = process.address
@@ -226,9 +226,9 @@ async def test_a_frame_that_is_too_large_closes_the_socket(edge: str) -> None:
         assert await reader.closed() == 1009
 
 
-async def test_a_socket_carries_so_many_channels_and_no_more(world: World) -> None:
+async def test_a_socket_carries_so_many_channels_and_no_more(stage: World) -> None:
     async with (
-        running(world.settings(subscriptions_max=3)) as process,
+        running(stage.settings(subscriptions_max=3)) as process,
         client(process.address) as reader,
     ):
         for book in ("a", "b", "c"):
@@ -241,45 +241,45 @@ async def test_a_socket_carries_so_many_channels_and_no_more(world: World) -> No
         assert (await reader.subscribe("payouts:d"))["type"] == "subscribed"
 
 
-async def test_subscribing_twice_is_harmless(world: World, edge: str) -> None:
-    user_id = world.user()
-    channel = world.account(user_id)
-    async with signed_in(world, edge, user_id) as reader:
+async def test_subscribing_twice_is_harmless(stage: World, edge: str) -> None:
+    user_id = stage.user()
+    channel = stage.account(user_id)
+    async with signed_in(stage, edge, user_id) as reader:
         for _ in range(3):
             assert (await reader.subscribe(channel))["sequence"] == "0"
-        await world.happen(channel, times=2)
+        await stage.happen(channel, times=2)
         assert await reader.events(2) == [1, 2]
         assert (await reader.subscribe(channel, after=0))["sequence"] == "2"
-        await world.happen(channel)
+        await stage.happen(channel)
         assert await reader.events(1) == [3]
 
 
 async def test_after_unsubscribing_nothing_comes_and_nothing_is_forgotten(
-    world: World, edge: str
+    stage: World, edge: str
 ) -> None:
-    user_id = world.user()
-    channel = world.account(user_id)
-    async with signed_in(world, edge, user_id) as reader:
+    user_id = stage.user()
+    channel = stage.account(user_id)
+    async with signed_in(stage, edge, user_id) as reader:
         await reader.subscribe(channel)
         await reader.say(op="unsubscribe", channel=channel)
         assert await reader.next() == {"channel": channel, "type": "unsubscribed"}
-        await world.happen(channel, times=2)
+        await stage.happen(channel, times=2)
         await reader.say(op="ping")
         assert (await reader.next())["type"] == "pong"
         assert (await reader.subscribe(channel, after=1))["sequence"] == "2"
         assert await reader.events(1) == [2]
 
 
-async def test_every_channel_has_a_heartbeat(world: World, edge: str) -> None:
-    user_id = world.user()
-    channel = world.account(user_id)
-    world.tick("EURUSD", 112146)
+async def test_every_channel_has_a_heartbeat(stage: World, edge: str) -> None:
+    user_id = stage.user()
+    channel = stage.account(user_id)
+    stage.tick("EURUSD", 112146)
     feed_time = datetime(2026, 11, 23, 12, tzinfo=UTC)
-    async with signed_in(world, edge, user_id) as reader:
+    async with signed_in(stage, edge, user_id) as reader:
         await reader.subscribe(channel)
         await reader.subscribe("ticks:EURUSD")
-        await world.happen(channel, times=2)
-        await world.publish_watermark(feed_time)
+        await stage.happen(channel, times=2)
+        await stage.publish_watermark(feed_time)
         assert await reader.next("heartbeat", channel="ticks:EURUSD")
         beat = await reader.next("heartbeat", channel=channel)
         assert beat["sequence"] == "2"
@@ -288,23 +288,23 @@ async def test_every_channel_has_a_heartbeat(world: World, edge: str) -> None:
 
 
 async def test_a_key_opens_the_channels_of_its_accounts_and_no_others(
-    world: World, edge: str
+    stage: World, edge: str
 ) -> None:
-    user_id = world.user()
-    bound, other = world.account(user_id), world.account(user_id)
+    user_id = stage.user()
+    bound, other = stage.account(user_id), stage.account(user_id)
     accounts = [bound.partition(":")[2]]
     async with client(edge) as program:
-        ticket = world.ticket(user_id, session="key", key=True, acc=accounts)
+        ticket = stage.ticket(user_id, session="key", key=True, acc=accounts)
         await program.say(op="authenticate", ticket=ticket)
         await program.next("authenticated")
         assert (await program.subscribe(bound))["type"] == "subscribed"
         for channel in (other, f"user:{user_id}"):
             assert (await program.subscribe(channel))["data"]["reason"] == "UNKNOWN_CHANNEL"
-        world.revoked.end("key")
+        stage.revoked.end("key")
         assert await program.closed() == 4001
 
 
-async def test_sockets_may_be_served_over_tls(world: World, tmp_path: Path) -> None:
+async def test_sockets_may_be_served_over_tls(stage: World, tmp_path: Path) -> None:
     authority = trustme.CA()
     made = authority.issue_cert("127.0.0.1")
     certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
@@ -313,7 +313,7 @@ async def test_sockets_may_be_served_over_tls(world: World, tmp_path: Path) -> N
     tls = HttpTlsSettings(certificate=certificate, private_key=key)
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)
-    async with running(world.settings(http_tls=tls)) as process:
+    async with running(stage.settings(http_tls=tls)) as process:
         url = f"wss://{process.address}/v1/stream"
         async with connect(url, ssl=trusting) as connection:
             await connection.send('{"op":"ping"}')

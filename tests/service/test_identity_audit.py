@@ -27,6 +27,7 @@ from services.kit.wire import to_timestamp
 from tests.service.identity_server import Identity, StartIdentity, bearer, refused
 from tests.service.kit_databases import Databases
 from tests.service.kit_events import append
+from tests.waiting import PATIENCE_SECONDS
 from veritick.identity.v1.audit_record_pb2 import AuditRecord
 from veritick.identity.v1.audit_service_pb2 import (
     CheckAuditTrailRequest,
@@ -63,7 +64,7 @@ async def trail(identity: Identity, filter_: str = "", **request: Any) -> list[A
 
 
 async def until_chained(identity: Identity, count: int) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while identity.rows("SELECT count(*) FROM audit_record") < [(count,)]:
             await asyncio.sleep(0.02)
 

@@ -13,6 +13,7 @@ from services.kit.reason import Reason
 from services.kit.tokens import USER_AUDIENCE
 from services.kit.wire import to_timestamp
 from tests.service.identity_server import Identity, bearer, refused
+from tests.waiting import PATIENCE_SECONDS
 from veritick.identity.v1.audit_service_pb2 import ListAuditRecordsRequest
 from veritick.identity.v1.maintenance_service_pb2 import (
     GetMaintenanceRequest,
@@ -69,7 +70,7 @@ async def test_who_turned_it_is_on_record(
     identity: Identity, switch: MaintenanceServiceAsyncStub
 ) -> None:
     await switch.SetMaintenance(NOW, metadata=staff(identity, "maintenance.write"))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while identity.rows("SELECT count(*) FROM audit_record") < [(1,)]:
             await asyncio.sleep(0.02)
     request = ListAuditRecordsRequest(filter="action=maintenance.set")

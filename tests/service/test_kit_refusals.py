@@ -15,6 +15,7 @@ from services.kit.refusals import KINDS_MAX, Refusals
 from services.local.keys import ensure_keys
 from tests.service.kit_events import cancelled
 from tests.service.kit_rpc import USER, Server, bearer, refusal, running_server
+from tests.waiting import PATIENCE_SECONDS
 from veritick.event.v1.event_pb2 import Event
 from veritick.identity.v1.audit_record_pb2 import AuditRecord
 from veritick.trading.v1.account_service_pb2 import ListAccountsRequest, OpenAccountsRequest
@@ -100,7 +101,7 @@ async def test_a_call_that_is_not_permitted_is_on_record(server: Server, journal
     await refusal(
         server.accounts.OpenAccounts(OpenAccountsRequest(user_id=str(USER)), metadata=quotes)
     )
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while len(found := await records(journal)) < 2:
             await asyncio.sleep(0.01)
     assert [(record.actor, record.action, record.reason) for record in found] == [

@@ -45,7 +45,7 @@ def answers(url: str) -> bool:
 
 
 def test_what_is_ready_answers(own: Platform) -> None:
-    assert answers(f"{own.url}/readyz")
+    until(lambda: answers(f"{own.url}/readyz"))
 
 
 def test_nothing_secret_is_on_a_command_line(own: Platform) -> None:

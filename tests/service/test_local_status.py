@@ -15,6 +15,7 @@ from services.local.ports import Ports
 from services.local.settings import Feed, read
 from services.local.status import Lines, Screen, Status, news, screen, span
 from tests.platform import free_base
+from tests.waiting import PATIENCE_SECONDS
 
 NOON = datetime(2026, 3, 1, 12, 0, 5, tzinfo=UTC)
 
@@ -162,7 +163,7 @@ def start(base: int, home: Path) -> "subprocess.CompletedProcess[str]":
         env=environment,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
 

@@ -167,6 +167,7 @@ async def test_a_part_that_ignores_the_request_to_stop_is_made_to(
     script = f"trap '' TERM; echo $$ > {pid}; while :; do sleep 0.05; done"
     watched.supervisor.start([shell("stubborn", script, probe=exists(pid), stop_seconds=0.3)])
     await watched.supervisor.all_fine()
+    await eventually(lambda: bool(pid.read_text()))
     stubborn = int(pid.read_text())
     assert alive(stubborn)
     await watched.supervisor.stop()

@@ -71,9 +71,8 @@ async def test_it_never_sends_more_than_five_messages_a_second() -> None:
             await eventually(all_asked)
             await asyncio.sleep(2)
 
-    # A ping and a pong may fall into the same second.
     for begin in times:
-        assert sum(1 for time in times if begin <= time < begin + 1) <= 3
+        assert sum(1 for time in times if begin <= time < begin + 1) <= 5
 
 
 async def test_more_symbols_than_a_connection_carries_are_left_out() -> None:

@@ -52,11 +52,11 @@ async def test_malformed_packets_are_counted_and_the_rest_goes_on(
     await eventually(goes_on)
 
 
-async def test_a_leader_of_the_past_can_store_nothing(quotes: Quotes, world: World) -> None:
+async def test_a_leader_of_the_past_can_store_nothing(quotes: Quotes, base: World) -> None:
     await quotes.until_status(SYMBOL, "OPEN")
     record = Record(quotes.database)
     now = quotes.clock.now() + seconds(60)
-    with psycopg.connect(world.access.owner) as owner:
+    with psycopg.connect(base.access.owner) as owner:
         epoch = owner.execute("SELECT epoch FROM leader WHERE name = 'ingestor'").fetchone()
     assert epoch
     zombie = Term("ingestor", epoch[0] - 1)
@@ -74,19 +74,19 @@ async def test_a_leader_of_the_past_can_store_nothing(quotes: Quotes, world: Wor
     tick = Tick(1, 10**9, now, 1, None, late=False)
     with pytest.raises(LeadershipLost):
         await record.store(zombie, Run(*row), Batch(now, None, [tick], []))
-    with psycopg.connect(world.access.owner) as owner:
+    with psycopg.connect(base.access.owner) as owner:
         assert owner.execute("SELECT count(*) FROM tick WHERE number = 10^9").fetchone() == (0,)
 
 
 async def test_killed_and_started_again_it_goes_on_without_losing_or_doubling_a_number(
-    world: World, feed: Simulator
+    base: World, feed: Simulator
 ) -> None:
     environment = os.environ | {
         "PYTHONPATH": f"{REPOSITORY}:{REPOSITORY}/clients/python/src",
         "VERITICK_MODE": "development",
-        "VERITICK_DATABASE_URL": world.access.service,
-        "VERITICK_REDIS_URL": world.redis_url,
-        "VERITICK_KEYS": str(world.keys),
+        "VERITICK_DATABASE_URL": base.access.service,
+        "VERITICK_REDIS_URL": base.redis_url,
+        "VERITICK_KEYS": str(base.keys),
         "VERITICK_FEED_URL": feed.url,
     }
     process = await asyncio.create_subprocess_exec(
@@ -94,14 +94,14 @@ async def test_killed_and_started_again_it_goes_on_without_losing_or_doubling_a_
     )
 
     async def stored() -> bool:
-        with psycopg.connect(world.access.owner) as owner:
+        with psycopg.connect(base.access.owner) as owner:
             row = owner.execute("SELECT count(*) FROM tick WHERE instrument_id = 1").fetchone()
         return bool(row and row[0] > 3)
 
     await eventually(stored)
     process.send_signal(signal.SIGKILL)
     await process.wait()
-    async with world.running(feed.url) as quotes:
+    async with base.running(feed.url) as quotes:
         await quotes.until_status(SYMBOL, "OPEN")
         await quotes.until_ticks(SYMBOL, 5)
         ticks = await quotes.ticks(SYMBOL, quotes.since, quotes.clock.now())
@@ -116,8 +116,8 @@ async def test_killed_and_started_again_it_goes_on_without_losing_or_doubling_a_
     assert sum(candle.ticks for candle in candles) >= len(ticks)
 
 
-async def test_the_feed_may_go_and_come_back(world: World) -> None:
-    async with simulator() as first, world.running(first.url) as quotes:
+async def test_the_feed_may_go_and_come_back(base: World) -> None:
+    async with simulator() as first, base.running(first.url) as quotes:
         await quotes.until_status(SYMBOL, "OPEN")
         await first.stop(signal.SIGKILL)
         async with simulator("simulated", listen=first.address):
@@ -130,18 +130,18 @@ async def test_the_feed_may_go_and_come_back(world: World) -> None:
             await eventually(ticks_again)
 
 
-async def test_without_redis_everything_goes_on(world: World, feed: Simulator) -> None:
-    nowhere = World(world.access, world.keys, "redis://127.0.0.1:1/0")
+async def test_without_redis_everything_goes_on(base: World, feed: Simulator) -> None:
+    nowhere = World(base.access, base.keys, "redis://127.0.0.1:1/0")
     async with nowhere.running(feed.url) as quotes:
         await quotes.until_status(SYMBOL, "OPEN")
         found = await quotes.fixed(SYMBOL, quotes.clock.now())
         assert found.state == fixing.Fixing.FINAL
 
 
-async def test_redis_hears_only_what_is_stored(world: World, feed: Simulator) -> None:
-    async with redis.asyncio.Redis.from_url(world.redis_url) as client, client.pubsub() as heard:
+async def test_redis_hears_only_what_is_stored(base: World, feed: Simulator) -> None:
+    async with redis.asyncio.Redis.from_url(base.redis_url) as client, client.pubsub() as heard:
         await heard.subscribe(f"ticks:{SYMBOL}", "watermark")
-        async with world.running(feed.url) as quotes:
+        async with base.running(feed.url) as quotes:
             marks, ticks = 0, 0
             async with asyncio.timeout(PATIENCE_SECONDS):
                 async for message in heard.listen():
@@ -202,12 +202,12 @@ class Steppable(SystemClock):
 
 @pytest.mark.parametrize("step", [seconds(3), seconds(-1.5)])
 async def test_a_clock_that_steps_leaves_a_recorded_gap(
-    world: World, feed: Simulator, step: timedelta
+    base: World, feed: Simulator, step: timedelta
 ) -> None:
     clock = Steppable()
 
     def runs() -> list[tuple[datetime, datetime, str]]:
-        with psycopg.connect(world.access.owner) as owner:
+        with psycopg.connect(base.access.owner) as owner:
             statement = "SELECT start_time, watermark, gap_reason FROM run ORDER BY id"
             return owner.execute(statement).fetchall()
 
@@ -215,7 +215,7 @@ async def test_a_clock_that_steps_leaves_a_recorded_gap(
         found = runs()
         return len(found) == number and found[-1][1] > found[-1][0] + seconds(0.5)
 
-    async with build(world.settings(feed.url), clock) as application:
+    async with build(base.settings(feed.url), clock) as application:
         tasks = [asyncio.ensure_future(task()) for task in application.tasks.values()]
         try:
             await eventually(lambda: marked(1))
@@ -231,7 +231,7 @@ async def test_a_clock_that_steps_leaves_a_recorded_gap(
     assert start > last
     if step > seconds(0):
         assert start - last > seconds(2)
-    with psycopg.connect(world.access.owner) as owner:
+    with psycopg.connect(base.access.owner) as owner:
         doubled = owner.execute(
             "SELECT count(*) FROM (SELECT number, time, lag(time) OVER w AS earlier,"
             " lag(number) OVER w AS before FROM tick"
@@ -241,11 +241,11 @@ async def test_a_clock_that_steps_leaves_a_recorded_gap(
     assert doubled == (0,)
 
 
-async def test_old_ticks_go_but_not_those_around_a_fixing(world: World) -> None:
+async def test_old_ticks_go_but_not_those_around_a_fixing(base: World) -> None:
     clock = SystemClock()
     old = clock.now() - timedelta(days=10)
-    async with world.database() as database:
-        with psycopg.connect(world.access.owner) as owner:
+    async with base.database() as database:
+        with psycopg.connect(base.access.owner) as owner:
             owner.execute("SELECT partition_create(%s)", [old.date()])
             noon = datetime.combine(old.date(), datetime.min.time(), old.tzinfo) + seconds(43200)
             owner.execute(
@@ -263,13 +263,13 @@ async def test_old_ticks_go_but_not_those_around_a_fixing(world: World) -> None:
         await Retention(database, clock, keep_days=7).run()
         await Retention(database, clock, keep_days=7).run()
 
-    with psycopg.connect(world.access.owner) as owner:
+    with psycopg.connect(base.access.owner) as owner:
         kept = owner.execute("SELECT number FROM kept_tick ORDER BY number").fetchall()
         assert kept == [(1,), (2,)]
         assert owner.execute("SELECT last_number FROM instrument").fetchone() == (4,)
         assert owner.execute("SELECT count(*) FROM tick").fetchone() == (0,)
     with (
-        psycopg.connect(world.access.service) as service,
+        psycopg.connect(base.access.service) as service,
         pytest.raises(psycopg.errors.RaiseException, match="too young"),
     ):
         service.execute("SELECT partition_drop(%s)", [clock.now().date()])
@@ -288,9 +288,9 @@ async def test_old_ticks_go_but_not_those_around_a_fixing(world: World) -> None:
         "DROP TABLE tick",
     ],
 )
-async def test_the_service_may_not_rewrite_the_record(world: World, statement: str) -> None:
+async def test_the_service_may_not_rewrite_the_record(base: World, statement: str) -> None:
     with (
-        psycopg.connect(world.access.service) as service,
+        psycopg.connect(base.access.service) as service,
         pytest.raises(psycopg.errors.InsufficientPrivilege),
     ):
         service.execute(statement)

@@ -45,8 +45,8 @@ async def staffed(
     postgres: Postgres, valkey: ValkeyServer, quotes_keys: object, exchange: Simulator
 ) -> AsyncIterator[Quotes]:
     with postgres.database("quotes") as access:
-        world = World(access, quotes_keys, valkey.url)  # type: ignore[arg-type]
-        async with world.running(exchange.url) as running:
+        base = World(access, quotes_keys, valkey.url)  # type: ignore[arg-type]
+        async with base.running(exchange.url) as running:
             await running.until_status("BTCUSD", "OPEN")
             yield running
 
@@ -233,7 +233,7 @@ async def test_what_staff_make_of_an_instrument_is_on_record(staffed: Quotes) ->
 
     request = WatchJournalRequest(journal="quotes", subject=SubjectPlace(subject="audit"))
     told: list[AuditRecord] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         async for response in staffed.journal.WatchJournal(request):
             records = [entry.event.audit_recorded.record for entry in response.entries]
             told += [record for record in records if record.subject == "instrument:RECORDED"]

@@ -64,13 +64,13 @@ async def test_what_can_not_be_replayed_is_said_and_nothing_starts(tmp_path: Pat
 
 
 async def test_a_recording_is_traded_on_at_any_hour_and_the_rest_is_simulated(
-    world: World, tmp_path: Path
+    base: World, tmp_path: Path
 ) -> None:
     rows = [f"2020-01-01T22:00:{n:02d}.000Z,1.{n:05d},1.{n:05d}" for n in range(60)]
     file = tmp_path / "eurusd-2020.csv"
     file.write_text("\n".join(["time,bid,ask", *rows]))
     arguments = ("replay", "--file", str(file), "--speed", "5")
-    async with simulator(*arguments) as feed, world.running(feed.url) as quotes:
+    async with simulator(*arguments) as feed, base.running(feed.url) as quotes:
         await quotes.until_status("EURUSD", "OPEN")
         await quotes.until_status("BTCUSD", "OPEN")
         instrument = await quotes.instrument("EURUSD")
@@ -83,7 +83,7 @@ async def test_a_recording_is_traded_on_at_any_hour_and_the_rest_is_simulated(
         pause = to_datetime(ticks[-1].time) - to_datetime(ticks[0].time)
         assert abs(pause / seconds(0.2) / (len(ticks) - 1) - 1) < 0.5
 
-    async with simulator() as feed, world.running(feed.url) as quotes:
+    async with simulator() as feed, base.running(feed.url) as quotes:
 
         async def hours_are_back() -> bool:
             found: instrument_pb2.Instrument = await quotes.instrument("EURUSD")
