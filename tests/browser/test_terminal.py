@@ -78,4 +78,4 @@ def test_an_order_carries_the_price_that_was_seen_as_its_limit(trader: Visitor) 
     # By then the price may have moved, which is just what the limit is for.
     refused = page.get_by_text("The price moved beyond your limit")
     expect(trader.open_orders.first.or_(refused.first)).to_be_visible()
-    trader.complaints[:] = [said for said in trader.complaints if "400" not in said]
+    trader.complaints[:] = [said for said in trader.complaints if "409" not in said]
