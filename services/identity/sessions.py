@@ -204,7 +204,7 @@ async def untraced(connection: AsyncConnection, limit: int) -> list[Session]:
     query = (
         sa.select(sessions)
         .where(sa.not_(sessions.c.traced))
-        .order_by(sessions.c.started_at)
+        .order_by(sessions.c.started_at, sessions.c.session_id)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
