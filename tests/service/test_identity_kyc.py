@@ -2,9 +2,10 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from PIL import Image
@@ -209,6 +210,37 @@ async def test_uploads_that_nobody_completes_are_forgotten(desk: Identity, tmp_p
         await uploading(desk, database, DocumentStore(folder_store(tmp_path))).forget_abandoned()
     assert set(files(tmp_path)) == {f"documents/{kept.document_id}"}
     assert desk.rows("SELECT count(*) FROM kyc_document") == [(1,)]
+
+
+class Overtaken(DocumentStore):
+    """A store in which one part is written last although another, for its place, counts."""
+
+    meanwhile: Callable[[], Awaitable[object]] | None = None
+
+    async def put(self, name: str, content: bytes) -> None:
+        if meanwhile := self.meanwhile:
+            self.meanwhile = None
+            await meanwhile()
+        await super().put(name, content)
+
+
+async def test_parts_sent_at_once_for_one_place_make_no_larger_file(
+    desk: Identity, tmp_path: Path
+) -> None:
+    session, content = await desk.signed_in(), photo()
+    user_id, store = UUID(session.user_id), Overtaken(folder_store(tmp_path))
+    document_id = UUID(await begin(desk, session, len(content), KycDocument.IDENTITY))
+    async with Database.from_settings(desk.settings, name="uploading") as database:
+        upload = uploading(desk, database, store)
+        store.meanwhile = lambda: upload.take(user_id, document_id, 0, content[:1])
+        with pytest.raises(Failure) as overtaken:
+            await upload.take(user_id, document_id, 0, content)
+        assert overtaken.value.reason is Reason.UPLOAD_OFFSET_WRONG
+        await upload.take(user_id, document_id, 1, content[1:])
+        with pytest.raises(Failure) as refusal:
+            await upload.complete(user_id, document_id)
+    assert refusal.value.reason is Reason.DOCUMENT_REFUSED
+    assert files(tmp_path) == {}
 
 
 # Stores and settings.
