@@ -9,6 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.identity.permission import FIXED, PERMISSIONS, permissions_of
 
+LOCK_KEY = 0x726F_6C65_7300_0001  # "roles"
+
 _metadata = sa.MetaData()
 
 roles = sa.Table(
@@ -18,6 +20,11 @@ roles = sa.Table(
     sa.Column("permissions", ARRAY(sa.Text)),
     sa.Column("changed_at", sa.DateTime(timezone=True)),
 )
+
+
+async def lock(connection: AsyncConnection) -> None:
+    """Keep others who lock the roles waiting: who has which, and what each may do, stays so."""
+    await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK_KEY)))
 
 
 async def may(connection: AsyncConnection, names: Iterable[str]) -> frozenset[str]:

@@ -50,11 +50,16 @@ class Staffing:
         """
         if user_id == person:
             raise Failure(Reason.SAME_PERSON, "Nobody gives himself a role.")
-        async with self._database.connection() as connection:
-            user = await existing(connection, user_id)
-            permissions = await _known(connection, role)
-        if role in user.roles or not is_powerful(permissions):
-            return await self._give(user_id, role, reason), None
+        async with self._database.transaction() as connection:
+            # What is harmless when it is looked at is so when it is given.
+            await roles.lock(connection)
+            user = await existing(connection, user_id, lock=True)
+            at_once = role in user.roles or not is_powerful(await _known(connection, role))
+            if at_once:
+                user = await self._give(connection, user, role, reason)
+        self._journal.notify()
+        if at_once:
+            return user, None
         content = {"user_id": str(user_id), "role": role}
         proposal = await self.approvals.propose(
             GRANT, content, reason=reason, person=person, request_id=request_id
@@ -84,10 +89,14 @@ class Staffing:
         Failures: INVALID_REQUEST for an unknown permission, ROLE_FIXED, REQUEST_ID_REUSED.
         """
         wanted = _checked(role, permissions)
-        async with self._database.connection() as connection:
+        async with self._database.transaction() as connection:
+            await roles.lock(connection)
             present = (await roles.every(connection)).get(role, frozenset())
-        if not is_powerful(wanted - present):
-            await self._store(role, wanted, reason)
+            at_once = not is_powerful(wanted - present)
+            if at_once:
+                await self._store(connection, role, wanted, reason)
+        self._journal.notify()
+        if at_once:
             return None
         content = {"role": role, "permissions": " ".join(sorted(wanted))}
         return await self.approvals.propose(
@@ -120,34 +129,37 @@ class Staffing:
             return CHANGE
 
     async def _carry_out_grant(self, proposal: Proposal) -> str:
-        user_id = UUID(str(proposal.content["user_id"]))
-        await self._give(user_id, str(proposal.content["role"]), proposal.reason)
+        user_id, role = UUID(str(proposal.content["user_id"])), str(proposal.content["role"])
+        async with self._database.transaction() as connection:
+            await roles.lock(connection)
+            user = await existing(connection, user_id, lock=True)
+            await _known(connection, role)
+            await self._give(connection, user, role, proposal.reason)
+        self._journal.notify()
         return str(user_id)
 
     async def _carry_out_change(self, proposal: Proposal) -> str:
         role = str(proposal.content["role"])
         permissions = _checked(role, str(proposal.content["permissions"]).split())
-        await self._store(role, permissions, proposal.reason)
+        async with self._database.transaction() as connection:
+            await roles.lock(connection)
+            await self._store(connection, role, permissions, proposal.reason)
+        self._journal.notify()
         return role
 
-    async def _give(self, user_id: UUID, role: str, reason: str) -> User:
-        async with self._database.transaction() as connection:
-            user = await existing(connection, user_id, lock=True)
-            await _known(connection, role)
-            held = user.roles if role in user.roles else (*user.roles, role)
-            user = await self._set_roles(connection, user, held, reason)
-        self._journal.notify()
-        return user
+    async def _give(self, connection: AsyncConnection, user: User, role: str, reason: str) -> User:
+        held = user.roles if role in user.roles else (*user.roles, role)
+        return await self._set_roles(connection, user, held, reason)
 
-    async def _store(self, role: str, permissions: frozenset[str], reason: str) -> None:
-        async with self._database.transaction() as connection:
-            await roles.store(connection, role, permissions, self._clock.now())
-            for user in await users.bearers(connection, role):
-                await self._renew(connection, user.user_id)
-            now, after = self._clock.now(), {"permissions": sorted(permissions)}
-            record = audited("role.define", f"role:{role}", now, after=after, reason=reason)
-            await self._journal.append(connection, [record], now)
-        self._journal.notify()
+    async def _store(
+        self, connection: AsyncConnection, role: str, permissions: frozenset[str], reason: str
+    ) -> None:
+        await roles.store(connection, role, permissions, self._clock.now())
+        for user in await users.bearers(connection, role):
+            await self._renew(connection, user.user_id)
+        now, after = self._clock.now(), {"permissions": sorted(permissions)}
+        record = audited("role.define", f"role:{role}", now, after=after, reason=reason)
+        await self._journal.append(connection, [record], now)
 
     async def _set_roles(
         self, connection: AsyncConnection, user: User, names: tuple[str, ...], reason: str

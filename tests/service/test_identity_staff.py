@@ -9,16 +9,18 @@ from uuid import uuid4
 
 import grpc
 import jwt
+import psycopg
 import pyotp
 import pytest
 
+from services.identity import roles
 from services.identity.permission import ALL, PERMISSIONS, Role
 from services.kit.channels import failure_of, services_of
 from services.kit.contract import Rpc, rpc_of
 from services.kit.reason import Reason
 from services.kit.wire import to_datetime, to_timestamp
 from tests.service.identity_server import Identity, bearer, refused
-from tests.waiting import PATIENCE_SECONDS
+from tests.waiting import PATIENCE_SECONDS, eventually
 from veritick.identity.v1.auth_service_pb2 import ConfirmTotpRequest, EnrolTotpRequest
 from veritick.identity.v1.role_service_pb2 import (
     ApproveRoleProposalRequest,
@@ -182,6 +184,18 @@ async def test_a_powerful_role_needs_two_people(desk: Desk) -> None:
         ListRoleProposalsRequest(filter="state=EXECUTED"), metadata=first
     )
     assert [item.proposal_id for item in listed.proposals] == [asked.proposal.proposal_id]
+
+
+async def test_a_role_that_became_powerful_meanwhile_is_only_proposed(desk: Desk) -> None:
+    admin, user = await desk.staff("admin"), await desk.identity.register()
+    waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    with psycopg.connect(desk.identity.access.owner) as changing:
+        changing.execute("SELECT pg_advisory_xact_lock(%s)", [roles.LOCK_KEY])
+        changing.execute("INSERT INTO roles VALUES ('support', '{roles.write}', now())")
+        granting = asyncio.create_task(desk.grant(admin, user, "support"))
+        await eventually(lambda: granting.done() or bool(desk.identity.rows(waiting)))
+    assert (await granting).HasField("proposal")
+    assert await desk.may(user.email) == set()
 
 
 async def test_what_was_rejected_never_happens(desk: Desk) -> None:
