@@ -11,7 +11,6 @@ from services.identity.permission import Role
 from services.identity.registration import NewUser, Registration
 from services.identity.revoking import RevokedSource
 from services.identity.second_factors import SecondFactors
-from services.identity.session import EndReason
 from services.identity.sign_in import SignIn
 from services.identity.signing_out import SigningOut
 from services.identity.standing import Standing
@@ -153,9 +152,7 @@ class AuthFace(AuthServiceServicer):
     ) -> auth.RevokeAllSessionsResponse:
         """End the caller's sessions."""
         spared = None if request.include_current else session_id()
-        over = await self._signing_out.end_all(
-            caller().user_id, EndReason.ENDED_BY_OWNER, but=spared
-        )
+        over = await self._signing_out.end_all(caller().user_id, but=spared)
         return auth.RevokeAllSessionsResponse(ended=len(over))
 
     async def ChangePassword(

@@ -10,6 +10,7 @@ from services.identity import presences, sessions
 from services.identity.ground import Ground
 from services.identity.session import EndReason, Session
 from services.identity.wire import session_ended
+from services.kit.audit import audited
 from services.kit.errors import Failure
 from services.kit.reason import Reason
 
@@ -47,12 +48,21 @@ class SigningOut:
             await self.end(connection, [session_id], EndReason.SIGNED_OUT)
         self._journal.notify()
 
-    async def end_all(
-        self, user_id: UUID, reason: EndReason, *, but: UUID | None = None
-    ) -> list[Session]:
-        """End the sessions of a user, all `but` one; return those that this ended."""
+    async def end_all(self, user_id: UUID, *, but: UUID | None = None) -> list[Session]:
+        """End a user's sessions by his own wish, all `but` one; return those that this ended."""
         async with self._database.transaction() as connection:
+            reason = EndReason.ENDED_BY_OWNER
             over = await self.end_all_in(connection, user_id, reason, but=but)
+        self._journal.notify()
+        return over
+
+    async def end_for_staff(self, user_id: UUID) -> list[Session]:
+        """End the sessions of a user by staff's wish, on record; return those that this ended."""
+        async with self._database.transaction() as connection:
+            over = await self.end_all_in(connection, user_id, EndReason.ENDED_BY_STAFF)
+            now, after = self._clock.now(), {"sessions": len(over)}
+            record = audited("user.sign-out", f"user:{user_id}", now, after=after)
+            await self._journal.append(connection, [record], now)
         self._journal.notify()
         return over
 
@@ -64,7 +74,7 @@ class SigningOut:
         *,
         but: UUID | None = None,
     ) -> list[Session]:
-        """Do the same in the caller's transaction, after which the caller notifies the journal."""
+        """End them in the caller's transaction, after which the caller notifies the journal."""
         going_on = await sessions.live(connection, user_id, self._clock.now())
         doomed = [session.session_id for session in going_on if session.session_id != but]
         return await self.end(connection, doomed, reason)

@@ -7,7 +7,6 @@ from services.identity import users
 from services.identity.bans import Bans
 from services.identity.permission import ALL, FIXED
 from services.identity.second_factors import in_force
-from services.identity.session import EndReason
 from services.identity.signing_out import SigningOut
 from services.identity.staffing import GRANT, Staffing, existing
 from services.identity.user import address_key
@@ -80,7 +79,7 @@ class UserAdminFace(UserAdminServiceServicer):
         self, request: admin_pb.EndUserSessionsRequest, context: Any
     ) -> admin_pb.EndUserSessionsResponse:
         user_id = await self._existing(request.user_id)
-        over = await self._signing_out.end_all(user_id, EndReason.ENDED_BY_STAFF)
+        over = await self._signing_out.end_for_staff(user_id)
         return admin_pb.EndUserSessionsResponse(ended=len(over))
 
     async def BanUser(

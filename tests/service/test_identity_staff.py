@@ -348,6 +348,8 @@ async def test_staff_find_users_and_end_their_sessions(desk: Desk) -> None:
         EndUserSessionsRequest(user_id=ana.user_id), metadata=admin
     )
     assert ended.ended == 1
+    told = [e.event.audit_recorded.record for e in await identity.events("audit.recorded.v1")]
+    assert ("user.sign-out", f"user:{ana.user_id}") in [(r.action, r.subject) for r in told]
     with refused(Reason.SESSION_ENDED):
         await identity.refresh(session.refresh_token)
     with refused(Reason.USER_NOT_FOUND):
