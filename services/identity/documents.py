@@ -167,11 +167,6 @@ async def add_key(
     return stored
 
 
-async def destroy_key(connection: AsyncConnection, user_id: UUID) -> None:
-    """Destroy a user's key, and with it everything that it sealed."""
-    await connection.execute(sa.delete(keys).where(keys.c.user_id == user_id))
-
-
 def _document(row: sa.Row[Any]) -> Document:
     return Document(
         document_id=row.document_id,

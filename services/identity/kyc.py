@@ -13,7 +13,6 @@ from uuid import UUID
 from services.kit.errors import Failure
 from services.kit.reason import Reason
 
-DOCUMENT_BYTES_MAX = 8 * 1024 * 1024
 PART_BYTES_MAX = 1024 * 1024
 UPLOADING_MAX = 5
 """Documents that one user may be uploading at a time."""

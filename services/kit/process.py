@@ -88,10 +88,6 @@ class Application:
         return self.ready() and (self.revocations is None or self.revocations.revocations.known)
 
 
-Build = Callable[[Any], AbstractAsyncContextManager[Application]]
-"""`build(settings)` of a service's `app.py`."""
-
-
 def main(
     name: str,
     settings: type[SettingsType],

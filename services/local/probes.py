@@ -11,7 +11,6 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from services.local.part import Probe
 
 TIMEOUT_SECONDS = 2
-_ANSWER_BYTES = 1 << 20
 
 
 def grpc_serving(address: str) -> Probe:

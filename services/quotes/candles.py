@@ -68,7 +68,6 @@ _FORGET = """
         ) AS c LIMIT 20000))
 """
 _BEGINNING = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-_ZERO = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
