@@ -56,12 +56,15 @@ it finds there). Calls trading once per registration, and does not depend on the
 and whenever a user's protection changes, who is answered only when the books know it.
 
 Read: `user`, `password`, `permission`, `session`, `device`, `jurisdiction`, `letter`, `throttle`,
-`revocation`, `api_key`, `protection`, `presence`, `trace`, `flag` (pure rules), `users`,
-`sessions`, `roles`, `letters`, `mail_tokens`, `throttles`, `api_keys`, `protections`, `presences`,
-`traces`, `user_clusters`, `flags` (tables), `hashing`, `strength`, `breached`, `geography`,
-`vault`, `issuing`, `mailers`, `post`, `registration`, `standing`, `second_factors`, `sign_in`,
-`signing_out`, `passwords`, `passkeys`, `key_access`, `staffing`, `bans`, `protecting`, `tracing`,
-`suspicion`, `revoking` (flow), `rpc`, `profile_rpc`, `key_rpc`, `passkey_rpc`, `protection_rpc`,
-`fraud_rpc`, `staff_rpc`, `maintenance_rpc`, `wire`, `protection_wire`, `fraud_wire`, `neighbours`
-(faces), `parts`, `app`.
+`revocation`, `api_key`, `protection`, `presence`, `kyc`, `sealing`, `trail`, `trace`, `flag` (pure
+rules), `users`, `sessions`, `roles`, `letters`, `mail_tokens`, `throttles`, `api_keys`,
+`protections`, `presences`, `documents`, `trail_table`, `traces`, `user_clusters`, `flags` (tables),
+`ground`, `hashing`, `strength`, `breached`, `geography`, `vault`, `user_keys`, `document_store`,
+`issuing`, `mailers`, `post`, `registration`, `standing`, `second_factors`, `sign_in`,
+`signing_out`, `passwords`, `passkeys`, `key_access`, `staffing`, `bans`, `protecting`,
+`inspection`, `inspector`, `uploading`, `reviewing`, `tracing`, `suspicion`, `revoking`,
+`maintenance`, `on_record`, `auditing`, `jobs` (flow), `rpc`, `profile_rpc`, `key_rpc`,
+`passkey_rpc`, `protection_rpc`, `kyc_rpc`, `fraud_rpc`, `staff_rpc`, `maintenance_rpc`,
+`audit_rpc`, `wire`, `protection_wire`, `fraud_wire`, `neighbours` (faces), `admin`, `audit_command`
+(commands), `parts`, `records`, `app`.
 """

@@ -19,7 +19,8 @@ What always holds:
 
 Climb in this order: the pure rules (`instrument`, `session`, `tick`, `candle`, `fixing`, `opening`,
 `packet`, `binance`, `history`), the storage (`record`, `ticks`, `candles`, `instruments`,
-`fixings`, `openings`, `partitions`), the flow (`protocol`, `feeds`, `timeline`, `ingest`, `market`,
-`herald`, `publish`, `past`), the faces (`rpc`, `wire`), and `app`. `simulator` is somebody else's
-market data server: a process of its own.
+`fixings`, `openings`, `partitions`, and `seed`, what a new platform trades), the flow (`protocol`,
+`feeds`, `timeline`, `ingest`, `market`, `catalogue`, `herald`, `publish`, `past`, `together`), the
+faces (`rpc`, `wire`), and `app`. `simulator` is somebody else's market data server: a process of
+its own.
 """

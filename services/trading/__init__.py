@@ -23,11 +23,13 @@ identity (OpenAccounts, ApplyProtection), by payments and tournaments (LedgerSer
 (AdjustmentService) and operators (AuditService).
 **Calls** quotes for the live market and for fixings, and follows identity's journal.
 
-Read in this order: `order`, `terms`, `protection`, `acceptance`, `posting` (the rules); `book`,
-`ledger`, `profits`, `protections`, `origins`, `export` (the tables, as they are read); `market`,
-`pending`, `commit`, `writer`, `recording`, `sealing`, `placing`, `settling`, `moving`, `holding`,
-`adjusting`, `annulments`, `protecting` (the flow); `audit`, `audit_walk`, `audit_quotes`,
-`auditor`, `auditing`, `sealed`, `heads` (whether it all holds); `rpc`, `report_rpc`, `limit_rpc`,
-`service_rpc`, `ledger_rpc`, `origin_rpc`, `adjustment_rpc`, `audit_rpc`, `wire`, `closing_wire`,
-`protection_wire` (the faces); `app` (how it is put together).
+Read in this order: `order`, `terms`, `payout`, `protection`, `acceptance`, `posting`, `filters`
+(the rules); `tables`, `book`, `ledger`, `profits`, `protections`, `blocking`, `origins`, `export`,
+`terms_table` (the tables, as they are read); `market`, `pending`, `statement`, `commit`, `writer`,
+`recording`, `sealing`, `placing`, `settling`, `moving`, `holding`, `adjusting`, `annulments`,
+`protecting`, `setting_terms`, `payouts`, `on_record` (the flow); `audit`, `audit_walk`,
+`audit_queries`, `audit_quotes`, `audit_findings`, `auditor`, `auditing`, `audit_command`, `sealed`,
+`heads` (whether it all holds); `desk`, `rpc`, `report_rpc`, `limit_rpc`, `service_rpc`,
+`ledger_rpc`, `origin_rpc`, `adjustment_rpc`, `admin_rpc`, `audit_rpc`, `wire`, `pages_wire`,
+`closing_wire`, `protection_wire`, `neighbours` (the faces); `app` (how it is put together).
 """
