@@ -17,6 +17,8 @@ from services.identity.kyc_rpc import KycFace
 from services.identity.maintenance import MaintenanceSwitch
 from services.identity.maintenance_rpc import MaintenanceFace, add_maintenance_face
 from services.identity.neighbours import TradingAccounts
+from services.identity.note_rpc import UserNoteFace
+from services.identity.notes import Notes
 from services.identity.parts import Parts
 from services.identity.passkey_rpc import PasskeyFace
 from services.identity.password import PASSWORD_LENGTH_MIN
@@ -58,6 +60,9 @@ from veritick.identity.v1.revocation_service_pb2_grpc import (
 from veritick.identity.v1.role_service_pb2_grpc import add_RoleServiceServicer_to_server
 from veritick.identity.v1.user_admin_service_pb2_grpc import (
     add_UserAdminServiceServicer_to_server,
+)
+from veritick.identity.v1.user_note_service_pb2_grpc import (
+    add_UserNoteServiceServicer_to_server,
 )
 from veritick.journal.v1.journal_service_pb2_grpc import add_JournalServiceServicer_to_server
 
@@ -180,6 +185,7 @@ def _faces(parts: Parts, keyring: Keyring) -> list[Face]:
             add_UserAdminServiceServicer_to_server,
             UserAdminFace(parts.ground.database, parts.signing_out, parts.bans, parts.staffing),
         ),
+        (add_UserNoteServiceServicer_to_server, UserNoteFace(Notes(parts.ground))),
         (add_RoleServiceServicer_to_server, RoleFace(parts.staffing)),
         (add_PasskeyServiceServicer_to_server, PasskeyFace(parts.passkeys(keyring), sign_in)),
         (add_ApiKeyServiceServicer_to_server, ApiKeyFace(parts.key_access(keyring))),

@@ -16,6 +16,8 @@ ALL = frozenset(
         "ledger.read",
         "mails.read",
         "maintenance.write",
+        "notes.read",
+        "notes.write",
         "roles.approve",
         "roles.grant",
         "roles.read",
@@ -64,7 +66,7 @@ PERMISSIONS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         # A trader needs no permission for what is his own.
         Role.TRADER: frozenset(),
-        Role.SUPPORT: frozenset({"accounts.read", "users.read"}),
+        Role.SUPPORT: frozenset({"accounts.read", "notes.read", "notes.write", "users.read"}),
         Role.COMPLIANCE: frozenset(
             {
                 "accounts.read",
@@ -72,6 +74,8 @@ PERMISSIONS: Mapping[str, frozenset[str]] = MappingProxyType(
                 "fraud.review",
                 "kyc.review",
                 "ledger.read",
+                "notes.read",
+                "notes.write",
                 "roles.read",
                 "users.ban",
                 "users.read",

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 import pyotp
-from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
+from playwright.sync_api import Browser, Locator, Page, StorageState, ViewportSize, expect
 
 from services.kit.clock import SystemClock
 from tests.browser.visitor import DESKTOP, PASSWORD, Visitor, visiting
@@ -123,11 +123,8 @@ class Officer:
             self.visitor.picture(f"staff-{name}-{viewport['width']}")
 
 
-@contextmanager
-def on_duty(
-    browser: Browser, platform: Platform, email: str, secret: str = ""
-) -> Iterator[Officer]:
-    """Sign a member of staff in, with the code of who has a second factor."""
+def signed_in(browser: Browser, platform: Platform, email: str, secret: str = "") -> StorageState:
+    """Sign a member of staff in, with the code of who has a second factor; return the cookies."""
     with visiting(browser, platform) as visitor:
         page = visitor.page
         page.goto(f"{platform.url}/admin/")
@@ -135,9 +132,20 @@ def on_duty(
         page.get_by_label("Password").fill(PASSWORD)
         visitor.button("Sign in").click()
         if secret:
-            # The code of the step that has come was used to get the second factor.
+            # The code of the step that passes was used to get the second factor.
             page.get_by_label("Code").fill(code_of(secret, later=STEP))
             visitor.picture("staff-sign-in")
             visitor.button("Sign in").click()
         expect(page.get_by_role("navigation", name="Main")).to_be_visible()
+        # That a code was asked for, the browser tells as well.
+        visitor.complaints[:] = [said for said in visitor.complaints if "of 401" not in said]
+        return page.context.storage_state()
+
+
+@contextmanager
+def on_duty(browser: Browser, platform: Platform, cookies: StorageState) -> Iterator[Officer]:
+    """Lend the app to a member of staff who is signed in."""
+    with visiting(browser, platform, DESKTOP, cookies) as visitor:
+        visitor.page.goto(f"{platform.url}/admin/")
+        expect(visitor.page.get_by_role("navigation", name="Main")).to_be_visible()
         yield Officer(visitor)

@@ -33,6 +33,7 @@ export function createAppRouter(): Router {
             component: () => import("./pages/ReviewPage.vue"),
             props: true,
           },
+          { path: "flags", name: "flags", component: () => import("./pages/FlagsPage.vue") },
           { path: "audit", name: "audit", component: () => import("./pages/AuditPage.vue") },
           { path: "roles", name: "roles", component: () => import("./pages/RolesPage.vue") },
         ],

@@ -662,6 +662,30 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/admin/users/{userId}/notes": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Lists the notes about a user, newest first
+         * @description Errors: USER_NOT_FOUND, INVALID_FILTER, INVALID_PAGE_TOKEN.
+         */
+        readonly get: operations["listUserNotes"];
+        readonly put?: never;
+        /**
+         * Adds a note about a user
+         * @description Idempotent by `requestId`. Errors: USER_NOT_FOUND, REQUEST_ID_REUSED.
+         */
+        readonly post: operations["writeUserNote"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/admin/users/{userId}/protection": {
         readonly parameters: {
             readonly query?: never;
@@ -3957,6 +3981,13 @@ export interface components {
             /** @description Continues this list; empty on its last page. */
             readonly nextPageToken: string;
         };
+        /** @description ListUserNotesResponse is the response of UserNoteService.ListUserNotes. */
+        readonly ListUserNotesResponse: {
+            /** @description The notes. */
+            readonly notes: readonly components["schemas"]["UserNote"][];
+            /** @description Continues this list; empty on its last page. */
+            readonly nextPageToken: string;
+        };
         /** @description ListUserProtectionChangesResponse is the response of ProtectionService.ListUserProtectionChanges. */
         readonly ListUserProtectionChangesResponse: {
             /** @description The changes. */
@@ -5346,6 +5377,22 @@ export interface components {
             /** @description The first fifty who registered, in order of ids. */
             readonly userIds: readonly string[];
         };
+        /** @description UserNote is what a member of staff wrote down about a user. */
+        readonly UserNote: {
+            /** @description UUIDv7 text. */
+            readonly noteId: string;
+            /** @description Whom it is about. */
+            readonly userId: string;
+            /** @description The user who wrote it. */
+            readonly authorId: string;
+            /** @description What it says. */
+            readonly text: string;
+            /**
+             * Format: date-time
+             * @description When it was written.
+             */
+            readonly createTime?: string;
+        };
         /** @description UserTrace is a device or an address from which a user has signed in. */
         readonly UserTrace: {
             /** @description What it is. */
@@ -5429,6 +5476,16 @@ export interface components {
          * @enum {string}
          */
         readonly VoidReason: "VOID_REASON_UNSPECIFIED" | "NOT_COVERED" | "FEED_SILENT" | "NO_TICK" | "MARKET_CLOSED" | "INSTRUMENT_HALTED" | "VOIDED_BY_STAFF";
+        /** @description WriteUserNoteRequest is the request of UserNoteService.WriteUserNote. */
+        readonly WriteUserNoteRequest: {
+            /** @description What it says. */
+            readonly text: string;
+            /**
+             * Format: uuid
+             * @description Made by the caller; repeating it writes nothing twice.
+             */
+            readonly requestId: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -5550,6 +5607,7 @@ export type ListTermsResponse = components['schemas']['ListTermsResponse'];
 export type ListTicksResponse = components['schemas']['ListTicksResponse'];
 export type ListUserAccountsResponse = components['schemas']['ListUserAccountsResponse'];
 export type ListUserClustersResponse = components['schemas']['ListUserClustersResponse'];
+export type ListUserNotesResponse = components['schemas']['ListUserNotesResponse'];
 export type ListUserProtectionChangesResponse = components['schemas']['ListUserProtectionChangesResponse'];
 export type ListUserSessionsResponse = components['schemas']['ListUserSessionsResponse'];
 export type ListUserTracesResponse = components['schemas']['ListUserTracesResponse'];
@@ -5649,6 +5707,7 @@ export type UpdateProfileRequest = components['schemas']['UpdateProfileRequest']
 export type User = components['schemas']['User'];
 export type UserChanged = components['schemas']['UserChanged'];
 export type UserCluster = components['schemas']['UserCluster'];
+export type UserNote = components['schemas']['UserNote'];
 export type UserTrace = components['schemas']['UserTrace'];
 export type UserTraceKind = components['schemas']['UserTraceKind'];
 export type VerifyEmailRequest = components['schemas']['VerifyEmailRequest'];
@@ -5656,6 +5715,7 @@ export type VerifyEmailResponse = components['schemas']['VerifyEmailResponse'];
 export type VerifyReceiptResponse = components['schemas']['VerifyReceiptResponse'];
 export type Void = components['schemas']['Void'];
 export type VoidReason = components['schemas']['VoidReason'];
+export type WriteUserNoteRequest = components['schemas']['WriteUserNoteRequest'];
 export type $defs = Record<string, never>;
 export interface operations {
     readonly listAccounts: {
@@ -9299,6 +9359,246 @@ export interface operations {
             };
             /** @description Not Found: `USER_NOT_FOUND` */
             readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly listUserNotes: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description `authorId=…` for those that one person wrote; empty for all. */
+                readonly filter?: string;
+                /** @description At most this many; 0 means 50. */
+                readonly pageSize?: number;
+                /** @description Continues after the page that answered it. */
+                readonly pageToken?: string;
+            };
+            readonly header?: never;
+            readonly path: {
+                /** @description Whom they are about. */
+                readonly userId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description What was asked for. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ListUserNotesResponse"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST`, `INVALID_FILTER`, `INVALID_PAGE_TOKEN` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `PERMISSION_DENIED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `USER_NOT_FOUND` */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly writeUserNote: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description Whom it is about. */
+                readonly userId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["WriteUserNoteRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The note. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["UserNote"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `PERMISSION_DENIED`, `CSRF_REJECTED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `USER_NOT_FOUND` */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict: `REQUEST_ID_REUSED` */
+            readonly 409: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `REQUEST_TOO_LARGE` */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type: `INVALID_REQUEST` */
+            readonly 415: {
                 headers: {
                     readonly [name: string]: unknown;
                 };

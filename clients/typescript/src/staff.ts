@@ -4,6 +4,7 @@ import type { Download } from "./http.ts";
 import type { Caller } from "./session.ts";
 import type * as staff from "./staffTypes.ts";
 import type { Money } from "./types.ts";
+import type { Protection } from "./userTypes.ts";
 
 /** The calls that need a permission, one method each; all throw `Failure`. */
 export class StaffClient {
@@ -229,5 +230,55 @@ export class StaffClient {
   /** The audit trail, newest first. The search itself is put on record. */
   listAuditRecords(query: Page & Range = {}): Promise<staff.AuditPage> {
     return this.session.send(call("get", "/v1/auditRecords", { query }));
+  }
+
+  /** What staff wrote about a user, newest first. */
+  listUserNotes(userId: string, query: Page = {}): Promise<staff.NotePage> {
+    return this.session.send(
+      call("get", "/v1/admin/users/{userId}/notes", { path: { userId }, query }),
+    );
+  }
+
+  /** Writes a note about a user, once for each request id. */
+  writeUserNote(userId: string, text: string, requestId: string): Promise<staff.UserNote> {
+    return this.session.send(
+      call("post", "/v1/admin/users/{userId}/notes", {
+        path: { userId },
+        body: { text, requestId },
+      }),
+    );
+  }
+
+  /** What a user has set to protect himself. */
+  getUserProtection(userId: string): Promise<Protection> {
+    return this.session.send(
+      call("get", "/v1/admin/users/{userId}/protection", { path: { userId } }),
+    );
+  }
+
+  /** The devices and addresses of a user, the one seen last first. */
+  listUserTraces(userId: string, query: Page = {}): Promise<staff.TracePage> {
+    return this.session.send(
+      call("get", "/v1/admin/users/{userId}/traces", { path: { userId }, query }),
+    );
+  }
+
+  /** Who is linked with a user, with what both were seen at. */
+  listLinkedUsers(userId: string, query: Page = {}): Promise<staff.LinkedUserPage> {
+    return this.session.send(
+      call("get", "/v1/admin/users/{userId}/linkedUsers", { path: { userId }, query }),
+    );
+  }
+
+  /** What needs a look, newest first. */
+  listFraudFlags(query: Page = {}): Promise<staff.FlagPage> {
+    return this.session.send(call("get", "/v1/admin/fraudFlags", { query }));
+  }
+
+  /** Notes that somebody has looked, and what came of it. */
+  resolveFraudFlag(flagId: string, note: string): Promise<staff.FraudFlag> {
+    return this.session.send(
+      call("post", "/v1/admin/fraudFlags/{flagId}:resolve", { path: { flagId }, body: { note } }),
+    );
   }
 }

@@ -62,3 +62,18 @@ export type AccountEntries = With<
   contract.ListAccountEntriesResponse,
   { entries: readonly Entry[] }
 >;
+
+export type UserNote = With<contract.UserNote, { createTime: string }>;
+export type NotePage = With<contract.ListUserNotesResponse, { notes: readonly UserNote[] }>;
+
+export type UserTrace = With<contract.UserTrace, { firstSeenTime: string; lastSeenTime: string }>;
+export type TracePage = With<contract.ListUserTracesResponse, { traces: readonly UserTrace[] }>;
+export type LinkedUser = With<contract.LinkedUser, { shared: readonly UserTrace[] }>;
+export type LinkedUserPage = With<
+  contract.ListLinkedUsersResponse,
+  { linkedUsers: readonly LinkedUser[] }
+>;
+export type FlagRule = contract.FraudFlagRule;
+export type FlagState = contract.FraudFlagState;
+export type FraudFlag = With<contract.FraudFlag, { createTime: string }>;
+export type FlagPage = With<contract.ListFraudFlagsResponse, { flags: readonly FraudFlag[] }>;

@@ -1,8 +1,9 @@
 import { Failure } from "@veritick/client";
+import { NotConfirmed } from "@veritick/ui";
 import { ref, type Ref } from "vue";
 import { failureText } from "~/domain/failure";
 import { texts } from "~/messages";
-import { NotConfirmed, useConfirmation } from "~/stores/confirmation";
+import { useConfirmation } from "~/stores/confirmation";
 import { useNotices } from "~/stores/notices";
 
 export interface Action {

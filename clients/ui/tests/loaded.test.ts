@@ -1,7 +1,7 @@
 import { Failure } from "@veritick/client";
 import { expect, test } from "vitest";
 import { effectScope, nextTick, ref } from "vue";
-import { useLoaded, type Loaded } from "~/composables/useLoaded";
+import { useLoaded, type Loaded } from "../src/composables/useLoaded";
 
 /** Answers that come when the test says so, in any order. */
 function answers(): {

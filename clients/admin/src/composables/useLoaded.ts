@@ -1,1 +1,0 @@
-export { useLoaded, type Loaded } from "@veritick/ui";
