@@ -206,6 +206,10 @@ export const texts = {
     getsRole: "gets the role",
     mayThen: "may then:",
     toAccount: "to account",
+    annuls: (first: string, last: string) =>
+      first === last
+        ? `takes back the results of ${first}`
+        : `takes back the results of ${first} to ${last}`,
     at: "at",
     own: "Yours: somebody else decides.",
     because: (reason: string) => `Because: ${reason}`,
@@ -405,6 +409,13 @@ export const texts = {
     action: "Propose",
     proposed: "Proposed: somebody else has to approve it",
   },
+  annul: {
+    open: "Annul results",
+    title: "Annul the results of some days",
+    text: "What the orders that closed on these days (UTC) brought is taken back, when somebody else has approved it. The orders stay as they are.",
+    first: "First day",
+    last: "Last day",
+  },
   failure: {
     UNAUTHENTICATED: "Please sign in again.",
     TOKEN_EXPIRED: "Please sign in again.",
@@ -421,6 +432,10 @@ export const texts = {
     USER_NOT_FOUND: "There is no such user.",
     SAME_PERSON: "Somebody else has to do this.",
     PROPOSAL_NOT_PENDING: "Somebody has decided this already.",
+    USER_NOT_BANNED: "Only the results of a banned user are annulled.",
+    ACCOUNT_HAS_OPEN_ORDERS: "The account has open orders. Wait until they have settled.",
+    ALREADY_ANNULLED: "The results of one of these days are annulled already.",
+    INVALID_TRANSFER: "There is nothing to move.",
     INSUFFICIENT_FUNDS: "The balance is too small.",
     ACCOUNT_CLOSED: "The account is closed.",
     DOCUMENT_STATE_CONFLICT: "The document is in another state by now. Reload it.",

@@ -148,6 +148,21 @@ export class StaffClient {
     );
   }
 
+  /** Asks to take back the results of a banned user's days (UTC), once for each request id. */
+  proposeAnnulment(
+    accountId: string,
+    days: { readonly firstDate: string; readonly lastDate: string },
+    reason: string,
+    requestId: string,
+  ): Promise<staff.Adjustment> {
+    return this.session.send(
+      call("post", "/v1/accounts/{accountId}/annulments", {
+        path: { accountId },
+        body: { ...days, reason, requestId },
+      }),
+    );
+  }
+
   /** The names of the books. */
   async listBooks(): Promise<readonly string[]> {
     const request = call("get", "/v1/books", {});
