@@ -141,12 +141,24 @@ class Gateway:
                 if not self._keys.knows(authorization):
                     # Before identity is bothered: whoever guesses is counted by his address.
                     await self._admit(CREDENTIAL, NOBODY, request)
-                token = await self._keys.token(authorization, self._address(request))
-                return self._sessions.bearer(token)
+                return await self._program(authorization, self._address(request))
             return self._sessions.caller(request.headers, request.method, public=operation.public)
         except Failure:
             await self._admit(operation.cost, NOBODY, request)
             raise
+
+    async def _program(self, authorization: str, address: str) -> Caller:
+        """Return who calls with a key, by another token where the one that is held counts no more.
+
+        Failures: those of ExchangeApiKey.
+        """
+        try:
+            return self._sessions.bearer(await self._keys.token(authorization, address))
+        except Failure:
+            if not self._keys.knows(authorization):
+                raise
+        self._keys.forget(authorization)
+        return self._sessions.bearer(await self._keys.token(authorization, address))
 
     async def _admit(self, cost: str, caller: Caller, request: Request) -> dict[str, str]:
         try:

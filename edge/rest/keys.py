@@ -39,6 +39,10 @@ class Keys:
         """Tell whether a key has been exchanged, and its token counts for a while."""
         return self._held(_digest(authorization)) is not None
 
+    def forget(self, authorization: str) -> None:
+        """Exchange a key anew when it comes next: its token was taken back."""
+        self._tokens.pop(_digest(authorization), None)
+
     def _held(self, digest: bytes) -> str | None:
         token, expires_at = self._tokens.get(digest, ("", self._clock.now()))
         return token if expires_at - self._clock.now() >= _RENEW_BEFORE else None

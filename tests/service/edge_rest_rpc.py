@@ -174,6 +174,7 @@ class ApiKeys(ApiKeyServiceServicer):
 
     identity: Identity
     exchanged: list[Origin] = field(default_factory=list)
+    grants: list[str] = field(default_factory=list)
 
     async def ExchangeApiKey(
         self, request: ExchangeApiKeyRequest, context: Context
@@ -182,7 +183,9 @@ class ApiKeys(ApiKeyServiceServicer):
         if request.secret != KEY:
             raise Failure(Reason.KEY_INVALID, "This API key is not valid.")
         now = self.identity.clock.now()
-        claims = {"aud": USER_AUDIENCE, "sub": KEY_OWNER, "key": str(uuid4()), "scope": ["TRADE"]}
+        self.grants.append(str(uuid4()))
+        claims = {"aud": USER_AUDIENCE, "sub": KEY_OWNER, "key": self.grants[-1]}
+        claims |= {"scope": ["TRADE"]}
         token = self.identity.keyring.sign(claims, ACCESS_LIFETIME, now)
         return ExchangeApiKeyResponse(
             access_token=token, expire_time=to_timestamp(now + ACCESS_LIFETIME)

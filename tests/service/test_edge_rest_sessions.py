@@ -257,6 +257,19 @@ async def test_a_program_brings_its_key_as_it_is(
     assert reason_of(await rest.get("/v1/users/me", headers=headers)) == (403, "PERMISSION_DENIED")
 
 
+async def test_a_key_whose_token_was_taken_back_is_exchanged_anew(
+    rest: httpx.AsyncClient, rest_world: World
+) -> None:
+    headers = {"Authorization": f"Bearer {KEY}"}
+    await rest.post(ORDERS, json=order(), headers=headers)
+    rest_world.revoked.end(rest_world.api_keys.grants[0])
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while len(rest_world.api_keys.grants) == 1:
+            placed = await rest.post(ORDERS, json=order(), headers=headers)
+            assert placed.status_code == 200, placed.text
+            await asyncio.sleep(0.06)  # slower than the limit on orders
+
+
 async def test_a_key_that_is_none_is_refused_and_not_remembered(
     rest: httpx.AsyncClient, rest_world: World
 ) -> None:
