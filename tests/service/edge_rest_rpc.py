@@ -184,8 +184,8 @@ class ApiKeys(ApiKeyServiceServicer):
             raise Failure(Reason.KEY_INVALID, "This API key is not valid.")
         now = self.identity.clock.now()
         self.grants.append(str(uuid4()))
-        claims = {"aud": USER_AUDIENCE, "sub": KEY_OWNER, "key": self.grants[-1]}
-        claims |= {"scope": ["TRADE"]}
+        grant = {"key": self.grants[-1], "scope": ["TRADE"]}
+        claims = {"aud": USER_AUDIENCE, "sub": KEY_OWNER, **grant}
         token = self.identity.keyring.sign(claims, ACCESS_LIFETIME, now)
         return ExchangeApiKeyResponse(
             access_token=token, expire_time=to_timestamp(now + ACCESS_LIFETIME)
