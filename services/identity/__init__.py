@@ -50,6 +50,7 @@ check-audit-trail` derives every hash again. A record names people by id and pla
 because it can never be erased.
 
 Staff switch the whole platform to maintenance here (`maintenance`); the edges ask and heed it.
+What they write down about users (`notes`) stays in this database; on record is only that they did.
 
 Called by the edge for users, and by followers of the journal (trading opens the accounts of whom
 it finds there). Calls trading once per registration, and does not depend on the answer;
@@ -58,13 +59,13 @@ and whenever a user's protection changes, who is answered only when the books kn
 Read: `user`, `password`, `permission`, `session`, `device`, `jurisdiction`, `letter`, `throttle`,
 `revocation`, `api_key`, `protection`, `presence`, `kyc`, `sealing`, `trail`, `trace`, `flag` (pure
 rules), `users`, `sessions`, `roles`, `letters`, `mail_tokens`, `throttles`, `api_keys`,
-`protections`, `presences`, `documents`, `trail_table`, `traces`, `user_clusters`, `flags` (tables),
-`ground`, `hashing`, `strength`, `breached`, `geography`, `vault`, `user_keys`, `document_store`,
-`issuing`, `mailers`, `post`, `registration`, `standing`, `second_factors`, `sign_in`,
-`signing_out`, `passwords`, `passkeys`, `key_access`, `staffing`, `bans`, `protecting`,
+`protections`, `presences`, `documents`, `trail_table`, `traces`, `user_clusters`, `flags`, `notes`
+(tables), `ground`, `hashing`, `strength`, `breached`, `geography`, `vault`, `user_keys`,
+`document_store`, `issuing`, `mailers`, `post`, `registration`, `standing`, `second_factors`,
+`sign_in`, `signing_out`, `passwords`, `passkeys`, `key_access`, `staffing`, `bans`, `protecting`,
 `inspection`, `inspector`, `uploading`, `reviewing`, `tracing`, `suspicion`, `revoking`,
 `maintenance`, `on_record`, `auditing`, `jobs` (flow), `rpc`, `profile_rpc`, `key_rpc`,
-`passkey_rpc`, `protection_rpc`, `kyc_rpc`, `fraud_rpc`, `staff_rpc`, `maintenance_rpc`,
+`passkey_rpc`, `protection_rpc`, `kyc_rpc`, `fraud_rpc`, `note_rpc`, `staff_rpc`, `maintenance_rpc`,
 `audit_rpc`, `wire`, `protection_wire`, `fraud_wire`, `neighbours` (faces), `admin`, `audit_command`
 (commands), `parts`, `records`, `app`.
 """

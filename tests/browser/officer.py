@@ -146,6 +146,8 @@ def signed_in(browser: Browser, platform: Platform, email: str, secret: str = ""
 def on_duty(browser: Browser, platform: Platform, cookies: StorageState) -> Iterator[Officer]:
     """Lend the app to a member of staff who is signed in."""
     with visiting(browser, platform, DESKTOP, cookies) as visitor:
+        # What fades in or out has no contrast that could be judged.
+        visitor.page.emulate_media(reduced_motion="reduce")
         visitor.page.goto(f"{platform.url}/admin/")
         expect(visitor.page.get_by_role("navigation", name="Main")).to_be_visible()
         yield Officer(visitor)

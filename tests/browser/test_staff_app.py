@@ -145,6 +145,9 @@ def test_what_one_proposes_another_approves(
         expect(row).to_contain_text("joins the desk")
         officer.picture("approvals")
         assert complaints(officer.page) == []
+        officer.page.emulate_media(color_scheme="light")
+        officer.picture("approvals-light")
+        assert complaints(officer.page) == []
         row.get_by_role("button", name="Approve").click()
         officer.dialog("Approve this?").get_by_role("button", name="Approve").click()
         expect(officer.page.get_by_text("Approved and done")).to_be_visible()
