@@ -125,6 +125,19 @@ async def abandoned(connection: AsyncConnection, before: datetime, limit: int) -
     return [_document(row) for row in await connection.execute(query)]
 
 
+async def with_parts_left(connection: AsyncConnection, limit: int) -> list[Document]:
+    """Return documents of which parts are kept although they were completed."""
+    query = (
+        sa.select(documents)
+        .where(
+            documents.c.state != State.UPLOADING.value,
+            documents.c.document_id.in_(sa.select(parts.c.document_id)),
+        )
+        .limit(limit)
+    )
+    return [_document(row) for row in await connection.execute(query)]
+
+
 async def forget(connection: AsyncConnection, document_id: UUID) -> None:
     """Forget a document and its parts."""
     await connection.execute(sa.delete(documents).where(documents.c.document_id == document_id))

@@ -149,6 +149,8 @@ class Uploading:
             if present is None or present.state is not State.UPLOADING:
                 return
             await self._forget_parts(connection, document)
+            # A part may have been stored by who did not live to tell the database.
+            await self._store.forget(_part_name(document.document_id, present.received))
             await self._store.forget(content_name(document.document_id))
             await documents.forget(connection, document.document_id)
 
@@ -157,7 +159,8 @@ class Uploading:
         return Job("forget-uploads", timedelta(hours=1), self.forget_abandoned)
 
     async def forget_abandoned(self) -> None:
-        """Forget uploads that were begun long ago and never completed."""
+        """Forget uploads begun long ago and never completed, and what a crash left of others."""
+        await self._forget_left_parts()
         before = self._ground.clock.now() - _KEEP_UPLOADS
         while True:
             async with self._database.connection() as connection:
@@ -166,6 +169,15 @@ class Uploading:
                 await self.forget(document)
             if len(found) < _BATCH:
                 return
+
+    async def _forget_left_parts(self) -> None:
+        more = True
+        while more:
+            async with self._database.transaction() as connection:
+                left = await documents.with_parts_left(connection, _BATCH)
+                for document in left:
+                    await self._forget_parts(connection, document)
+            more = len(left) == _BATCH
 
 
 def content_name(document_id: UUID) -> str:
