@@ -217,15 +217,38 @@ async def test_uploads_that_nobody_completes_are_forgotten(desk: Identity, tmp_p
 
 
 class Overtaken(DocumentStore):
-    """A store in which one part is written last although another, for its place, counts."""
+    """A store before whose next use somebody else does something."""
 
     meanwhile: Callable[[], Awaitable[object]] | None = None
 
     async def put(self, name: str, content: bytes) -> None:
-        if meanwhile := self.meanwhile:
-            self.meanwhile = None
-            await meanwhile()
+        await self._wait()
         await super().put(name, content)
+
+    async def get(self, name: str) -> bytes:
+        await self._wait()
+        return await super().get(name)
+
+    async def _wait(self) -> None:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile:
+            await meanwhile()
+
+
+async def test_what_somebody_else_has_completed_meanwhile_was_not_refused(
+    desk: Identity, tmp_path: Path
+) -> None:
+    session, content = await desk.signed_in(), photo()
+    user_id, store = UUID(session.user_id), Overtaken(folder_store(tmp_path))
+    document_id = UUID(await begin(desk, session, len(content), KycDocument.IDENTITY))
+    async with Database.from_settings(desk.settings, name="uploading") as database:
+        upload = uploading(desk, database, store)
+        await upload.take(user_id, document_id, 0, content)
+        store.meanwhile = lambda: upload.complete(user_id, document_id)
+        with pytest.raises(Failure) as late:
+            await upload.complete(user_id, document_id)
+    assert late.value.reason is Reason.DOCUMENT_STATE_CONFLICT
+    assert set(files(tmp_path)) == {f"documents/{document_id}"}
 
 
 async def test_parts_sent_at_once_for_one_place_make_no_larger_file(
