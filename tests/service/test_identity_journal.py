@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from redis.asyncio import Redis
 
-from services.identity.jobs import Purge
+from services.identity.jobs import Keep, Purge
 from services.kit.database import Database
 from services.kit.reason import Reason
 from tests.service.identity_server import Identity, StartIdentity, bearer, refused
@@ -127,7 +127,7 @@ async def test_the_purge_spares_a_token_that_may_be_asked_for_again(identity: Id
 
 async def _purge(identity: Identity, keep: timedelta) -> None:
     async with Database.from_settings(identity.settings, name="purge") as database:
-        await Purge(database, identity.clock, keep, keep).run()
+        await Purge(database, identity.clock, Keep(keep, keep, keep)).run()
 
 
 def _sessions(identity: Identity) -> set[str]:
