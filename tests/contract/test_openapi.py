@@ -1,14 +1,18 @@
 """The OpenAPI document is valid, complete, and says what the contract says."""
 
 import json
+import pkgutil
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 import pytest
+from google.api import annotations_pb2
 from jsonschema_rs import Draft202012Validator, meta
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
+import veritick
 from edge.contract import bindings
 from edge.rest.openapi import document
 from edge.rest.reasons import status_of
@@ -35,6 +39,25 @@ def every(value: object) -> Iterator[dict[str, Any]]:
     elif isinstance(value, list):
         for item in value:
             yield from every(item)
+
+
+def test_whatever_the_contract_gives_a_route_is_at_the_edge() -> None:
+    """A service that is missing in the edge's list would be found by whoever calls it."""
+    modules = pkgutil.walk_packages(veritick.__path__, "veritick.")
+    services = [
+        service
+        for module in modules
+        if module.name.endswith("_service_pb2")
+        for service in import_module(module.name).DESCRIPTOR.services_by_name.values()
+    ]
+    routed = {
+        rpc.full_name
+        for service in services
+        for rpc in service.methods
+        if rpc.GetOptions().HasExtension(annotations_pb2.http)
+    }
+    assert len(routed) > 50
+    assert routed - {binding.rpc.full_name for binding in bindings()} == set()
 
 
 def test_the_document_is_valid_openapi() -> None:

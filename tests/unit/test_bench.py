@@ -1,8 +1,11 @@
 """The bench says of each row what is true of it, and does not begin where it has no room."""
 
+import sys
+
 import pytest
 
-from tests.bench import results
+from tests.bench import results, room
+from tests.bench.__main__ import main
 from tests.bench.room import lacking
 from tests.bench.rows import Growth, Row, growing, side_by_side, slope
 
@@ -76,3 +79,18 @@ def test_what_is_kept_of_a_row_is_what_is_shown() -> None:
 def test_what_is_lacking_is_said() -> None:
     assert lacking("disk", present=4 << 30, needed=4 << 30) == []
     assert lacking("disk", present=1 << 30, needed=4 << 30) == ["disk: 1.0 GB of the 4 GB needed"]
+
+
+def test_without_ports_nothing_is_measured_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def taken() -> int:
+        raise AssertionError("no ports are free")
+
+    monkeypatch.setattr(room, "free_base", taken)
+    monkeypatch.setattr(sys, "argv", ["bench", "P1"])
+    assert main() == 2
+    said = capsys.readouterr()
+    assert said.err.startswith("bench: no room to measure in\n")
+    assert "ports: none of the ranges between 20000 and 32000 is free" in said.err
+    assert said.out == ""
