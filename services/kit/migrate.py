@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from psycopg.errors import LockNotAvailable
+from psycopg.errors import DeadlockDetected, LockNotAvailable
 from psycopg.sql import SQL
 
 from services.kit.settings import DatabaseSettings
@@ -22,7 +22,9 @@ _ENVIRONMENT = Path(__file__).parent / "alembic"
 _LOCK_KEY = 0x7665_7269_7469_636B  # "veritick": one lock, as there is one schema, per database
 _LOCK_WAIT_SECONDS = 300
 # Who waits for a table keeps everybody else from it who comes later. So a migration gives up soon
-# when somebody reads for long, as an audit does, and comes again.
+# when somebody reads for long, as an audit does, and comes again; so it does when the tables that it
+# changes were locked in another order by somebody at work.
+_HELD_UP = (LockNotAvailable, DeadlockDetected)
 _TABLE_WAIT_SECONDS = 2
 _AGAIN_SECONDS = 1.0
 _CONNECT_SECONDS = 10
@@ -118,7 +120,7 @@ def _upgrade(url: str, migrations: Path, role: str) -> None:
             with engine.connect() as connection:
                 return _run_alembic(connection, migrations, role)
         except OperationalError as error:
-            if not isinstance(error.orig, LockNotAvailable) or time.monotonic() > deadline:
+            if not isinstance(error.orig, _HELD_UP) or time.monotonic() > deadline:
                 raise
         time.sleep(_AGAIN_SECONDS)
 
