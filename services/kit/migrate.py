@@ -22,8 +22,8 @@ _ENVIRONMENT = Path(__file__).parent / "alembic"
 _LOCK_KEY = 0x7665_7269_7469_636B  # "veritick": one lock, as there is one schema, per database
 _LOCK_WAIT_SECONDS = 300
 # Who waits for a table keeps everybody else from it who comes later. So a migration gives up soon
-# when somebody reads for long, as an audit does, and comes again; so it does when the tables that it
-# changes were locked in another order by somebody at work.
+# when somebody reads for long, as an audit does, and comes again; so it does when somebody at work
+# had locked the tables that it changes in another order.
 _HELD_UP = (LockNotAvailable, DeadlockDetected)
 _TABLE_WAIT_SECONDS = 2
 _AGAIN_SECONDS = 1.0
