@@ -133,6 +133,73 @@ def make_and_revoke_a_key(visitor: Visitor) -> None:
     expect(page.get_by_text("No keys yet.")).to_be_visible()
 
 
+def be_told_how_long_it_has_been(visitor: Visitor) -> None:
+    """As somebody who has been at it for a while."""
+    page = visitor.page
+    page.get_by_label("How often").select_option("15")
+    expect(page.get_by_role("status").get_by_text("Saved")).to_be_visible()
+    page.evaluate(
+        """() => {
+            const key = Object.keys(localStorage).find((each) => each.includes("sitting"));
+            const since = Date.now() - 16.5 * 60_000;
+            localStorage.setItem(key, JSON.stringify({ since, seen: Date.now(), told: 0 }));
+        }"""
+    )
+    page.reload()
+    told = page.get_by_role("dialog", name=re.compile("You have been here for 1[67]m"))
+    expect(told.get_by_text("$0.00").first).to_be_visible()
+    visitor.picture("reality-check")
+    told.get_by_role("button", name="Go on").click()
+    page.get_by_label("How often").select_option("0")
+
+
+def limit_losses(visitor: Visitor) -> None:
+    page = visitor.page
+    losses = page.get_by_role("region", name="Losses")
+
+    def set_to(amount: str) -> None:
+        losses.get_by_role("button", name=re.compile("(Set|Change): Per day")).click()
+        page.get_by_role("dialog").get_by_label("USD").fill(amount)
+        page.get_by_role("dialog").get_by_role("button", name="Set", exact=True).click()
+        expect(page.get_by_role("dialog")).to_have_count(0)
+
+    set_to("100")
+    expect(losses.get_by_text("$100.00")).to_be_visible()
+    set_to("250")
+    expect(losses.get_by_text(re.compile(r"\$250\.00 from"))).to_be_visible()
+    expect(losses.get_by_text("$0.00 used")).to_be_visible()
+    visitor.picture("limits")
+    losses.get_by_role("button", name="Call it off").click()
+    expect(losses.get_by_text(re.compile(r"\$250\.00 from"))).to_have_count(0)
+
+
+def take_a_break(visitor: Visitor) -> None:
+    page = visitor.page
+    visitor.button("Exclude myself").click()
+    asked = page.get_by_role("dialog", name="Exclude yourself for 6 months?")
+    expect(asked.get_by_role("button", name="Exclude myself")).to_be_disabled()
+    asked.get_by_label("Type “exclude me” to go on").fill("Exclude me")
+    expect(asked.get_by_role("button", name="Exclude myself")).to_be_enabled()
+    visitor.picture("exclusion")
+    asked.get_by_role("button", name="Cancel").click()
+
+    visitor.button("Take a break").click()
+    page.get_by_role("dialog").get_by_role("button", name="Take a break").click()
+    expect(page.get_by_role("region", name="Take a break").get_by_text("Until")).to_be_visible()
+    page.get_by_role("link", name="Trade", exact=True).click()
+    expect(page.get_by_text("Your break lasts until")).to_be_visible()
+    expect(visitor.button("Up")).to_have_attribute("aria-disabled", "true")
+    visitor.picture("break")
+
+
+def test_a_user_protects_himself(newcomer: Visitor) -> None:
+    newcomer.sign_up()
+    go(newcomer, "Protection")
+    be_told_how_long_it_has_been(newcomer)
+    limit_losses(newcomer)
+    take_a_break(newcomer)
+
+
 def test_a_user_sees_to_who_he_is_and_to_who_gets_in(newcomer: Visitor) -> None:
     newcomer.sign_up()
     tell_about_oneself(newcomer)

@@ -1,4 +1,4 @@
-import { createRouter, createWebHistory, type Router } from "vue-router";
+import { createRouter, createWebHistory, type Router, type RouteRecordRaw } from "vue-router";
 import ConfirmEmailPage from "./pages/ConfirmEmailPage.vue";
 import ForgotPasswordPage from "./pages/ForgotPasswordPage.vue";
 import ResetPasswordPage from "./pages/ResetPasswordPage.vue";
@@ -7,6 +7,35 @@ import { useSession } from "./stores/session";
 
 /** The pages around letters: for whoever opens them, signed in or not. */
 const OPEN: ReadonlySet<unknown> = new Set(["forgot-password", "confirm-email", "reset-password"]);
+
+/** The pages by which users look after themselves. */
+const OWN_ROUTES: RouteRecordRaw = {
+  path: "account",
+  component: () => import("./pages/account/AccountShell.vue"),
+  redirect: { name: "profile" },
+  children: [
+    {
+      path: "profile",
+      name: "profile",
+      component: () => import("./pages/account/ProfilePage.vue"),
+    },
+    {
+      path: "security",
+      name: "security",
+      component: () => import("./pages/account/SecurityPage.vue"),
+    },
+    {
+      path: "verification",
+      name: "verification",
+      component: () => import("./pages/account/VerificationPage.vue"),
+    },
+    {
+      path: "protection",
+      name: "protection",
+      component: () => import("./pages/account/ProtectionPage.vue"),
+    },
+  ],
+};
 
 /** The pages; all but these, and signing in and up, need a session. */
 export function createAppRouter(): Router {
@@ -29,28 +58,7 @@ export function createAppRouter(): Router {
             component: () => import("./pages/StatementPage.vue"),
           },
           { path: "profit", name: "profit", component: () => import("./pages/ProfitPage.vue") },
-          {
-            path: "account",
-            component: () => import("./pages/account/AccountShell.vue"),
-            redirect: { name: "profile" },
-            children: [
-              {
-                path: "profile",
-                name: "profile",
-                component: () => import("./pages/account/ProfilePage.vue"),
-              },
-              {
-                path: "security",
-                name: "security",
-                component: () => import("./pages/account/SecurityPage.vue"),
-              },
-              {
-                path: "verification",
-                name: "verification",
-                component: () => import("./pages/account/VerificationPage.vue"),
-              },
-            ],
-          },
+          OWN_ROUTES,
           { path: "history", name: "history", component: () => import("./pages/HistoryPage.vue") },
         ],
       },

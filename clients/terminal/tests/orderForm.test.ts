@@ -15,6 +15,7 @@ function situation(more: Partial<OrderSituation> = {}): OrderSituation {
   return {
     connected: true,
     account: account(),
+    closure: undefined,
     instrument: instrument(),
     terms: terms(),
     stake: 1000n,
@@ -38,6 +39,7 @@ describe("what stands in the way of an order for 10.00 over 10 s", () => {
     ["an account not known yet", { account: undefined }, "loading"],
     ["terms not known yet", { terms: undefined }, "loading"],
     ["a frozen account", { account: account({ state: "FROZEN" }) }, "accountFrozen"],
+    ["a break", { closure: { kind: "inBreak", until: NOW + 1 } }, "inBreak"],
     ["a halt", { instrument: instrument({ marketStatus: "HALTED" }) }, "halted"],
     [
       "an instrument on its way out",

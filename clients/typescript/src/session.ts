@@ -27,6 +27,7 @@ const IN_COOKIE = { refreshToken: "" };
 const ENDED: ReadonlySet<FailureReason> = new Set<FailureReason>([
   "REFRESH_TOKEN_REUSED",
   "SESSION_ENDED",
+  "SESSION_TIME_LIMIT",
   "TOKEN_EXPIRED",
   "UNAUTHENTICATED",
   "USER_BLOCKED",

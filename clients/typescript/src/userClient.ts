@@ -151,6 +151,12 @@ export class UserClient {
     );
   }
 
+  /** The limits that a book holds an account's orders to, and what of them is used up. */
+  async listAccountLimits(accountId: string): Promise<readonly own.AccountLimit[]> {
+    const request = call("get", "/v1/accounts/{accountId}/limits", { path: { accountId } });
+    return (await this.session.send<own.AccountLimits>(request)).limits;
+  }
+
   getProtection(): Promise<own.Protection> {
     return this.session.send(call("get", "/v1/users/me/protection", {}));
   }

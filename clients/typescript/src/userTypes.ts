@@ -2,6 +2,14 @@ import type * as contract from "./schema.ts";
 import type { KycDocument } from "./staffTypes.ts";
 import type { Money, With } from "./types.ts";
 
+export type AccountLimit = With<
+  contract.AccountLimit,
+  { limit: Money; used: Money; endTime: string }
+>;
+export type AccountLimits = With<
+  contract.GetAccountLimitsResponse,
+  { limits: readonly AccountLimit[] }
+>;
 export type ApiKey = With<contract.ApiKey, { createTime: string }>;
 export type ApiKeyScope = contract.AccessScope;
 export type ConfirmIdentityRequest = contract.ConfirmIdentityRequest;

@@ -7,6 +7,7 @@ import {
   minuteText,
   momentText,
   soonText,
+  spanText,
   zoneText,
 } from "../src/format/time";
 
@@ -45,6 +46,15 @@ describe("the exact time of a tick is cut, never rounded", () => {
   ])("%s is %s", (time, text) => {
     expect(exactClockText(time, "en")).toBe(text);
   });
+});
+
+test.each([
+  [6, "month", "en", "6 months"],
+  [1, "year", "en", "1 year"],
+  [2, "year", "ru", "2 года"],
+  [7, "day", "es", "7 días"],
+] as const)("%i × %s in %s is %s", (count, unit, locale, text) => {
+  expect(spanText(count, unit, locale).replace(/\s/g, " ")).toBe(text);
 });
 
 test("a moment has its date", () => {

@@ -1,5 +1,6 @@
 import type { Failure } from "@veritick/client";
 import { payoutText } from "@veritick/ui/number";
+import { longMomentText } from "@veritick/ui/time";
 import { useTexts } from "@/messages";
 
 /** Says in words why a call failed. */
@@ -8,6 +9,8 @@ export function useFailureText(): (failure: Failure) => string {
   return ({ reason, metadata }) => {
     const key = `failure.${reason}`;
     const payout = payoutText(Number(metadata["payout_bp"] ?? 0), locale.value);
-    return te(key) ? t(key, { payout }) : t("failure.UNKNOWN", { reason });
+    const end = metadata["until"];
+    const until = end === undefined ? "–" : longMomentText(end, locale.value);
+    return te(key) ? t(key, { payout, until }) : t("failure.UNKNOWN", { reason });
   };
 }

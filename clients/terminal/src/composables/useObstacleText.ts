@@ -2,7 +2,7 @@ import { money, type Scaled } from "@veritick/client";
 import type { Ref } from "vue";
 import { moneyText } from "@veritick/ui/number";
 import type { Obstacle } from "@/domain/orderForm";
-import { durationText, soonText } from "@veritick/ui/time";
+import { durationText, longMomentText, soonText } from "@veritick/ui/time";
 import { useTexts } from "@/messages";
 import { useConnection } from "@/stores/connection";
 
@@ -31,6 +31,11 @@ export function useObstacleText(
         return t("obstacle.durationOutOfRange", {
           min: durationText(obstacle.min, locale.value),
           max: durationText(obstacle.max, locale.value),
+        });
+      case "inBreak":
+      case "excluded":
+        return t(`obstacle.${obstacle.kind}`, {
+          time: longMomentText(obstacle.until, locale.value),
         });
       case "expiresAfterClose":
         return t("obstacle.expiresAfterClose", { time: moment(obstacle.closeTime) });

@@ -19,6 +19,7 @@ import { useConnection } from "@/stores/connection";
 import { useExpiry } from "@/stores/expiry";
 import { useMarket } from "@/stores/market";
 import { usePreferences, type PriceProtection } from "@/stores/preferences";
+import { useProtection } from "@/stores/protection";
 import { usePurchase, type Purchase, type Purchased } from "./usePurchase";
 
 const QUICK_AMOUNTS = [1n, 5n, 10n, 25n, 50n, 100n, 250n];
@@ -48,6 +49,7 @@ export function useOrderForm(): OrderForm {
   const connection = useConnection();
   const expiry = useExpiry();
   const preferences = usePreferences();
+  const protection = useProtection();
 
   const currencyCode = computed(() => accounts.account?.currencyCode ?? "USD");
   const terms = computed(() => market.terms.get(preferences.symbol));
@@ -59,6 +61,7 @@ export function useOrderForm(): OrderForm {
     obstacle({
       connected: connection.open,
       account: accounts.account,
+      closure: protection.closure,
       instrument: market.instrument,
       terms: terms.value,
       stake: stake.value,
@@ -102,7 +105,7 @@ export function useOrderForm(): OrderForm {
       stake: money(stake.value, account.currencyCode),
       expiry: end,
       payoutBp: price,
-      ...protection(preferences.priceProtection, market.quote?.tick.price),
+      ...worstPrice(preferences.priceProtection, market.quote?.tick.price),
     });
     if (purchased?.kind === "refused") takePayout(preferences.symbol, purchased.failure);
     return purchased;
@@ -135,6 +138,6 @@ export function useOrderForm(): OrderForm {
 }
 
 /** The price on the screen at this moment, where it is to be the worst. */
-function protection(wish: PriceProtection, seen: Price | undefined): { entryPriceLimit?: Price } {
+function worstPrice(wish: PriceProtection, seen: Price | undefined): { entryPriceLimit?: Price } {
   return wish === "strict" && seen !== undefined ? { entryPriceLimit: seen } : {};
 }

@@ -5,6 +5,7 @@ import { usePlatform } from "@/platform";
 import { useAccounts } from "@/stores/accounts";
 import { useMarket } from "@/stores/market";
 import { useOrders } from "@/stores/orders";
+import { useProtection } from "@/stores/protection";
 import { useSession } from "@/stores/session";
 import { useUserEvents } from "@/stores/userEvents";
 
@@ -19,6 +20,7 @@ export function useTrading(): { failure: Readonly<Ref<Failure | undefined>> } {
   const market = useMarket();
   const orders = useOrders();
   const events = useUserEvents();
+  const protection = useProtection();
   const session = useSession();
   const failure = shallowRef<Failure>();
 
@@ -39,9 +41,11 @@ export function useTrading(): { failure: Readonly<Ref<Failure | undefined>> } {
 
   stream.start();
   events.follow(session.user?.userId ?? "");
+  protection.open();
   const giveUp = persist(begin, (now) => (failure.value = now));
   onScopeDispose(() => {
     giveUp();
+    protection.close();
     events.close();
     orders.close();
     market.close();

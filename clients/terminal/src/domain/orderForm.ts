@@ -6,11 +6,14 @@ import {
   type Terms,
 } from "@veritick/client";
 import { expireTimeOf, type Expiry } from "./expiry";
+import type { Closure } from "./protection";
 
 /** Everything that decides whether an order can be sent from here; the server decides again. */
 export interface OrderSituation {
   readonly connected: boolean;
   readonly account: Account | undefined;
+  /** What the user has set against himself. */
+  readonly closure: Closure | undefined;
   readonly instrument: Instrument | undefined;
   readonly terms: Terms | undefined;
   /** Minor units; `undefined` when what was typed is no amount. */
@@ -26,6 +29,7 @@ export interface OrderSituation {
 /** Why an order cannot be sent now, and where the screen should say so. */
 export type Obstacle =
   | { readonly kind: "loading" | "disconnected" | "accountFrozen" | "closeOnly" | "halted" }
+  | Closure
   | { readonly kind: "marketClosed"; readonly nextOpenTime: string | undefined }
   | { readonly kind: "feedStale" | "stakeMissing" | "noClockExpiry" }
   | { readonly kind: "stakeTooSmall" | "stakeTooLarge" | "funds"; readonly limit: Scaled }
@@ -41,6 +45,7 @@ export function obstacle(situation: OrderSituation): Obstacle | undefined {
   }
   return (
     accountObstacle(account) ??
+    situation.closure ??
     marketObstacle(instrument, situation) ??
     termsObstacle(terms, situation) ??
     freshnessObstacle(instrument, situation) ??

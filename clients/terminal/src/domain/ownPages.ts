@@ -5,4 +5,5 @@ export const OWN_PAGES: readonly (readonly [name: string, glyph: GlyphName])[] =
   ["profile", "user"],
   ["security", "key"],
   ["verification", "badge"],
+  ["protection", "shield"],
 ];

@@ -37,6 +37,11 @@ export function durationText(seconds: number, locale: string): string {
   return parts.join(" ") || countText(0, "second", locale);
 }
 
+/** So many days, months or years in full words: `6 months`. */
+export function spanText(count: number, unit: "day" | "month" | "year", locale: string): string {
+  return new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "long" }).format(count);
+}
+
 const formats = new Map<string, Intl.DateTimeFormat>();
 
 function format(locale: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {

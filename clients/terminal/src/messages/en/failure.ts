@@ -41,6 +41,16 @@ export const failure = {
     UPLOAD_OFFSET_WRONG: "The upload lost its place. Try again.",
     DOCUMENT_REFUSED: "This file could not be opened. Is it a whole JPEG, PNG or PDF?",
     DOCUMENT_LIMIT: "You have handed in as many documents as are kept.",
+    PROTECTION_LOCKED:
+      "What you have chosen before lasts longer, until {until}, and cannot be shortened.",
+    USER_IN_BREAK: "You are taking a break until {until}. Nothing was bought.",
+    USER_EXCLUDED: "You have excluded yourself until {until}. Nothing was bought.",
+    LOSS_LIMIT:
+      "This could lose more than the limit you have set allows. It counts anew on {until}.",
+    STAKE_LIMIT:
+      "This would stake more than the limit you have set allows. It counts anew on {until}.",
+    SESSION_TIME_LIMIT:
+      "You have been signed in for as long as you allow yourself. You can come back on {until}.",
     USER_BLOCKED: "This user may not trade at the moment.",
     INSTRUMENT_NOT_FOUND: "This instrument does not exist any more.",
     BOOK_NOT_FOUND: "This kind of account is not served here.",

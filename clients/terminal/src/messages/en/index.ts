@@ -9,6 +9,7 @@ import { failure } from "./failure";
 import { order } from "./order";
 import { own } from "./own";
 import { positions } from "./positions";
+import { protection } from "./protection";
 import { receipt } from "./receipt";
 import { security } from "./security";
 import { shell } from "./shell";
@@ -29,6 +30,7 @@ export const en = {
   ...guide,
   ...own,
   ...kyc,
+  ...protection,
   ...security,
 };
 

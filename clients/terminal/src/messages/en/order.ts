@@ -51,6 +51,8 @@ export const order = {
     loading: "Loading…",
     disconnected: "Waiting for the connection",
     accountFrozen: "This account cannot trade",
+    inBreak: "Your break lasts until {time}",
+    excluded: "You have excluded yourself until {time}",
     closeOnly: "This instrument takes no new orders",
     halted: "Trading in this instrument is halted",
     marketClosed: "Market closed until {time}",

@@ -19,6 +19,7 @@ export const shell = {
     profile: "Profile",
     security: "Security",
     verification: "Verification",
+    protection: "Protection",
     signOut: "Sign out",
     main: "Main",
   },

@@ -9,6 +9,7 @@ import { failure } from "./failure";
 import { order } from "./order";
 import { own } from "./own";
 import { positions } from "./positions";
+import { protection } from "./protection";
 import { receipt } from "./receipt";
 import { security } from "./security";
 import { shell } from "./shell";
@@ -29,5 +30,6 @@ export const es: Messages = {
   ...guide,
   ...own,
   ...kyc,
+  ...protection,
   ...security,
 };

@@ -54,6 +54,8 @@ export const order: Translated<typeof english> = {
     loading: "Cargando…",
     disconnected: "Esperando la conexión",
     accountFrozen: "Esta cuenta no puede operar",
+    inBreak: "Su descanso dura hasta {time}",
+    excluded: "Se ha excluido hasta {time}",
     closeOnly: "Este instrumento no admite órdenes nuevas",
     halted: "La negociación de este instrumento está suspendida",
     marketClosed: "Mercado cerrado hasta {time}",

@@ -22,6 +22,7 @@ export const shell: Translated<typeof english> = {
     profile: "Perfil",
     security: "Seguridad",
     verification: "Verificación",
+    protection: "Protección",
     signOut: "Salir",
     main: "Principal",
   },

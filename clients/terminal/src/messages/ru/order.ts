@@ -54,6 +54,8 @@ export const order: Translated<typeof english> = {
     loading: "Загрузка…",
     disconnected: "Ждём связи",
     accountFrozen: "С этого счёта торговать нельзя",
+    inBreak: "Ваш перерыв до {time}",
+    excluded: "Вы исключили себя до {time}",
     closeOnly: "По этому инструменту новые сделки не принимаются",
     halted: "Торги этим инструментом приостановлены",
     marketClosed: "Рынок закрыт до {time}",

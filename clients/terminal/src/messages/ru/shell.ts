@@ -22,6 +22,7 @@ export const shell: Translated<typeof english> = {
     profile: "Профиль",
     security: "Безопасность",
     verification: "Проверка",
+    protection: "Защита",
     signOut: "Выйти",
     main: "Основное меню",
   },

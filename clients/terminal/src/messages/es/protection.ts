@@ -1,0 +1,65 @@
+import type { protection as english } from "../en/protection";
+import type { Translated } from "../translated";
+
+export const protection: Translated<typeof english> = {
+  protection: {
+    kinds: {
+      KIND_UNSPECIFIED: "",
+      DEPOSIT: "Depósitos",
+      LOSS: "Pérdidas",
+      STAKE: "Importes",
+      SESSION_TIME: "Tiempo conectado",
+    },
+    kindNotes: {
+      KIND_UNSPECIFIED: "",
+      DEPOSIT: "",
+      LOSS: "Lo máximo que quiere perder. Las órdenes abiertas cuentan como perdidas hasta cerrarse.",
+      STAKE: "Lo máximo que quiere invertir, salga como salga.",
+      SESSION_TIME: "Cuánto tiempo quiere estar conectado, en todos los dispositivos juntos.",
+    },
+    periods: { PERIOD_UNSPECIFIED: "", DAY: "Al día", WEEK: "A la semana", MONTH: "Al mes" },
+    none: "Sin límite",
+    used: "{amount} usados",
+    set: "Fijar",
+    change: "Cambiar",
+    remove: "Quitar el límite",
+    rule: "Un límite más estricto cuenta enseguida; uno más amplio, a las 24 horas. Los días, semanas y meses se cuentan en UTC.",
+    minutes: "Minutos",
+    wrong: { amount: "Escriba un importe.", minutes: "Escriba minutos enteros, al menos uno." },
+    pending: "{value} desde {time}",
+    callOff: "Anular",
+    calledOff: "El cambio se ha anulado",
+    saved: "Guardado",
+    check: "Aviso de realidad",
+    checkNote: "Le dice cuánto tiempo lleva operando y con qué resultado.",
+    every: "Cada cuánto",
+    never: "Nunca",
+    howLong: "Cuánto tiempo",
+    until: "Hasta {time}",
+    type: "Escriba «{phrase}» para continuar",
+    phrase: "excluirme",
+    break: {
+      title: "Tomar un descanso",
+      note: "No podrá operar durante un tiempo. Nadie puede acortarlo; las órdenes abiertas se liquidan como siempre.",
+      action: "Descansar",
+      ask: "¿Un descanso de {span}?",
+      askText: "Empieza ahora. Hasta que acabe no puede operar, y nadie puede acortarlo.",
+      begun: "Su descanso ha empezado",
+    },
+    exclusion: {
+      title: "Autoexclusión",
+      note: "Para cuando un descanso no basta: no podrá operar durante meses o años.",
+      action: "Excluirme",
+      ask: "¿Excluirse durante {span}?",
+      askText:
+        "Empieza ahora y no se puede deshacer, ni usted ni nadie aquí. Podrá entrar, ver su historial y sacar su dinero.",
+      begun: "Está excluido de operar",
+    },
+  },
+  reality: {
+    title: "Lleva aquí {span}",
+    text: "Quería que se lo dijéramos. Así ha ido en esta cuenta.",
+    pause: "Descansar",
+    goOn: "Continuar",
+  },
+};
