@@ -26,6 +26,9 @@ REFUSED = 3
 PIXELS_MIN, PIXELS_MAX = 200 * 200, 40_000_000
 PAGES_MAX = 20
 _BYTES_MAX = 8 * 1024 * 1024
+_CLEAN_BYTES_MAX = 15 * 1024 * 1024
+"""What a reviewer is sent in one message."""
+
 _MEMORY_BYTES = 1024 * 1024 * 1024
 _CPU_SECONDS = 20
 _JPEG_QUALITY = 88
@@ -89,6 +92,8 @@ def _clean_image(content: bytes, form: str) -> bytes:
     bare.info = {}
     out = io.BytesIO()
     bare.save(out, form, **({"quality": _JPEG_QUALITY} if form == "JPEG" else {}))
+    if out.tell() > _CLEAN_BYTES_MAX:
+        raise Refused("The image is too large once it is unpacked: send it as a JPEG.")
     return out.getvalue()
 
 

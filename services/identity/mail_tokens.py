@@ -62,6 +62,12 @@ async def use(connection: AsyncConnection, digest: bytes, user_id: UUID) -> bool
     return digest in (await connection.execute(delete)).scalars().all()
 
 
+async def revoke(connection: AsyncConnection, user_id: UUID, purpose: LetterKind) -> None:
+    """Let a user's tokens of a purpose lead nowhere any more."""
+    theirs = mail_tokens.c.user_id == user_id, mail_tokens.c.purpose == purpose.value
+    await connection.execute(sa.delete(mail_tokens).where(*theirs))
+
+
 async def purge(connection: AsyncConnection, before: datetime, limit: int) -> int:
     """Forget tokens that expired before a moment, at most `limit`; return how many."""
     old = (

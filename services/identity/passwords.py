@@ -131,12 +131,15 @@ class Passwords:
     ) -> None:
         """Store the hash of a new password, end all sessions `but` one, and write to the owner.
 
-        It stays on record as this `action`.
+        Links by which it could be replaced lead nowhere any more. It stays on record as this
+        `action`.
         """
         # Who signs in with the old password at this moment waits here, and is ended with the rest.
         await users.lock(connection, user_id)
         now = self._clock.now()
         await users.set_hash(connection, user_id, new_hash, now)
+        # Whoever asked for a link meanwhile, perhaps another, has lost the race with it.
+        await mail_tokens.revoke(connection, user_id, LetterKind.RESET_PASSWORD)
         await self._journal.append(connection, [credential_changed(action, user_id, now)], now)
         await self._post.queue(connection, LetterKind.PASSWORD_CHANGED, key)
         reason = EndReason.PASSWORD_CHANGED

@@ -21,6 +21,7 @@ from tests.service.identity_server import (
 )
 from tests.waiting import PATIENCE_SECONDS
 from veritick.identity.v1.auth_service_pb2 import (
+    ChangePasswordRequest,
     RegisterRequest,
     RequestEmailVerificationRequest,
     RequestPasswordResetRequest,
@@ -137,6 +138,17 @@ async def test_a_password_is_reset_by_one_link_only(identity: Identity) -> None:
         reset(identity, first), reset(identity, second), return_exceptions=True
     )
     assert sum(answer is None for answer in answers) == 1
+
+
+async def test_a_link_leads_nowhere_once_the_password_was_changed(identity: Identity) -> None:
+    user = await identity.register()
+    session = await identity.log_in(user.email)
+    await ask_reset(identity, user.email)
+    token = await identity.token_in(user.email, RESET)
+    change = ChangePasswordRequest(current_password=PASSWORD, new_password=NEW)
+    await identity.auth.ChangePassword(change, metadata=bearer(session.access_token))
+    with refused(Reason.LINK_INVALID):
+        await reset(identity, token, "yet another passphrase")
 
 
 async def test_a_link_does_not_excuse_a_weak_password(identity: Identity) -> None:

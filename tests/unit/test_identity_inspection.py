@@ -6,6 +6,7 @@ import pikepdf
 import pytest
 from PIL import Image
 
+from services.identity import inspection
 from services.identity.inspection import Refused, cleaned, media_type_of
 from tests.identity_files import (
     bomb,
@@ -64,6 +65,12 @@ def test_the_rest_is_refused_with_its_reason(content: bytes, why: str) -> None:
     with pytest.raises(Refused) as refused:
         cleaned(content)
     assert why in str(refused.value)
+
+
+def test_what_unpacks_to_more_than_a_message_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inspection, "_CLEAN_BYTES_MAX", 1_000)
+    with pytest.raises(Refused, match="send it as a JPEG"):
+        cleaned(photo("PNG"))
 
 
 def test_the_type_is_read_off_the_content() -> None:
