@@ -1,5 +1,12 @@
+import type { OpenSession } from "@veritick/client";
 import { expect, test } from "vitest";
-import { identify, openings, payoutChanges, withNotification } from "@/domain/notification";
+import {
+  identify,
+  openings,
+  payoutChanges,
+  signInsSince,
+  withNotification,
+} from "@/domain/notification";
 import { useNotifications } from "@/stores/notifications";
 import { usePreferences } from "@/stores/preferences";
 import { instrument, order, terms } from "./examples";
@@ -42,6 +49,23 @@ test.each([
   const [was, marketStatus, mine, told] = row;
   const before = new Map([["EURUSD", was]]);
   expect(openings(before, [instrument({ marketStatus })], mine)).toHaveLength(told);
+});
+
+test("a sign-in elsewhere is told once, and neither one's own nor an old one", () => {
+  const session = (sessionId: string, second: number, current = false): OpenSession =>
+    ({
+      sessionId,
+      deviceName: "Firefox on Linux",
+      address: "203.0.113.7",
+      current,
+      createTime: new Date(second * 1000).toISOString(),
+    }) as OpenSession;
+  const sessions = [session("own", 30, true), session("new", 20), session("old", 10)];
+  const told = signInsSince(sessions, 10_000);
+  expect(told.map(({ happening }) => happening.sessionId)).toEqual(["new"]);
+  const [{ happening, time }] = told as [(typeof told)[number]];
+  const kept = [identify(happening, time)];
+  expect(withNotification(kept, identify(happening, time + 1), 5)).toBe(kept);
 });
 
 test("what is switched off is neither kept nor told", () => {

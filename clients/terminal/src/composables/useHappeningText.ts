@@ -24,6 +24,11 @@ export function useHappeningText(): (happening: Happening) => readonly [string, 
       const title = t(`closed.${outcome}`, { instrument: nameOf(instrument) });
       return [title, t(`closed.${outcome}Text`, values)];
     }
+    if (happening.kind === "signIn") {
+      const device = happening.device || t("security.unknownDevice");
+      const values = { device, address: happening.address };
+      return [t("notifications.signIn"), t("notifications.signInText", values)];
+    }
     const instrument = nameOf(happening.symbol);
     if (happening.kind === "opened") {
       return [t("notifications.opened", { instrument }), t("notifications.openedText")];

@@ -1,4 +1,4 @@
-import type { Instrument, Order, Terms } from "@veritick/client";
+import type { Instrument, OpenSession, Order, Terms } from "@veritick/client";
 
 /** What a trader may want to hear of. */
 export type Happening =
@@ -9,19 +9,54 @@ export type Happening =
       readonly before: number;
       readonly after: number;
     }
-  | { readonly kind: "opened"; readonly symbol: string };
+  | { readonly kind: "opened"; readonly symbol: string }
+  | {
+      readonly kind: "signIn";
+      readonly sessionId: string;
+      readonly device: string;
+      readonly address: string;
+    };
 
 /** What can be switched off by itself. */
-export const KINDS = ["closed", "payout", "opened"] as const satisfies readonly Happening["kind"][];
+export const KINDS = [
+  "closed",
+  "payout",
+  "opened",
+  "signIn",
+] as const satisfies readonly Happening["kind"][];
 
 /** Something that happened, kept. `time` is when, in milliseconds since the epoch. */
 export type Notification = Happening & { readonly id: string; readonly time: number };
 
 /** The same happening is told once, however often it is heard of. */
 export function identify(happening: Happening, time: number): Notification {
-  const what = happening.kind === "closed" ? happening.order.orderId : happening.symbol;
-  const when = happening.kind === "closed" ? "" : ` ${time}`;
-  return { ...happening, id: `${happening.kind} ${what}${when}`, time };
+  return { ...happening, id: `${happening.kind} ${subjectOf(happening, time)}`, time };
+}
+
+/** What happens once only, or what may happen again at another time. */
+function subjectOf(happening: Happening, time: number): string {
+  switch (happening.kind) {
+    case "closed":
+      return happening.order.orderId;
+    case "signIn":
+      return happening.sessionId;
+    case "payout":
+    case "opened":
+      return `${happening.symbol} ${time}`;
+  }
+}
+
+/** The sessions that began elsewhere after a moment, in milliseconds since the epoch. */
+export function signInsSince(
+  sessions: readonly OpenSession[],
+  since: number,
+): { readonly happening: Extract<Happening, { kind: "signIn" }>; readonly time: number }[] {
+  return sessions
+    .filter(({ current, createTime }) => !current && Date.parse(createTime) > since)
+    .map(({ sessionId, deviceName: device, address, createTime }) => ({
+      happening: { kind: "signIn", sessionId, device, address },
+      time: Date.parse(createTime),
+    }));
 }
 
 /** The kept ones with one more on top, at most so many. */
