@@ -1,6 +1,4 @@
-"""The faults that every run of the tests goes through; `make faults` goes through all."""
-
-import asyncio
+"""The fault that every run of the tests goes through; `make faults` goes through all."""
 
 import pytest
 
@@ -8,16 +6,6 @@ from tests.faults.experiment import Experiment
 from tests.faults.world import World
 
 pytestmark = [pytest.mark.platform, pytest.mark.timeout(600)]
-
-
-async def test_the_writer_dies_right_after_a_commit(world: World, experiment: Experiment) -> None:
-    trading = world.part("trading")
-    async with experiment.under_load():
-        trading.restart(VERITICK_FAILPOINTS="writer.after_write=kill@0.05")
-        deaths = trading.deaths
-        while trading.deaths == deaths:
-            await asyncio.sleep(0.05)
-        trading.restart(VERITICK_FAILPOINTS=None)
 
 
 async def test_every_part_dies_once(world: World, experiment: Experiment) -> None:
