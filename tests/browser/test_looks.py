@@ -110,7 +110,7 @@ def test_every_page_speaks_the_language_and_fits_every_screen(
 def _require_fitting(page: Page, where: str) -> None:
     """Fail when the page still scrolls sideways after it had the time to fit its width."""
     for _ in range(100):
-        if (sideways := page.evaluate(SIDEWAYS)) == 0:
+        if page.evaluate(SIDEWAYS) == 0:
             return
         page.wait_for_timeout(100)
-    pytest.fail(f"{where} scrolls sideways by {sideways} px")
+    pytest.fail(f"{where} scrolls sideways by {page.evaluate(SIDEWAYS)} px")
