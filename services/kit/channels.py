@@ -38,7 +38,8 @@ _OPTIONS = (
     ("grpc.http2.max_pings_without_data", 0),
     # A peer that restarts is found again within a second, not after two minutes.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
+    # Also how long a server may take to say its first word: one that is busy is not gone.
+    ("grpc.min_reconnect_backoff_ms", 3_000),
     ("grpc.max_reconnect_backoff_ms", 1_000),
 )
 
