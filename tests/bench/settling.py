@@ -53,6 +53,9 @@ UNLIMITED = {
 }
 _PATIENCE_SECONDS = 60
 _ATTEMPTS = 10
+_PASSING = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.FAILED_PRECONDITION)
+"""A book that changes hands, and a market whose first tick has not come yet."""
+
 
 # What the writer does for each chunk, in one piece: every amount computed in SQL.
 SETTLE = """
@@ -263,7 +266,7 @@ async def _repeated(call: Callable[[], Awaitable[PlaceOrderResponse]]) -> PlaceO
         try:
             return await call()
         except grpc.aio.AioRpcError as error:
-            if error.code() is not grpc.StatusCode.UNAVAILABLE or attempt == _ATTEMPTS - 1:
+            if error.code() not in _PASSING or attempt == _ATTEMPTS - 1:
                 raise
             await asyncio.sleep(0.2)
     raise AssertionError("unreachable")
