@@ -126,9 +126,12 @@ class Origins:
             some = [self._waiting.popleft() for _ in range(min(_TOGETHER, len(self._waiting)))]
             try:
                 await self._write(some)
-            except DatabaseUnavailable as error:
-                _log.warning("origins of orders wait", book=self._book, reason=str(error))
+            except BaseException as error:
+                # Also when it was stopped in between: what is written twice is there once.
                 self._waiting.extendleft(reversed(some))
+                if not isinstance(error, DatabaseUnavailable):
+                    raise
+                _log.warning("origins of orders wait", book=self._book, reason=str(error))
                 return
 
     async def _write(self, some: Iterable[_Noted]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
@@ -74,6 +75,30 @@ async def test_each_order_keeps_from_where_it_was_placed(demo: Bench) -> None:
     with pytest.raises(Failure) as refused:
         await origins.ListOrderOrigins(mine, None)
     assert refused.value.reason is Reason.INVALID_FILTER
+
+
+async def test_a_write_that_is_stopped_loses_nothing(
+    demo: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account, origins, begun = await demo.account(), demo.desk.origins, asyncio.Event()
+    set_origin(lambda: LAPTOP)
+    placed = [await demo.place(account) for _ in range(3)]
+    for item in placed:
+        origins.note(item.booked.order, account.user_id)
+
+    async def hang(_: object) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(origins, "_write", hang)
+        writing = asyncio.create_task(origins.write())
+        await begun.wait()
+        writing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await writing
+    await origins.write()
+    assert len(await origins.page(account.user_id, None, None, 10)) == len(placed)
 
 
 async def test_origins_have_pages_and_are_forgotten_in_time(demo: Bench) -> None:
