@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from services.identity.protection import Kind, Period, Protection
+from services.identity.protection import Kind, Protection
 from services.kit.errors import Failure
 from services.kit.reason import Reason
+from services.kit.values import Period
 
 _NOTHING = timedelta(0)
 
@@ -39,7 +40,7 @@ class Presence:
 
     def on(self, day: date) -> Presence:
         """Return it as of a day: the spans of periods that have ended begin anew."""
-        going = {period: start_of(period, day) == start_of(period, self.day) for period in Period}
+        going = {period: period.start(day) == period.start(self.day) for period in Period}
         return Presence(
             self.user_id,
             day,
@@ -102,25 +103,11 @@ def departed(presence: Presence, now: datetime) -> Presence:
     return replace(today.raised(-unused), covered_until=min(now, today.covered_until))
 
 
-def start_of(period: Period, day: date) -> date:
-    """Return the first day of the period that a day lies in; weeks begin on Monday."""
-    if period is Period.DAY:
-        return day
-    return day.replace(day=1) if period is Period.MONTH else day - timedelta(days=day.weekday())
-
-
-def end_of(period: Period, day: date) -> datetime:
-    """Return when the period that a day lies in ends."""
-    longest = {Period.DAY: 1, Period.WEEK: 7, Period.MONTH: 31}
-    within_next = start_of(period, day) + timedelta(days=longest[period])
-    return datetime.combine(start_of(period, within_next), time(), UTC)
-
-
 def _used_up(period: Period, most: timedelta, now: datetime) -> Failure:
     metadata = {
         "period": period.value,
         "limit_minutes": str(most // timedelta(minutes=1)),
-        "until": end_of(period, now.date()).isoformat(),
+        "until": period.end(now.date()).isoformat(),
     }
     message = "You have been signed in for as long as you have allowed yourself."
     return Failure(Reason.SESSION_TIME_LIMIT, message, metadata=metadata)

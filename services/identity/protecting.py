@@ -14,7 +14,6 @@ from services.identity.protection import (
     Action,
     Kind,
     Limit,
-    Period,
     Protection,
     excluded,
     kept,
@@ -25,6 +24,7 @@ from services.identity.protection_wire import protection_changed, to_protection
 from services.identity.protections import Change
 from services.identity.staffing import existing
 from services.kit.audit import audited
+from services.kit.values import Period
 
 Decide = Callable[[Protection, datetime], Protection]
 

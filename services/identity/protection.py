@@ -17,6 +17,7 @@ from uuid import UUID
 
 from services.kit.errors import Failure
 from services.kit.reason import Reason
+from services.kit.values import Period
 
 LOOSENED_AFTER = timedelta(hours=24)
 
@@ -28,14 +29,6 @@ class Kind(StrEnum):
     LOSS = "LOSS"
     STAKE = "STAKE"
     SESSION_TIME = "SESSION_TIME"
-
-
-class Period(StrEnum):
-    """Over what a limit is counted: a calendar period in UTC."""
-
-    DAY = "DAY"
-    WEEK = "WEEK"
-    MONTH = "MONTH"
 
 
 class Action(StrEnum):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from services.identity.protection import Kind, Limit, Period, Protection
+from services.identity.protection import Kind, Limit, Protection
 from services.identity.protections import Change
 from services.identity.wire import subject_of
 from services.kit.errors import Failure, Violation
 from services.kit.journal import NewEvent, new_event
 from services.kit.reason import Reason
+from services.kit.values import Period
 from services.kit.wire import to_timestamp
 from veritick.event.v1 import event_pb2
 from veritick.identity.v1.protection_pb2 import LimitValue, ProtectionChange, ProtectionLimit

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.identity.protection import Action, Kind, Limit, Period, Protection
+from services.identity.protection import Action, Kind, Limit, Protection
+from services.kit.values import Period
 
 _metadata = sa.MetaData()
 

@@ -1,11 +1,13 @@
-"""Money and prices as integers, and the two functions that may round.
+"""Money and prices as integers, with the two functions that may round; and calendar periods.
 
-No float comes near either. Both values fit the 64-bit integers of the database and the contract.
+No float comes near an amount. Both kinds fit the 64-bit integers of the database and the contract.
 """
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from enum import StrEnum
 
 BASIS_POINTS = 10_000
 """The whole, in basis points: 8500 of them are 85 %."""
@@ -72,3 +74,27 @@ def basis_points_of(amount: int, basis_points: int) -> int:
     negative amount is never closer to zero than the exact one: -1 at 8500 bp is -1.
     """
     return amount * basis_points // BASIS_POINTS
+
+
+class Period(StrEnum):
+    """A calendar period of UTC, over which something is counted."""
+
+    DAY = "DAY"
+    WEEK = "WEEK"
+    MONTH = "MONTH"
+
+    def start(self, day: date) -> date:
+        """Return the first day of the period that a day lies in; weeks begin on Monday."""
+        if self is Period.DAY:
+            return day
+        if self is Period.WEEK:
+            return day - timedelta(days=day.weekday())
+        return day.replace(day=1)
+
+    def end(self, day: date) -> datetime:
+        """Return when the period that a day lies in ends."""
+        within_next = self.start(day) + timedelta(days=_DAYS_MAX[self])
+        return datetime.combine(self.start(within_next), time(), UTC)
+
+
+_DAYS_MAX = {Period.DAY: 1, Period.WEEK: 7, Period.MONTH: 31}

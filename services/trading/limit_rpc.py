@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from services.kit.values import Period
 from services.kit.wire import to_timestamp
-from services.trading.protection import Guard, Kind, Period
+from services.trading.protection import Guard, Kind
 from services.trading.protection_wire import to_protect
 from services.trading.rpc import Desks, own_account
 from services.trading.wire import money

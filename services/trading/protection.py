@@ -8,13 +8,14 @@ they may, and no limit is passed.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
-from enum import IntEnum, StrEnum
+from datetime import date, datetime
+from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
 from services.kit.errors import Failure
 from services.kit.reason import Reason
+from services.kit.values import Period
 
 
 class Kind(StrEnum):
@@ -24,32 +25,10 @@ class Kind(StrEnum):
     STAKE = "STAKE"
 
 
-class Period(IntEnum):
-    """Over what it is counted. The numbers are places in `Used`."""
-
-    DAY = 0
-    WEEK = 1
-    MONTH = 2
-
-    def start(self, day: date) -> date:
-        """Return the first day of the period that a day lies in; weeks begin on Monday."""
-        if self is Period.DAY:
-            return day
-        if self is Period.WEEK:
-            return day - timedelta(days=day.weekday())
-        return day.replace(day=1)
-
-    def end(self, day: date) -> datetime:
-        """Return when the period that a day lies in ends."""
-        if self is Period.MONTH:
-            following = (day.replace(day=1) + timedelta(days=32)).replace(day=1)
-        else:
-            following = self.start(day) + timedelta(days=7 if self is Period.WEEK else 1)
-        return datetime.combine(following, time(), UTC)
-
-
 Sums = tuple[int, int, int]
 """Of a day, a week and a month, in minor units."""
+
+_PLACES = {period: place for place, period in enumerate(Period)}
 
 
 class Used(NamedTuple):
@@ -88,7 +67,7 @@ class Used(NamedTuple):
     def of(self, kind: Kind, period: Period) -> int:
         """Return what counts against a limit."""
         sums = self.lost if kind is Kind.LOSS else self.staked
-        return sums[period] + self.open_stakes
+        return sums[_PLACES[period]] + self.open_stakes
 
 
 class Limit(NamedTuple):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from services.kit.values import Period
 from services.kit.wire import to_datetime
 from services.trading.protecting import Protect
-from services.trading.protection import Kind, Limit, Period
+from services.trading.protection import Kind, Limit
 from veritick.identity.v1.protection_pb2 import LimitValue, Protection, ProtectionLimit
 
 _COUNTED = {ProtectionLimit.LOSS: Kind.LOSS, ProtectionLimit.STAKE: Kind.STAKE}

@@ -15,7 +15,8 @@ from sqlalchemy import text
 
 from services.kit.arrays import texts, uuids
 from services.kit.database import Database
-from services.trading.protection import Kind, Limit, Period, Protection, Used
+from services.kit.values import Period
+from services.trading.protection import Kind, Limit, Protection, Used
 from services.trading.statement import Part, Statement
 
 STORE_PROTECTION = Part(

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.kit.errors import Failure
-from services.kit.values import Money
+from services.kit.values import Money, Period
 from services.trading import commit, statement
 from services.trading.auditor import Auditor
 from services.trading.book import Account
@@ -24,7 +24,7 @@ from services.trading.commit import Batch, Transaction
 from services.trading.moving import OpenAccount
 from services.trading.order import Direction, OrderRequest, Outcome, VoidReason
 from services.trading.protecting import Protect
-from services.trading.protection import Kind, Limit, Period
+from services.trading.protection import Kind, Limit
 from services.trading.settling import Decision, SettleOrders
 from tests.service.trading_fixtures import Bench, bench, request
 from tests.stores import Postgres

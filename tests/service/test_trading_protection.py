@@ -13,11 +13,11 @@ import pytest_asyncio
 from services.kit.clock import utc
 from services.kit.errors import Failure
 from services.kit.reason import Reason
-from services.kit.values import Money
+from services.kit.values import Money, Period
 from services.trading.book import Account
 from services.trading.order import Outcome
 from services.trading.protecting import Protect
-from services.trading.protection import Kind, Limit, Period, Used
+from services.trading.protection import Kind, Limit, Used
 from tests.service.statements import watched
 from tests.service.trading_fixtures import Bench, bench, request
 from tests.stores import Postgres

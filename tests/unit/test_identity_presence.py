@@ -1,15 +1,15 @@
 """Time signed in is counted once for all sessions, up to a limit, and given back if not used."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from uuid import UUID
 
 import pytest
 
-from services.identity.presence import Presence, admitted, departed, end_of
-from services.identity.protection import Period
+from services.identity.presence import Presence, admitted, departed
 from services.kit.clock import utc
 from services.kit.errors import Failure
 from services.kit.reason import Reason
+from services.kit.values import Period
 
 DAY, WEEK, MONTH = Period
 NOON = utc(2026, 11, 26, 12)
@@ -75,18 +75,3 @@ def test_spans_begin_anew_with_their_period(day: date, left: tuple[int, int, int
     used = Presence(UUID(int=1), NOON.date(), NOON, 5 * MINUTE, 6 * MINUTE, 7 * MINUTE).on(day)
 
     assert tuple(used.used(period) // MINUTE for period in Period) == left
-
-
-@pytest.mark.parametrize(
-    ("period", "day", "end"),
-    [
-        (DAY, date(2026, 12, 31), utc(2027, 1, 1)),
-        (WEEK, date(2026, 11, 29), utc(2026, 11, 30)),
-        (WEEK, date(2026, 11, 30), utc(2026, 12, 7)),
-        (MONTH, date(2027, 1, 31), utc(2027, 2, 1)),
-        (MONTH, date(2027, 2, 1), utc(2027, 3, 1)),
-        (MONTH, date(2026, 12, 15), utc(2027, 1, 1)),
-    ],
-)
-def test_a_period_ends_where_the_next_begins(period: Period, day: date, end: datetime) -> None:
-    assert end_of(period, day) == end

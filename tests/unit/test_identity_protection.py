@@ -9,7 +9,6 @@ from services.identity.protection import (
     LOOSENED_AFTER,
     Kind,
     Limit,
-    Period,
     Protection,
     excluded,
     kept,
@@ -20,6 +19,7 @@ from services.identity.protection import (
 from services.kit.clock import utc
 from services.kit.errors import Failure
 from services.kit.reason import Reason
+from services.kit.values import Period
 
 NOON = utc(2026, 11, 26, 12)
 LATER = NOON + LOOSENED_AFTER

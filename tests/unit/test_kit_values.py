@@ -1,3 +1,4 @@
+from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
 
@@ -5,8 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.kit.values import Money, Price, basis_points_of, parse_price
+from services.kit.clock import utc
+from services.kit.values import Money, Period, Price, basis_points_of, parse_price
 
+DAY, WEEK, MONTH = Period
+THURSDAY = date(2026, 11, 26)
 INT64 = st.integers(-(2**63) + 1, 2**63 - 1)
 
 
@@ -100,3 +104,25 @@ def test_values_are_values() -> None:
     assert Money(100, "USD") != Money(100, "EUR")
     assert str(Price(108345, 5)) == "1.08345"
     assert str(Price(-5, 3)) == "-0.005"
+
+
+@pytest.mark.parametrize(
+    ("period", "day", "start", "end"),
+    [
+        (DAY, THURSDAY, THURSDAY, utc(2026, 11, 27)),
+        (DAY, date(2026, 12, 31), date(2026, 12, 31), utc(2027, 1, 1)),
+        (WEEK, THURSDAY, date(2026, 11, 23), utc(2026, 11, 30)),
+        (WEEK, date(2026, 11, 23), date(2026, 11, 23), utc(2026, 11, 30)),
+        (WEEK, date(2026, 11, 29), date(2026, 11, 23), utc(2026, 11, 30)),
+        (WEEK, date(2026, 11, 30), date(2026, 11, 30), utc(2026, 12, 7)),
+        (MONTH, THURSDAY, date(2026, 11, 1), utc(2026, 12, 1)),
+        (MONTH, date(2026, 12, 15), date(2026, 12, 1), utc(2027, 1, 1)),
+        (MONTH, date(2026, 12, 31), date(2026, 12, 1), utc(2027, 1, 1)),
+        (MONTH, date(2027, 1, 31), date(2027, 1, 1), utc(2027, 2, 1)),
+        (MONTH, date(2027, 2, 1), date(2027, 2, 1), utc(2027, 3, 1)),
+    ],
+)
+def test_periods_are_those_of_the_calendar(
+    period: Period, day: date, start: date, end: datetime
+) -> None:
+    assert (period.start(day), period.end(day)) == (start, end)

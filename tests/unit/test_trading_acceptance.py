@@ -9,7 +9,7 @@ import pytest
 from services.kit.clock import ManualClock, utc
 from services.kit.errors import Failure
 from services.kit.reason import Reason
-from services.kit.values import Money, Price
+from services.kit.values import Money, Period, Price
 from services.trading.acceptance import (
     AccountState,
     Funds,
@@ -19,7 +19,7 @@ from services.trading.acceptance import (
 )
 from services.trading.market import Instrument, InstrumentStatus, MarketView, Session
 from services.trading.order import Direction, OrderRequest, Tick
-from services.trading.protection import Guard, Kind, Period, Used
+from services.trading.protection import Guard, Kind, Used
 from services.trading.terms import TermsDefaults
 
 NOW = utc(2026, 11, 23, 12, 0, 0, 250_000)

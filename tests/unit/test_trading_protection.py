@@ -1,32 +1,14 @@
-"""Periods, and what counts against a limit in them."""
+"""What counts against a limit in each period."""
 
-from datetime import date, datetime
+from datetime import date
 
 import pytest
 
-from services.kit.clock import utc
-from services.trading.protection import Kind, Period, Used
+from services.kit.values import Period
+from services.trading.protection import Kind, Used
 
 DAY, WEEK, MONTH = Period
 THURSDAY = date(2026, 11, 26)
-
-
-@pytest.mark.parametrize(
-    ("period", "day", "start", "end"),
-    [
-        (DAY, THURSDAY, THURSDAY, utc(2026, 11, 27)),
-        (WEEK, THURSDAY, date(2026, 11, 23), utc(2026, 11, 30)),
-        (WEEK, date(2026, 11, 23), date(2026, 11, 23), utc(2026, 11, 30)),
-        (WEEK, date(2026, 11, 29), date(2026, 11, 23), utc(2026, 11, 30)),
-        (MONTH, THURSDAY, date(2026, 11, 1), utc(2026, 12, 1)),
-        (MONTH, date(2026, 12, 31), date(2026, 12, 1), utc(2027, 1, 1)),
-        (MONTH, date(2027, 1, 31), date(2027, 1, 1), utc(2027, 2, 1)),
-    ],
-)
-def test_periods_are_those_of_the_calendar(
-    period: Period, day: date, start: date, end: datetime
-) -> None:
-    assert (period.start(day), period.end(day)) == (start, end)
 
 
 @pytest.mark.parametrize(
