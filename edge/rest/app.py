@@ -34,7 +34,6 @@ from edge.rest.session import OWN_NAME, Sessions
 from edge.rest.static import BuiltApp
 from edge.rest.upstream import Channel, Health, Upstream
 from edge.settings import RestSettings, allowances
-from edge.tasks import end_tasks
 from services.kit.channels import Channels, plain_channel
 from services.kit.clock import Clock, SystemClock
 from services.kit.logs import configure_logs
@@ -42,6 +41,7 @@ from services.kit.metrics import serve_metrics
 from services.kit.revocation_feed import RevocationFeed
 from services.kit.revocations import Revocations
 from services.kit.settings import load_settings
+from services.kit.tasks import end_tasks
 from services.kit.tokens import Keyring
 
 _DEVICE_BYTES = 16

@@ -32,13 +32,13 @@ from edge.stream.server import Door, SocketServer
 from edge.stream.session import Hubs, Limits
 from edge.stream.settings import StreamSettings
 from edge.stream.tickets import Tickets
-from edge.tasks import end_tasks
 from services.kit.channels import Channels
 from services.kit.clock import Clock, SystemClock
 from services.kit.logs import configure_logs
 from services.kit.revocation_feed import RevocationFeed
 from services.kit.revocations import Revocations
 from services.kit.settings import load_settings
+from services.kit.tasks import end_tasks
 from services.kit.tokens import Keyring
 
 _NAME = "edge"

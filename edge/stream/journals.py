@@ -23,9 +23,9 @@ from edge.stream.listener import Listener
 from edge.stream.metrics import FILLS, FRAMES_SENT, GAPS
 from edge.stream.neighbours import PAGE_SIZE, JournalSource, Page, unknown_channel
 from edge.stream.topic import Topic
-from edge.tasks import end_tasks
 from services.kit.errors import Failure
 from services.kit.reason import Reason
+from services.kit.tasks import end_tasks
 
 _log = structlog.stdlib.get_logger()
 

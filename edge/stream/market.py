@@ -17,8 +17,8 @@ from edge.stream.channel import CandleChannel, TickChannel
 from edge.stream.instrument import CANDLES_KEPT, CandleLine, Later, Line, TickLine
 from edge.stream.listener import Listener
 from edge.stream.neighbours import MarketSource
-from edge.tasks import end_tasks
 from services.kit.errors import Failure
+from services.kit.tasks import end_tasks
 from services.kit.wire import to_datetime
 from veritick.quotes.v1.instrument_pb2 import Tick
 from veritick.quotes.v1.market_data_service_pb2 import Watermark

@@ -24,8 +24,8 @@ from redis.exceptions import RedisError
 from edge.stream.event import JournalEvent, from_payload
 from edge.stream.journals import Journals
 from edge.stream.metrics import DISCONTINUITIES, EVENTS
-from edge.tasks import end_tasks
 from services.kit.clock import Clock
+from services.kit.tasks import end_tasks
 
 BATCH = 500
 _BLOCK_MS = 500

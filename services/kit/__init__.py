@@ -3,7 +3,7 @@
 Read in this order:
 
 - values to begin with: `clock`, `ids`, `values`;
-- a process: `settings`, `logs`, `metrics`, and its life in `process`;
+- a process: `settings`, `logs`, `metrics`, and its life in `process` and `tasks`;
 - its database: `database` (pool, transactions, outages), `schema` and `migrate` (tables, roles),
   `leader` (one live writer, fenced by an epoch), `jobs` (recurring work), `pages` (lists);
 - its contract: `contract` (read from the descriptors), `reason`, `errors` and `status` (saying no),

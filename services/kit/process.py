@@ -27,6 +27,7 @@ from services.kit.metrics import serve_metrics
 from services.kit.refusals import Refusals
 from services.kit.revocations import Revocations
 from services.kit.settings import ServiceSettings, SettingsType, load_settings
+from services.kit.tasks import end_tasks
 from services.kit.tls import TlsFiles, TlsSettings
 from services.kit.tokens import Keyring
 
@@ -36,7 +37,9 @@ Face = tuple[Callable[[Any, Any], None], object]
 Task = Callable[[], Awaitable[None]]
 _READY_EVERY_SECONDS = 0.1
 # Longer than any task takes to tidy up after being cancelled.
-_CANCEL_AGAIN_SECONDS = 4.0
+_LAST_WORDS_SECONDS = 4.0
+"""What a task may take to end in good order before it is cancelled once more."""
+
 _OPTIONS = (
     ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
     ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
@@ -176,7 +179,7 @@ async def serving(
         await server.stop(settings.drain_seconds)
         if admin is not None:
             await admin.stop(0)
-        await _end(tasks)
+        await end_tasks(tasks, _LAST_WORDS_SECONDS)
 
 
 def _introspected(
@@ -200,19 +203,6 @@ def _listen(server: grpc.aio.Server, listen: str, tls: TlsSettings | None) -> st
     else:
         port = server.add_secure_port(listen, TlsFiles(tls).server_credentials())
     return f"{listen.rpartition(':')[0]}:{port}"
-
-
-async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Cancel tasks until they have ended.
-
-    Once may not do: before Python 3.12 `asyncio.wait_for`, through which the driver waits for the
-    database, loses a cancellation that arrives together with its result.
-    """
-    pending = set(tasks)
-    while pending:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_SECONDS)
 
 
 class _Registrar:

@@ -13,6 +13,7 @@ from prometheus_client import REGISTRY
 
 from services.kit.clock import SystemClock
 from services.kit.leader import LeadershipLost, Term
+from services.kit.tasks import end_tasks
 from services.kit.wire import to_datetime
 from services.quotes import market as live
 from services.quotes.app import build
@@ -222,9 +223,7 @@ async def test_a_clock_that_steps_leaves_a_recorded_gap(
             clock.offset = step
             await eventually(lambda: marked(2))
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end_tasks(tasks)
 
     (_, last, _), (start, _, reason) = runs()
     assert reason == "CLOCK_JUMP"
