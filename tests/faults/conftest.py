@@ -16,7 +16,8 @@ from tests.faults.report import FINDING, SEED, Finding
 from tests.faults.world import World, running_world
 
 
-@pytest.fixture(scope="session")
+# Of this folder, not of the session: what nobody hurts any more would take the others' time.
+@pytest.fixture(scope="package")
 def world() -> Iterator[World]:
     """A whole platform that may be hurt."""
     with (

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -48,6 +49,7 @@ _BOOK = "demo"
 DATABASES = ("identity", "quotes", "settlement", f"trading_{_BOOK}")
 _WORDS = 2_000
 _AUDIT_SECONDS = 300
+_STORES = ("postgres", "valkey")
 _VERBS = {"settlement": "work"}
 
 
@@ -95,10 +97,12 @@ class World(Logged):
         asyncio.run(self.well())
 
     def stop(self) -> None:
-        """Stop everything, the stores last."""
-        for name in reversed(list(self.parts)):
-            how = signal.SIGINT if name == "postgres" else signal.SIGTERM
-            self.parts[name].stop(how)
+        """Stop everything at once, and the stores when nobody uses them any more."""
+        stores = [self.parts.pop(name) for name in _STORES if name in self.parts]
+        with ThreadPoolExecutor(len(self.parts) or 1) as together:
+            list(together.map(Process.stop, self.parts.values()))
+        for store in stores:
+            store.stop(signal.SIGINT)
 
     def part(self, runtime: str, replica: int = 0) -> Process:
         """Return a runtime as a process, not yet started if it is new; `replica` 1 is a second."""
@@ -139,10 +143,8 @@ class World(Logged):
 
     def _start_stores(self) -> None:
         self.machine.cluster.create()
-        for name, command in (
-            ("postgres", self.machine.cluster.command()),
-            ("valkey", self.machine.valkey.command()),
-        ):
+        commands = (self.machine.cluster.command(), self.machine.valkey.command())
+        for name, command in zip(_STORES, commands, strict=True):
             self.parts[name] = Process(name, command, {}, self.logs / f"{name}.log", SEED)
             self.parts[name].start()
         asyncio.run(self.stores_answer())
