@@ -11,8 +11,9 @@ Invariants:
   happens in a bounded pool of threads, off the event loop (`hashing`);
 - a refresh token is never stored either, only its digest, and it works once; who presents it
   again ends the session, unless it is the owner who lost the first answer (`session.judge`);
-- letters are queued with what they tell and sent afterwards; their links hold secrets of which only
-  digests are stored, and asking for one does the same whether or not anybody has the address;
+- letters are queued with what they tell and sent afterwards, in the language of the user (the texts
+  of all of them lie in `words/`); their links hold secrets of which only digests are stored, and
+  asking for one does the same whether or not anybody has the address;
 - tries of a credential are counted by where they come from and whom they concern (`throttle`), so
   that guessers run dry and nobody is locked out by them;
 - a code of a second factor works once, a recovery code too; the secrets behind codes are sealed
@@ -61,10 +62,10 @@ Read: `user`, `password`, `permission`, `session`, `device`, `jurisdiction`, `le
 rules), `users`, `sessions`, `roles`, `letters`, `mail_tokens`, `throttles`, `api_keys`,
 `protections`, `presences`, `documents`, `trail_table`, `traces`, `user_clusters`, `flags`, `notes`
 (tables), `ground`, `hashing`, `strength`, `breached`, `geography`, `vault`, `user_keys`,
-`document_store`, `issuing`, `mailers`, `post`, `registration`, `standing`, `second_factors`,
-`sign_in`, `signing_out`, `passwords`, `passkeys`, `key_access`, `staffing`, `bans`, `protecting`,
-`inspection`, `inspector`, `uploading`, `reviewing`, `tracing`, `suspicion`, `revoking`,
-`maintenance`, `on_record`, `auditing`, `jobs` (flow), `rpc`, `profile_rpc`, `key_rpc`,
+`document_store`, `issuing`, `mailers`, `wording`, `post`, `registration`, `standing`,
+`second_factors`, `sign_in`, `signing_out`, `passwords`, `passkeys`, `key_access`, `staffing`,
+`bans`, `protecting`, `inspection`, `inspector`, `uploading`, `reviewing`, `tracing`, `suspicion`,
+`revoking`, `maintenance`, `on_record`, `auditing`, `jobs` (flow), `rpc`, `profile_rpc`, `key_rpc`,
 `passkey_rpc`, `protection_rpc`, `kyc_rpc`, `fraud_rpc`, `note_rpc`, `staff_rpc`, `maintenance_rpc`,
 `audit_rpc`, `wire`, `protection_wire`, `fraud_wire`, `neighbours` (faces), `admin`, `audit_command`
 (commands), `parts`, `records`, `app`.

@@ -1,8 +1,18 @@
-"""The letters that identity writes to users: what they say, and how long what is in them counts."""
+"""The letters that identity writes to users, and how long what is in them counts.
 
+What they say stands in `words/`, a file for each language.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from string import Template
+
+LANGUAGES = ("en", "es", "ru")
+"""The languages that users are written to in: those of the terminal."""
+
+DEFAULT_LANGUAGE = "en"
 
 
 class LetterKind(StrEnum):
@@ -22,6 +32,25 @@ class Mail:
     body: str
 
 
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What a kind of letter says in one language, with `$names` in the place of facts."""
+
+    subject: Template
+    body: Template
+
+    def names(self) -> set[str]:
+        """Return the names of the facts that it tells."""
+        return {*self.subject.get_identifiers(), *self.body.get_identifiers()}
+
+    def mail(self, recipient: str, facts: Mapping[str, str]) -> Mail:
+        """Return the mail that tells these facts; KeyError for a name without one."""
+        return Mail(recipient, self.subject.substitute(facts), self.body.substitute(facts))
+
+
+Wording = Mapping[str, Mapping[LetterKind, Text]]
+"""Every text, by language and kind."""
+
 LIFETIMES = {
     LetterKind.CONFIRM_EMAIL: timedelta(days=3),
     LetterKind.RESET_PASSWORD: timedelta(hours=1),
@@ -37,32 +66,3 @@ _PATHS = {
 def link(kind: LetterKind, site_url: str, token: str) -> str:
     """Return where a letter leads. What follows the `#` stays in the browser: no log will know."""
     return f"{site_url.rstrip('/')}/{_PATHS[kind]}#token={token}"
-
-
-def write(kind: LetterKind, recipient: str, address: str) -> Mail:
-    """Return the mail of a kind; `address` is the link in it, or empty where there is none."""
-    match kind:
-        case LetterKind.CONFIRM_EMAIL:
-            return Mail(
-                recipient,
-                "Confirm your mail address",
-                "Welcome to Veritick.\n\nOpen this link to confirm that this address is yours. It "
-                f"works for three days:\n\n{address}\n\n"
-                "If you did not sign up, do nothing: without you nothing happens.\n",
-            )
-        case LetterKind.RESET_PASSWORD:
-            return Mail(
-                recipient,
-                "Choose a new password",
-                "Somebody asked for a new password for your Veritick account.\n\nOpen this link to "
-                f"choose one. It works once, for an hour:\n\n{address}\n\n"
-                "If that was not you, do nothing: your password stays as it is.\n",
-            )
-        case LetterKind.PASSWORD_CHANGED:
-            return Mail(
-                recipient,
-                "Your password was changed",
-                "The password of your Veritick account was changed, and every other session was "
-                "signed out.\n\nIf that was not you, choose a new password at once: on the sign-in "
-                "page, with the words *Forgot your password?*\n",
-            )

@@ -40,6 +40,7 @@ from services.identity.tracing import Tracing
 from services.identity.uploading import Uploading
 from services.identity.user_keys import UserKeys
 from services.identity.vault import Vault
+from services.identity.wording import load_wording
 from services.kit.refusals import Refusals
 from services.kit.tokens import Keyring
 
@@ -60,6 +61,7 @@ class Parts:
             self.ground,
             mailer=self._mailer,
             site_url=self.settings.site_url,
+            wording=load_wording(),
         )
 
     @cached_property

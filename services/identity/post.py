@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.identity import letters, mail_tokens, users
 from services.identity.ground import Ground
-from services.identity.letter import LIFETIMES, LetterKind, Mail, link, write
+from services.identity.letter import LIFETIMES, LetterKind, Mail, Wording, link
 from services.identity.letters import Letter, Outcome
 from services.identity.mailers import Mailer, MailRefused
 from services.identity.session import digest_of, first_token
@@ -28,11 +28,12 @@ _log = structlog.stdlib.get_logger()
 class Post:
     """Queues letters, and sends them."""
 
-    def __init__(self, ground: Ground, mailer: Mailer, site_url: str) -> None:
+    def __init__(self, ground: Ground, mailer: Mailer, site_url: str, wording: Wording) -> None:
         """Hand letters to `mailer`, with links to pages below `site_url`."""
         self._database = ground.database
         self._mailer = mailer
         self._site_url = site_url
+        self._wording = wording
         self._clock = ground.clock
         self._ids = ground.ids
         self._random = ground.random
@@ -102,7 +103,8 @@ class Post:
         if letter.kind in LIFETIMES:
             token = await self._token(connection, letter.kind, known.user.user_id)
             address = link(letter.kind, self._site_url, token)
-        return write(letter.kind, known.user.email, address)
+        text = self._wording[known.user.language][letter.kind]
+        return text.mail(known.user.email, {"link": address})
 
     async def _token(self, connection: AsyncConnection, kind: LetterKind, user_id: UUID) -> str:
         token = first_token(self._random)

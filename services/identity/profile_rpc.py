@@ -40,9 +40,9 @@ class ProfileFace(ProfileServiceServicer):
     async def UpdateProfile(
         self, request: profile.UpdateProfileRequest, context: Any
     ) -> profile.UpdateProfileResponse:
-        """Take the caller's country and birth date."""
+        """Take the caller's country and birth date, and in which language he reads."""
         user = await self._standing.describe(
-            caller().user_id, request.country_code, request.birth_date
+            caller().user_id, request.country_code, request.birth_date, request.language_code
         )
         return profile.UpdateProfileResponse(user=await self._shown(user))
 

@@ -7,7 +7,7 @@ import structlog
 from services.identity import users
 from services.identity.ground import Ground
 from services.identity.hashing import PasswordHasher
-from services.identity.letter import LetterKind
+from services.identity.letter import DEFAULT_LANGUAGE, LetterKind
 from services.identity.post import Post
 from services.identity.standing import Standing
 from services.identity.strength import Strength
@@ -28,6 +28,7 @@ class NewUser:
     country: str = ""
     birth_date: str = ""
     agreement_version: str = ""
+    language: str = ""
 
 
 class Registration:
@@ -77,6 +78,7 @@ class Registration:
             country=wanted.country,
             birth_date=self._standing.birth_date(wanted.birth_date),
             agreement_version=wanted.agreement_version,
+            language=wanted.language or DEFAULT_LANGUAGE,
         )
 
     async def _store(self, user: User, key: str, password_hash: str) -> None:

@@ -75,6 +75,7 @@ class AuthFace(AuthServiceServicer):
             request.country_code,
             request.birth_date,
             request.agreement_version,
+            request.language_code,
         )
         user = await self._registration.register(wanted, Role.TRADER)
         return auth.RegisterResponse(user=to_user(user, self._standing.missing(user)))

@@ -76,8 +76,8 @@ class Standing:
             await self._post.queue(connection, LetterKind.CONFIRM_EMAIL, key)
         self._post.hurry()
 
-    async def describe(self, user_id: UUID, country: str, birth_date: str) -> User:
-        """Store a country and a birth date, each once; what is empty stays as it is.
+    async def describe(self, user_id: UUID, country: str, birth_date: str, language: str) -> User:
+        """Store a country and a birth date, each once, and a language; what is empty stays.
 
         Failures: INVALID_REQUEST for a date on which nobody was born, PROFILE_LOCKED for what is
         known already and would be changed.
@@ -87,7 +87,7 @@ class Standing:
             user = await users.lock(connection, user_id)
             _require_new("country_code", user.country, country)
             _require_new("birth_date", user.birth_date, born)
-            told = {"country": country or None, "birth_date": born}
+            told = {"country": country, "birth_date": born, "language": language}
             known = {name: value for name, value in told.items() if value}
             if known:
                 await users.change(connection, user_id, **known)

@@ -39,6 +39,9 @@ class User:
     real_accounts: bool = False
     """Whether the user has once met all that `jurisdiction` asks for."""
 
+    language: str = "en"
+    """In which he is written to: one of `letter.LANGUAGES`."""
+
     banned: bool = False
     banned_until: datetime | None = None
     """When the ban ends by itself; None for one that does not."""

@@ -29,6 +29,7 @@ users = sa.Table(
     sa.Column("agreement_version", sa.Text),
     sa.Column("agreed_at", sa.DateTime(timezone=True)),
     sa.Column("real_since", sa.DateTime(timezone=True)),
+    sa.Column("language", sa.Text),
     sa.Column("banned", sa.Boolean),
     sa.Column("banned_until", sa.DateTime(timezone=True)),
 )
@@ -69,6 +70,7 @@ async def add(
         "birth_date": user.birth_date,
         "agreement_version": user.agreement_version,
         "agreed_at": user.registered_at if user.agreement_version else None,
+        "language": user.language,
     }
     unless_taken = (
         insert(users)
@@ -246,6 +248,7 @@ def user_of(row: sa.Row[tuple[object, ...]]) -> User:
         birth_date=row.birth_date,
         agreement_version=row.agreement_version,
         real_accounts=row.real_since is not None,
+        language=row.language,
         banned=row.banned,
         banned_until=row.banned_until,
     )

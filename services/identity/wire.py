@@ -39,6 +39,7 @@ def to_user(user: User, missing: Sequence[Requirement] = ()) -> user_pb2.User:
     message.country_code = user.country
     message.birth_date = user.birth_date.isoformat() if user.birth_date else ""
     message.agreement_version = user.agreement_version
+    message.language_code = user.language
     message.missing_requirements.extend(user_pb2.Requirement.Value(name) for name in missing)
     return message
 

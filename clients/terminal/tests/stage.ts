@@ -2,6 +2,7 @@ import {
   Client,
   Http,
   ServerClock,
+  UserClient,
   type Account,
   type Fetch,
   type StreamState,
@@ -51,6 +52,7 @@ export function stage(fetch: Fetch, storage = memory()): Stage {
   const clock = new ServerClock();
   const platform = {
     client: new Client(http, http),
+    own: new UserClient(http, http),
     clock,
     stream: {
       state: "connecting",

@@ -16,6 +16,7 @@ import type {
   Order,
   PlaceOrderRequest,
   Receipt,
+  RegisterRequest,
   StreamTicket,
   Terms,
   User,
@@ -56,8 +57,8 @@ export class Client {
     this.session = session;
   }
 
-  register(email: string, password: string): Promise<User> {
-    return this.http.send(call("post", "/v1/users", { body: { email, password } }));
+  register(newcomer: RegisterRequest): Promise<User> {
+    return this.http.send(call("post", "/v1/users", { body: newcomer }));
   }
 
   /** Opens a session, which the browser keeps in cookies that no script can read. */

@@ -1825,7 +1825,7 @@ export interface paths {
         readonly options?: never;
         readonly head?: never;
         /**
-         * Tells the caller's country and birth date, each once
+         * Tells the caller's country and birth date, each once, and the language of letters
          * @description Repeating what is known changes nothing. Errors: PROFILE_LOCKED, INVALID_REQUEST.
          */
         readonly patch: operations["updateProfile"];
@@ -4767,6 +4767,8 @@ export interface components {
             readonly birthDate?: string;
             /** @description The version of the user agreement that is accepted: see GetSignUpRules. */
             readonly agreementVersion?: string;
+            /** @description The language of letters: `en`, `es` or `ru`; English when empty. */
+            readonly languageCode?: string;
         };
         /** @description RejectAdjustmentRequest is the request of AdjustmentService.RejectAdjustment. */
         readonly RejectAdjustmentRequest: {
@@ -5313,11 +5315,13 @@ export interface components {
             readonly countryCode?: string;
             /** @description `YYYY-MM-DD`; empty to leave it. */
             readonly birthDate?: string;
+            /** @description The language of letters: `en`, `es` or `ru`; empty to leave it. */
+            readonly languageCode?: string;
         };
         /**
          * @description User is a person who can sign in.
          *
-         *     On the journal, which keeps everything for ever, personal data is left out: mail address, country, birth date and agreement.
+         *     On the journal, which keeps everything for ever, personal data is left out: mail address, country, birth date, agreement and language.
          */
         readonly User: {
             /** @description UUIDv7 text. */
@@ -5359,6 +5363,8 @@ export interface components {
             readonly permissions: readonly string[];
             /** @description Whether signing in takes a code. Only in answers of ProfileService, and of UserAdminService.GetUser. */
             readonly secondFactor: boolean;
+            /** @description The language of letters to the user: `en`, `es` or `ru`. */
+            readonly languageCode: string;
         };
         /** @description UserChanged tells a user after registration or a change. */
         readonly UserChanged: {

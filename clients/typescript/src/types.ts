@@ -15,6 +15,7 @@ export type Book = contract.Book;
 export type Candle = With<contract.Candle, { startTime: string }>;
 export type Direction = contract.Direction;
 export type LogInRequest = contract.LogInRequest;
+export type RegisterRequest = contract.RegisterRequest;
 export type Maintenance = contract.Maintenance;
 export type MarketStatus = contract.MarketStatus;
 export type Money = contract.Money;

@@ -26,7 +26,7 @@ export class UserClient {
     return this.http.send(call("get", "/v1/signUpRules", {}));
   }
 
-  /** Tells country or birth date, each once. */
+  /** Tells country or birth date, each once, or the language of letters. */
   updateProfile(told: own.UpdateProfileRequest): Promise<User> {
     return this.session.send(call("patch", "/v1/users/me", { body: told }));
   }

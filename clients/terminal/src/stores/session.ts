@@ -1,6 +1,7 @@
 import type { LogInRequest } from "@veritick/client";
 import { askPasskey, keepSession } from "@veritick/ui";
 import { defineStore } from "pinia";
+import { i18n, type Language } from "@/messages";
 import { usePlatform } from "@/platform";
 import { usePreferences } from "./preferences";
 
@@ -30,9 +31,14 @@ export const useSession = defineStore("session", () => {
   }
 
   async function signUp(email: string, password: string): Promise<void> {
-    await client.register(email, password);
+    await client.register({ email, password, languageCode: i18n.global.locale.value });
     usePreferences().tourDue = true;
     await signIn({ email, password });
+  }
+
+  /** Lets letters come in this language from now on, to who is signed in. */
+  async function writeIn(languageCode: Language): Promise<void> {
+    if (user.value) user.value = await own.updateProfile({ languageCode });
   }
 
   /** Chooses a new password by a letter; with every other session this browser's ends, too. */
@@ -52,6 +58,7 @@ export const useSession = defineStore("session", () => {
     signIn,
     signInByPasskey,
     signUp,
+    writeIn,
     resetPassword,
     signOut,
   };

@@ -31,6 +31,7 @@ class RegisterRequest(_message.Message):
     COUNTRY_CODE_FIELD_NUMBER: _builtins.int
     BIRTH_DATE_FIELD_NUMBER: _builtins.int
     AGREEMENT_VERSION_FIELD_NUMBER: _builtins.int
+    LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
     email: _builtins.str
     """The mail address that will sign in; compared without regard to case."""
     password: _builtins.str
@@ -41,6 +42,8 @@ class RegisterRequest(_message.Message):
     """`YYYY-MM-DD`. Needed for accounts with real money only."""
     agreement_version: _builtins.str
     """The version of the user agreement that is accepted: see GetSignUpRules."""
+    language_code: _builtins.str
+    """The language of letters: `en`, `es` or `ru`; English when empty."""
     def __init__(
         self,
         *,
@@ -49,10 +52,11 @@ class RegisterRequest(_message.Message):
         country_code: _builtins.str = ...,
         birth_date: _builtins.str = ...,
         agreement_version: _builtins.str = ...,
+        language_code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_version", b"agreement_version", "birth_date", b"birth_date", "country_code", b"country_code", "email", b"email", "password", b"password"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_version", b"agreement_version", "birth_date", b"birth_date", "country_code", b"country_code", "email", b"email", "language_code", b"language_code", "password", b"password"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

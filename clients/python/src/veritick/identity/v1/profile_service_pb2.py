@@ -28,7 +28,7 @@ from veritick.option.v1 import access_pb2 as veritick_dot_option_dot_v1_dot_acce
 from veritick.option.v1 import field_pb2 as veritick_dot_option_dot_v1_dot_field__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*veritick/identity/v1/profile_service.proto\x12\x14veritick.identity.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fveritick/identity/v1/user.proto\x1a\x1fveritick/option/v1/access.proto\x1a\x1everitick/option/v1/field.proto\"\x13\n\x11GetProfileRequest\">\n\x12GetProfileResponse\x12(\n\x04user\x18\x01 \x01(\x0b\x32\x1a.veritick.identity.v1.User\"v\n\x14UpdateProfileRequest\x12&\n\x0c\x63ountry_code\x18\x01 \x01(\tB\x10\xba\xbb\x18\x0c\"\n^[A-Z]{2}$\x12\x36\n\nbirth_date\x18\x02 \x01(\tB\"\xba\xbb\x18\x1e\"\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$\"A\n\x15UpdateProfileResponse\x12(\n\x04user\x18\x01 \x01(\x0b\x32\x1a.veritick.identity.v1.User\"=\n\x16\x41\x63\x63\x65ptAgreementRequest\x12#\n\x11\x61greement_version\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01\x18(\"C\n\x17\x41\x63\x63\x65ptAgreementResponse\x12(\n\x04user\x18\x01 \x01(\x0b\x32\x1a.veritick.identity.v1.User2\xdf\x03\n\x0eProfileService\x12\x88\x01\n\nGetProfile\x12\'.veritick.identity.v1.GetProfileRequest\x1a(.veritick.identity.v1.GetProfileResponse\"\'\x90\x02\x01\xaa\xbb\x18\x02\x10\x01\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x14\x12\x0c/v1/users/meb\x04user\x12\x94\x01\n\rUpdateProfile\x12*.veritick.identity.v1.UpdateProfileRequest\x1a+.veritick.identity.v1.UpdateProfileResponse\"*\x90\x02\x02\xaa\xbb\x18\x02\x10\x01\xb0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x17\x32\x0c/v1/users/me:\x01*b\x04user\x12\xaa\x01\n\x0f\x41\x63\x63\x65ptAgreement\x12,.veritick.identity.v1.AcceptAgreementRequest\x1a-.veritick.identity.v1.AcceptAgreementResponse\":\x90\x02\x02\xaa\xbb\x18\x02\x10\x01\xb0\xbb\x18\x02\x82\xd3\xe4\x93\x02\'\"\x1c/v1/users/me:acceptAgreement:\x01*b\x04userb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*veritick/identity/v1/profile_service.proto\x12\x14veritick.identity.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fveritick/identity/v1/user.proto\x1a\x1fveritick/option/v1/access.proto\x1a\x1everitick/option/v1/field.proto\"\x13\n\x11GetProfileRequest\">\n\x12GetProfileResponse\x12(\n\x04user\x18\x01 \x01(\x0b\x32\x1a.veritick.identity.v1.User\"\xa1\x01\n\x14UpdateProfileRequest\x12&\n\x0c\x63ountry_code\x18\x01 \x01(\tB\x10\xba\xbb\x18\x0c\"\n^[A-Z]{2}$\x12\x36\n\nbirth_date\x18\x02 \x01(\tB\"\xba\xbb\x18\x1e\"\x1c^[0-9]{4}-[0-9]{2}-[0-9]{2}$\x12)\n\rlanguage_code\x18\x03 \x01(\tB\x12\xba\xbb\x18\x0e\"\x0c^(en|es|ru)$\"A\n\x15UpdateProfileResponse\x12(\n\x04user\x18\x01 \x01(\x0b\x32\x1a.veritick.identity.v1.User\"=\n\x16\x41\x63\x63\x65ptAgreementRequest\x12#\n\x11\x61greement_version\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01\x18(\"C\n\x17\x41\x63\x63\x65ptAgreementResponse\x12(\n\x04user\x18\x01 \x01(\x0b\x32\x1a.veritick.identity.v1.User2\xdf\x03\n\x0eProfileService\x12\x88\x01\n\nGetProfile\x12\'.veritick.identity.v1.GetProfileRequest\x1a(.veritick.identity.v1.GetProfileResponse\"\'\x90\x02\x01\xaa\xbb\x18\x02\x10\x01\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x14\x12\x0c/v1/users/meb\x04user\x12\x94\x01\n\rUpdateProfile\x12*.veritick.identity.v1.UpdateProfileRequest\x1a+.veritick.identity.v1.UpdateProfileResponse\"*\x90\x02\x02\xaa\xbb\x18\x02\x10\x01\xb0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x17\x32\x0c/v1/users/me:\x01*b\x04user\x12\xaa\x01\n\x0f\x41\x63\x63\x65ptAgreement\x12,.veritick.identity.v1.AcceptAgreementRequest\x1a-.veritick.identity.v1.AcceptAgreementResponse\":\x90\x02\x02\xaa\xbb\x18\x02\x10\x01\xb0\xbb\x18\x02\x82\xd3\xe4\x93\x02\'\"\x1c/v1/users/me:acceptAgreement:\x01*b\x04userb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,6 +39,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPDATEPROFILEREQUEST'].fields_by_name['country_code']._serialized_options = b'\272\273\030\014\"\n^[A-Z]{2}$'
   _globals['_UPDATEPROFILEREQUEST'].fields_by_name['birth_date']._loaded_options = None
   _globals['_UPDATEPROFILEREQUEST'].fields_by_name['birth_date']._serialized_options = b'\272\273\030\036\"\034^[0-9]{4}-[0-9]{2}-[0-9]{2}$'
+  _globals['_UPDATEPROFILEREQUEST'].fields_by_name['language_code']._loaded_options = None
+  _globals['_UPDATEPROFILEREQUEST'].fields_by_name['language_code']._serialized_options = b'\272\273\030\016\"\014^(en|es|ru)$'
   _globals['_ACCEPTAGREEMENTREQUEST'].fields_by_name['agreement_version']._loaded_options = None
   _globals['_ACCEPTAGREEMENTREQUEST'].fields_by_name['agreement_version']._serialized_options = b'\272\273\030\004\010\001\030('
   _globals['_PROFILESERVICE'].methods_by_name['GetProfile']._loaded_options = None
@@ -51,14 +53,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETPROFILEREQUEST']._serialized_end=215
   _globals['_GETPROFILERESPONSE']._serialized_start=217
   _globals['_GETPROFILERESPONSE']._serialized_end=279
-  _globals['_UPDATEPROFILEREQUEST']._serialized_start=281
-  _globals['_UPDATEPROFILEREQUEST']._serialized_end=399
-  _globals['_UPDATEPROFILERESPONSE']._serialized_start=401
-  _globals['_UPDATEPROFILERESPONSE']._serialized_end=466
-  _globals['_ACCEPTAGREEMENTREQUEST']._serialized_start=468
-  _globals['_ACCEPTAGREEMENTREQUEST']._serialized_end=529
-  _globals['_ACCEPTAGREEMENTRESPONSE']._serialized_start=531
-  _globals['_ACCEPTAGREEMENTRESPONSE']._serialized_end=598
-  _globals['_PROFILESERVICE']._serialized_start=601
-  _globals['_PROFILESERVICE']._serialized_end=1080
+  _globals['_UPDATEPROFILEREQUEST']._serialized_start=282
+  _globals['_UPDATEPROFILEREQUEST']._serialized_end=443
+  _globals['_UPDATEPROFILERESPONSE']._serialized_start=445
+  _globals['_UPDATEPROFILERESPONSE']._serialized_end=510
+  _globals['_ACCEPTAGREEMENTREQUEST']._serialized_start=512
+  _globals['_ACCEPTAGREEMENTREQUEST']._serialized_end=573
+  _globals['_ACCEPTAGREEMENTRESPONSE']._serialized_start=575
+  _globals['_ACCEPTAGREEMENTRESPONSE']._serialized_end=642
+  _globals['_PROFILESERVICE']._serialized_start=645
+  _globals['_PROFILESERVICE']._serialized_end=1124
 # @@protoc_insertion_point(module_scope)

@@ -66,19 +66,23 @@ class UpdateProfileRequest(_message.Message):
 
     COUNTRY_CODE_FIELD_NUMBER: _builtins.int
     BIRTH_DATE_FIELD_NUMBER: _builtins.int
+    LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
     country_code: _builtins.str
     """ISO 3166 code of the country of residence; empty to leave it."""
     birth_date: _builtins.str
     """`YYYY-MM-DD`; empty to leave it."""
+    language_code: _builtins.str
+    """The language of letters: `en`, `es` or `ru`; empty to leave it."""
     def __init__(
         self,
         *,
         country_code: _builtins.str = ...,
         birth_date: _builtins.str = ...,
+        language_code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["birth_date", b"birth_date", "country_code", b"country_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["birth_date", b"birth_date", "country_code", b"country_code", "language_code", b"language_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -64,7 +64,7 @@ class ProfileServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateProfile(self, request, context):
-        """UpdateProfile tells the caller's country and birth date, each once.
+        """UpdateProfile tells the caller's country and birth date, each once, and the language of letters.
 
         Repeating what is known changes nothing. Errors: PROFILE_LOCKED, INVALID_REQUEST.
         """

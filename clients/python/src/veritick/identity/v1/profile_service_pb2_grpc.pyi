@@ -36,7 +36,7 @@ class ProfileServiceStub:
     GetProfile: _grpc.UnaryUnaryMultiCallable[_profile_service_pb2.GetProfileRequest, _profile_service_pb2.GetProfileResponse]
     """GetProfile answers the calling user."""
     UpdateProfile: _grpc.UnaryUnaryMultiCallable[_profile_service_pb2.UpdateProfileRequest, _profile_service_pb2.UpdateProfileResponse]
-    """UpdateProfile tells the caller's country and birth date, each once.
+    """UpdateProfile tells the caller's country and birth date, each once, and the language of letters.
 
     Repeating what is known changes nothing. Errors: PROFILE_LOCKED, INVALID_REQUEST.
     """
@@ -51,7 +51,7 @@ class ProfileServiceAsyncStub(ProfileServiceStub):
     GetProfile: _aio.UnaryUnaryMultiCallable[_profile_service_pb2.GetProfileRequest, _profile_service_pb2.GetProfileResponse]  # type: ignore[assignment]
     """GetProfile answers the calling user."""
     UpdateProfile: _aio.UnaryUnaryMultiCallable[_profile_service_pb2.UpdateProfileRequest, _profile_service_pb2.UpdateProfileResponse]  # type: ignore[assignment]
-    """UpdateProfile tells the caller's country and birth date, each once.
+    """UpdateProfile tells the caller's country and birth date, each once, and the language of letters.
 
     Repeating what is known changes nothing. Errors: PROFILE_LOCKED, INVALID_REQUEST.
     """
@@ -75,7 +75,7 @@ class ProfileServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _profile_service_pb2.UpdateProfileRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_profile_service_pb2.UpdateProfileResponse, _abc.Awaitable[_profile_service_pb2.UpdateProfileResponse]]:
-        """UpdateProfile tells the caller's country and birth date, each once.
+        """UpdateProfile tells the caller's country and birth date, each once, and the language of letters.
 
         Repeating what is known changes nothing. Errors: PROFILE_LOCKED, INVALID_REQUEST.
         """

@@ -73,7 +73,7 @@ class User(_message.Message):
     """User is a person who can sign in.
 
     On the journal, which keeps everything for ever, personal data is left out:
-    mail address, country, birth date and agreement.
+    mail address, country, birth date, agreement and language.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -93,6 +93,7 @@ class User(_message.Message):
     BANNED_UNTIL_TIME_FIELD_NUMBER: _builtins.int
     PERMISSIONS_FIELD_NUMBER: _builtins.int
     SECOND_FACTOR_FIELD_NUMBER: _builtins.int
+    LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     """UUIDv7 text."""
     email: _builtins.str
@@ -117,6 +118,8 @@ class User(_message.Message):
     """Whether signing in takes a code. Only in answers of ProfileService, and of
     UserAdminService.GetUser.
     """
+    language_code: _builtins.str
+    """The language of letters to the user: `en`, `es` or `ru`."""
     @_builtins.property
     def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What the user may do, as names of roles."""
@@ -157,10 +160,11 @@ class User(_message.Message):
         banned_until_time: _timestamp_pb2.Timestamp | None = ...,
         permissions: _abc.Iterable[_builtins.str] | None = ...,
         second_factor: _builtins.bool = ...,
+        language_code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["banned_until_time", b"banned_until_time", "create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_version", b"agreement_version", "authority_version", b"authority_version", "banned", b"banned", "banned_until_time", b"banned_until_time", "birth_date", b"birth_date", "country_code", b"country_code", "create_time", b"create_time", "email", b"email", "email_confirmed", b"email_confirmed", "missing_requirements", b"missing_requirements", "permissions", b"permissions", "real_accounts", b"real_accounts", "roles", b"roles", "second_factor", b"second_factor", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_version", b"agreement_version", "authority_version", b"authority_version", "banned", b"banned", "banned_until_time", b"banned_until_time", "birth_date", b"birth_date", "country_code", b"country_code", "create_time", b"create_time", "email", b"email", "email_confirmed", b"email_confirmed", "language_code", b"language_code", "missing_requirements", b"missing_requirements", "permissions", b"permissions", "real_accounts", b"real_accounts", "roles", b"roles", "second_factor", b"second_factor", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
