@@ -180,6 +180,13 @@ class RoleFace(RoleServiceServicer):
         decided = await self._decide(request.proposal_id, request.note, approve=False)
         return role_pb.RejectRoleProposalResponse(proposal=to_proposal(decided, str))
 
+    async def WithdrawRoleProposal(
+        self, request: role_pb.WithdrawRoleProposalRequest, context: Any
+    ) -> role_pb.WithdrawRoleProposalResponse:
+        key, person = UUID(request.proposal_id), caller().user_id
+        withdrawn = await self._staffing.withdraw(key, person, request.note)
+        return role_pb.WithdrawRoleProposalResponse(proposal=to_proposal(withdrawn, str))
+
     async def _decide(self, proposal_id: str, note: str, *, approve: bool) -> Proposal:
         person = caller().user_id
         return await self._staffing.decide(UUID(proposal_id), person, note, approve=approve)

@@ -50,11 +50,13 @@ class Staffing:
         """
         if user_id == person:
             raise Failure(Reason.SAME_PERSON, "Nobody gives himself a role.")
+        repeated = await self.approvals.earlier(person, request_id) is not None
         async with self._database.transaction() as connection:
             # What is harmless when it is looked at is so when it is given.
             await roles.lock(connection)
             user = await existing(connection, user_id, lock=True)
-            at_once = role in user.roles or not is_powerful(await _known(connection, role))
+            harmless = role in user.roles or not is_powerful(await _known(connection, role))
+            at_once = harmless and not repeated
             if at_once:
                 user = await self._give(connection, user, role, reason)
         self._journal.notify()
@@ -89,10 +91,11 @@ class Staffing:
         Failures: INVALID_REQUEST for an unknown permission, ROLE_FIXED, REQUEST_ID_REUSED.
         """
         wanted = _checked(role, permissions)
+        repeated = await self.approvals.earlier(person, request_id) is not None
         async with self._database.transaction() as connection:
             await roles.lock(connection)
             present = (await roles.every(connection)).get(role, frozenset())
-            at_once = not is_powerful(wanted - present)
+            at_once = not is_powerful(wanted - present) and not repeated
             if at_once:
                 await self._store(connection, role, wanted, reason)
         self._journal.notify()
@@ -115,6 +118,11 @@ class Staffing:
         kind = await self._kind_of(proposal_id)
         decide = self.approvals.approve if approve else self.approvals.reject
         return await decide(kind, proposal_id, person, note)
+
+    async def withdraw(self, proposal_id: UUID, person: UUID, note: str) -> Proposal:
+        """Take back what this person proposed. Failures: those of `Approvals`."""
+        kind = await self._kind_of(proposal_id)
+        return await self.approvals.withdraw(kind, proposal_id, person, note)
 
     async def proposals(
         self, kind: str, state: State | None, before: UUID | None, limit: int

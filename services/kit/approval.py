@@ -1,7 +1,8 @@
 """A proposal that a second person decides: values, and who may decide what.
 
 PENDING ── approved ──> APPROVED ── carried out ──> EXECUTED | FAILED
-   └────── rejected ──> REJECTED, or its time passes: EXPIRED
+   ├────── rejected ──> REJECTED, or its time passes: EXPIRED
+   └────── taken back by who proposed it ──> WITHDRAWN
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ class State(IntEnum):
 
     REJECTED = 5
     EXPIRED = 6
+    WITHDRAWN = 7
+    """Taken back by who proposed it, before anybody had decided."""
 
 
 class Proposal(NamedTuple):
@@ -50,7 +53,7 @@ class Proposal(NamedTuple):
     decided_by: UUID | None = None
     decided_at: datetime | None = None
     note: str = ""
-    """What the one who decided said about it."""
+    """What the one who decided or withdrew it said about that."""
 
     ended_at: datetime | None = None
     result: str = ""
@@ -70,8 +73,29 @@ def was_decided(proposal: Proposal, state: State, person: UUID) -> bool:
     return (proposal.state == State.REJECTED) is (state is State.REJECTED)
 
 
+def was_withdrawn(proposal: Proposal, person: UUID) -> bool:
+    """Tell whether this person took it back before."""
+    return proposal.state == State.WITHDRAWN and proposal.proposed_by == person
+
+
 def check_decision(proposal: Proposal, person: UUID, now: datetime) -> None:
     """Raise unless this person may decide now. Failures: PROPOSAL_NOT_PENDING, SAME_PERSON."""
+    _check_pending(proposal, now)
+    if proposal.proposed_by == person:
+        raise Failure(Reason.SAME_PERSON, "Somebody else has to decide what you proposed.")
+
+
+def check_withdrawal(proposal: Proposal, person: UUID, now: datetime) -> None:
+    """Raise unless this person may take it back now. Failures: PROPOSAL_NOT_PENDING, NOT_PROPOSER.
+
+    Who proposed it is asked first: to anybody else it does not matter how far it has come.
+    """
+    if proposal.proposed_by != person:
+        raise Failure(Reason.NOT_PROPOSER, "Only who proposed something takes it back.")
+    _check_pending(proposal, now)
+
+
+def _check_pending(proposal: Proposal, now: datetime) -> None:
     state = State(proposal.state)
     # One whose time is over has ended, even before anybody noted it.
     if state is State.PENDING and proposal.expires_at <= now:
@@ -80,5 +104,3 @@ def check_decision(proposal: Proposal, person: UUID, now: datetime) -> None:
         metadata = {"state": state.name}
         message = "The proposal is not open any more."
         raise Failure(Reason.PROPOSAL_NOT_PENDING, message, metadata=metadata)
-    if proposal.proposed_by == person:
-        raise Failure(Reason.SAME_PERSON, "Somebody else has to decide what you proposed.")

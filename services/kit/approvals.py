@@ -18,7 +18,15 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.kit.approval import Proposal, State, check_decision, is_same, was_decided
+from services.kit.approval import (
+    Proposal,
+    State,
+    check_decision,
+    check_withdrawal,
+    is_same,
+    was_decided,
+    was_withdrawn,
+)
 from services.kit.approval_wire import Spell, proposal_changed
 from services.kit.audit import By, audited, by_caller
 from services.kit.contract import reason_rule
@@ -67,7 +75,7 @@ _log = structlog.stdlib.get_logger()
 
 
 class Approvals:
-    """The proposals in one database; its tables come from `kit.schema.create_proposal_table`."""
+    """The proposals in one database; its table is made by `kit.schema`."""
 
     def __init__(
         self,
@@ -133,6 +141,32 @@ class Approvals:
     async def reject(self, kind: str, proposal_id: UUID, person: UUID, note: str) -> Proposal:
         """Reject a proposal for good. Failures: as of `approve`."""
         return await self._decide(kind, proposal_id, State.REJECTED, person, note)
+
+    async def withdraw(self, kind: str, proposal_id: UUID, person: UUID, note: str) -> Proposal:
+        """Take back what this person proposed, before anybody has decided it.
+
+        Failures: PROPOSAL_NOT_FOUND, PROPOSAL_NOT_PENDING, NOT_PROPOSER.
+        """
+        now = self._now()
+        async with self._database.transaction() as connection:
+            proposal = await _locked(connection, kind, proposal_id)
+            if was_withdrawn(proposal, person):
+                return proposal
+            check_withdrawal(proposal, person, now)
+            withdrawn = proposal._replace(state=int(State.WITHDRAWN), note=note, ended_at=now)
+            await self._store(connection, withdrawn, now)
+        self._journal.notify()
+        return withdrawn
+
+    async def earlier(self, person: UUID, request_id: UUID) -> Proposal | None:
+        """Return what this person proposed under a request id, if he did.
+
+        What is repeated is not held to the rules again that it had passed: it is answered first.
+        """
+        values = {"proposed_by": person, "request_id": request_id}
+        async with self._database.connection() as connection:
+            row = (await connection.execute(_ASKED, values)).first()
+        return None if row is None else Proposal(*row)
 
     async def get(self, kind: str, proposal_id: UUID) -> Proposal:
         """Return a proposal of a kind. Failure PROPOSAL_NOT_FOUND."""

@@ -30,6 +30,7 @@ class Reason(StrEnum):
     PROPOSAL_NOT_FOUND = auto()
     PROPOSAL_NOT_PENDING = auto()
     SAME_PERSON = auto()
+    NOT_PROPOSER = auto()
     EMAIL_TAKEN = auto()
     PASSWORD_TOO_WEAK = auto()
     INVALID_CREDENTIALS = auto()

@@ -136,3 +136,13 @@ def create_proposal_table() -> None:
     )
     changing = "state, decided_by, decided_at, note, ended_at, result"
     grant("proposal", f"SELECT, INSERT, UPDATE ({changing})")
+
+
+def let_proposals_be_withdrawn() -> None:
+    """Allow the state WITHDRAWN in the table of `services.kit.approvals`, which began without."""
+    op.execute(
+        """
+        ALTER TABLE proposal DROP CONSTRAINT proposal_state_check,
+            ADD CONSTRAINT proposal_state_check CHECK (state BETWEEN 1 AND 7)
+        """
+    )

@@ -34,13 +34,15 @@ class VoidFace(VoidServiceServicer):
     ) -> void_pb.ProposeVoidResponse:
         """Propose to void a price."""
         point = Point(request.instrument, to_datetime(request.time))
-        await self._voids.check(point)
+        person, request_id = caller().user_id, UUID(request.request_id)
+        if await self._approvals.earlier(person, request_id) is None:
+            await self._voids.check(point)
         proposal = await self._approvals.propose(
             VOID,
             content_of(point),
             reason=request.reason,
-            person=caller().user_id,
-            request_id=UUID(request.request_id),
+            person=person,
+            request_id=request_id,
         )
         return void_pb.ProposeVoidResponse(void=_message(proposal))
 
@@ -59,6 +61,14 @@ class VoidFace(VoidServiceServicer):
         key, person = UUID(request.void_id), caller().user_id
         proposal = await self._approvals.reject(VOID, key, person, request.note)
         return void_pb.RejectVoidResponse(void=_message(proposal))
+
+    async def WithdrawVoid(
+        self, request: void_pb.WithdrawVoidRequest, context: Any
+    ) -> void_pb.WithdrawVoidResponse:
+        """Take back."""
+        key, person = UUID(request.void_id), caller().user_id
+        proposal = await self._approvals.withdraw(VOID, key, person, request.note)
+        return void_pb.WithdrawVoidResponse(void=_message(proposal))
 
     async def GetVoid(
         self, request: void_pb.GetVoidRequest, context: Any

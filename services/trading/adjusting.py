@@ -83,8 +83,9 @@ def adjusting(book: str, writer: Writer, annulments: Annulments) -> Execute:
         adjustment = adjustment_of(proposal)
         if adjustment.annulled is not None:
             # Of two that were proposed at one moment, the first stands.
-            about = (adjustment.account_id, adjustment.annulled, proposal.request_id)
-            await annulments.require_first(*about, before=proposal.proposal_id)
+            await annulments.require_first(
+                adjustment.account_id, adjustment.annulled, before=proposal.proposal_id
+            )
         command = TransferRequest(
             account_id=adjustment.account_id,
             request_id=proposal.proposal_id,

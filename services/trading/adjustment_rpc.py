@@ -33,13 +33,15 @@ class AdjustmentFace(AdjustmentServiceServicer):
     ) -> adjustment_pb.ProposeAdjustmentResponse:
         desk, account_id = locate(self._desks, request.account_id, Reason.ACCOUNT_NOT_FOUND)
         adjustment = Adjustment(account_id, to_money(request.amount))
-        check_adjustment(adjustment, await desk.book.account(account_id))
+        person, request_id = caller().user_id, UUID(request.request_id)
+        if await desk.approvals.earlier(person, request_id) is None:
+            check_adjustment(adjustment, await desk.book.account(account_id))
         proposal = await desk.approvals.propose(
             ADJUSTMENT,
             adjustment.content(),
             reason=request.reason,
-            person=caller().user_id,
-            request_id=UUID(request.request_id),
+            person=person,
+            request_id=request_id,
         )
         return adjustment_pb.ProposeAdjustmentResponse(adjustment=_message(proposal, desk))
 
@@ -47,19 +49,19 @@ class AdjustmentFace(AdjustmentServiceServicer):
         self, request: adjustment_pb.ProposeAnnulmentRequest, context: Any
     ) -> adjustment_pb.ProposeAnnulmentResponse:
         desk, account_id = locate(self._desks, request.account_id, Reason.ACCOUNT_NOT_FOUND)
-        account = await desk.book.account(account_id)
-        if account is None:
-            raise Failure(Reason.ACCOUNT_NOT_FOUND, "There is no such account.")
         days = Days(day("first_date", request.first_date), day("last_date", request.last_date))
-        request_id = UUID(request.request_id)
-        amount = await desk.annulments.amount(account, days, request_id)
-        adjustment = Adjustment(account_id, amount, days)
-        check_adjustment(adjustment, account)
+        person, request_id = caller().user_id, UUID(request.request_id)
+        earlier = await desk.approvals.earlier(person, request_id)
+        adjustment = (
+            await _annulment(desk, account_id, days)
+            if earlier is None
+            else Adjustment(account_id, adjustment_of(earlier).amount, days)
+        )
         proposal = await desk.approvals.propose(
             ADJUSTMENT,
             adjustment.content(),
             reason=request.reason,
-            person=caller().user_id,
+            person=person,
             request_id=request_id,
         )
         return adjustment_pb.ProposeAnnulmentResponse(adjustment=_message(proposal, desk))
@@ -80,6 +82,14 @@ class AdjustmentFace(AdjustmentServiceServicer):
         proposal = await desk.approvals.reject(ADJUSTMENT, key, person, request.note)
         return adjustment_pb.RejectAdjustmentResponse(adjustment=_message(proposal, desk))
 
+    async def WithdrawAdjustment(
+        self, request: adjustment_pb.WithdrawAdjustmentRequest, context: Any
+    ) -> adjustment_pb.WithdrawAdjustmentResponse:
+        desk, key = locate(self._desks, request.adjustment_id, Reason.PROPOSAL_NOT_FOUND)
+        person = caller().user_id
+        proposal = await desk.approvals.withdraw(ADJUSTMENT, key, person, request.note)
+        return adjustment_pb.WithdrawAdjustmentResponse(adjustment=_message(proposal, desk))
+
     async def GetAdjustment(
         self, request: adjustment_pb.GetAdjustmentRequest, context: Any
     ) -> adjustment_pb.GetAdjustmentResponse:
@@ -99,6 +109,15 @@ class AdjustmentFace(AdjustmentServiceServicer):
             adjustments=[_message(proposal, desk) for proposal in found],
             next_page_token=encode_page_token([str(last)]) if last else "",
         )
+
+
+async def _annulment(desk: Desk, account_id: UUID, days: Days) -> Adjustment:
+    account = await desk.book.account(account_id)
+    if account is None:
+        raise Failure(Reason.ACCOUNT_NOT_FOUND, "There is no such account.")
+    adjustment = Adjustment(account_id, await desk.annulments.amount(account, days), days)
+    check_adjustment(adjustment, account)
+    return adjustment
 
 
 def _state(text: str) -> State | None:

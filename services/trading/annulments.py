@@ -26,14 +26,14 @@ _RESULT = text(
     "SELECT coalesce(sum(returned - stakes), 0)::bigint FROM account_statistics "
     "WHERE account_id = :account_id AND day BETWEEN :first AND :last"
 )
-# Dates in ISO 8601 are in order as texts. Proposals that were rejected, failed or expired do not
-# count: nothing was annulled by them.
+# Dates in ISO 8601 are in order as texts. Proposals that were rejected or withdrawn, failed or
+# expired do not count: nothing was annulled by them.
 _OVERLAPPING = text(
     """
     SELECT proposal_id FROM proposal
     WHERE kind = 'adjustment' AND content ->> 'account_id' = :account_id
       AND content ->> 'first_date' <= :last AND content ->> 'last_date' >= :first
-      AND state IN (1, 2, 3) AND request_id <> :request_id
+      AND state IN (1, 2, 3)
       AND (CAST(:before AS uuid) IS NULL OR proposal_id < :before)
     ORDER BY proposal_id LIMIT 1
     """
@@ -54,7 +54,7 @@ class Annulments:
         self._database = database
         self._now = now
 
-    async def amount(self, account: Account, days: Days, request_id: UUID) -> Money:
+    async def amount(self, account: Account, days: Days) -> Money:
         """Return what the account would receive: the opposite of its result on these days.
 
         Failures: INVALID_TIME_RANGE, USER_NOT_BANNED, ACCOUNT_HAS_OPEN_ORDERS, ALREADY_ANNULLED.
@@ -66,21 +66,18 @@ class Annulments:
             message = "Open orders close first: their results are not known yet."
             raise Failure(Reason.ACCOUNT_HAS_OPEN_ORDERS, message, metadata=metadata)
         await self._require_banned(account.user_id)
-        await self.require_first(account.account_id, days, request_id)
+        await self.require_first(account.account_id, days)
         values = {"account_id": account.account_id, **days._asdict()}
         async with self._database.connection() as connection:
             result: int = (await connection.execute(_RESULT, values)).scalar_one()
         return Money(-result, account.currency)
 
-    async def require_first(
-        self, account_id: UUID, days: Days, request_id: UUID, before: UUID | None = None
-    ) -> None:
+    async def require_first(self, account_id: UUID, days: Days, before: UUID | None = None) -> None:
         """Raise ALREADY_ANNULLED if another proposal, made `before` one, is about such a day."""
         values = {
             "account_id": str(account_id),
             "first": days.first.isoformat(),
             "last": days.last.isoformat(),
-            "request_id": request_id,
             "before": before,
         }
         async with self._database.connection() as connection:

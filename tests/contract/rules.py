@@ -38,6 +38,7 @@ IDEMPOTENT_WITHOUT_REQUEST_ID = {
     "veritick.trading.v1.AccountService.OpenAccounts": "by user",
     "veritick.trading.v1.AdjustmentService.ApproveAdjustment": "by proposal",
     "veritick.trading.v1.AdjustmentService.RejectAdjustment": "by proposal",
+    "veritick.trading.v1.AdjustmentService.WithdrawAdjustment": "by proposal",
     "veritick.trading.v1.BookService.SettleOrders": "by order",
     "veritick.trading.v1.LimitService.ApplyProtection": "by version",
     "veritick.trading.v1.TermsService.UpdateTerms": "terms.version",

@@ -1,8 +1,7 @@
 """Staff: roles given, taken and defined, powerful ones by two; users shut out and let in."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
-from dataclasses import dataclass
+from collections.abc import Awaitable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -19,84 +18,33 @@ from services.kit.channels import failure_of, services_of
 from services.kit.contract import Rpc, rpc_of
 from services.kit.reason import Reason
 from services.kit.wire import to_datetime, to_timestamp
+from tests.service.identity_desk import Desk, Metadata
 from tests.service.identity_server import Identity, bearer, refused
 from tests.waiting import PATIENCE_SECONDS, eventually
 from veritick.identity.v1.auth_service_pb2 import ConfirmTotpRequest, EnrolTotpRequest
 from veritick.identity.v1.role_service_pb2 import (
-    ApproveRoleProposalRequest,
     ListRoleProposalsRequest,
     ListRolesRequest,
     RejectRoleProposalRequest,
     SetRoleRequest,
 )
-from veritick.identity.v1.role_service_pb2_grpc import RoleServiceStub
 from veritick.identity.v1.user_admin_service_pb2 import (
     BanUserRequest,
     EndUserSessionsRequest,
     GetUserRequest,
-    GrantRoleRequest,
-    GrantRoleResponse,
     LiftBanRequest,
     ListUserSessionsRequest,
     ListUsersRequest,
     TakeRoleRequest,
 )
-from veritick.identity.v1.user_admin_service_pb2_grpc import UserAdminServiceStub
-from veritick.identity.v1.user_pb2 import Session, User
+from veritick.identity.v1.user_pb2 import User
 from veritick.type.v1.staff_proposal_pb2 import StaffProposal
 
 if TYPE_CHECKING:
-    from veritick.identity.v1.role_service_pb2_grpc import RoleServiceAsyncStub
-    from veritick.identity.v1.user_admin_service_pb2_grpc import UserAdminServiceAsyncStub
+    pass
 
-pytest_plugins = ["tests.service.identity_fixtures"]
+pytest_plugins = ["tests.service.identity_fixtures", "tests.service.identity_desk"]
 pytestmark = pytest.mark.security
-
-Metadata = tuple[tuple[str, str], ...]
-
-
-@dataclass
-class Desk:
-    """What staff call."""
-
-    identity: Identity
-    users: "UserAdminServiceAsyncStub"
-    roles: "RoleServiceAsyncStub"
-
-    async def staff(self, *roles: str) -> Metadata:
-        """Hire somebody with these roles, as the holder of the database would."""
-        user = await self.identity.register()
-        self.identity.rows(
-            "UPDATE users SET roles = %s WHERE user_id = %s RETURNING 1", list(roles), user.user_id
-        )
-        return bearer((await self.identity.log_in(user.email)).access_token)
-
-    async def grant(self, who: Metadata, user: User, role: str) -> GrantRoleResponse:
-        """Ask for a role for a user."""
-        request = GrantRoleRequest(
-            user_id=user.user_id, role=role, reason="hired", request_id=str(uuid4())
-        )
-        return await self.users.GrantRole(request, metadata=who)
-
-    async def approve(self, who: Metadata, proposal: StaffProposal) -> StaffProposal:
-        """Approve what was proposed."""
-        request = ApproveRoleProposalRequest(proposal_id=proposal.proposal_id, note="fine")
-        return (await self.roles.ApproveRoleProposal(request, metadata=who)).proposal
-
-    async def may(self, email: str) -> set[str]:
-        """Return what a user may do, as a new token tells."""
-        return permissions(await self.identity.log_in(email))
-
-
-def permissions(session: Session) -> set[str]:
-    claims = jwt.decode(session.access_token, options={"verify_signature": False})
-    return set(claims["perm"])
-
-
-@pytest.fixture
-async def desk(identity: Identity) -> AsyncIterator[Desk]:
-    async with identity.anybody() as channel:
-        yield Desk(identity, UserAdminServiceStub(channel), RoleServiceStub(channel))
 
 
 async def until_renewed(desk: Desk, who: Metadata) -> None:

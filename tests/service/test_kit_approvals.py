@@ -158,6 +158,48 @@ async def test_who_repeats_his_decision_is_answered_with_the_first(desk: Desk) -
     assert await desk.approvals.reject(KIND, other, BEN, "no") == no
 
 
+async def test_who_proposed_something_takes_it_back_for_good(desk: Desk) -> None:
+    key = await desk.propose(ANA)
+    with pytest.raises(Failure) as refused:
+        await desk.approvals.withdraw(KIND, key, BEN, "not mine")
+    assert refused.value.reason is Reason.NOT_PROPOSER
+
+    withdrawn = await desk.approvals.withdraw(KIND, key, ANA, "the wrong account")
+
+    assert (withdrawn.state, withdrawn.ended_at) == (State.WITHDRAWN, desk.clock.now())
+    assert (withdrawn.decided_by, withdrawn.note) == (None, "the wrong account")
+    assert await desk.approvals.withdraw(KIND, key, ANA, "again") == withdrawn
+    for decide in (desk.approvals.approve, desk.approvals.reject):
+        with pytest.raises(Failure) as refused:
+            await decide(KIND, key, BEN, "")
+        assert refused.value.metadata == {"state": "WITHDRAWN"}
+    await desk.approvals.carry_on()
+    assert desk.written == {}
+    states = [StaffProposal.State.Name(item.state) for item in await desk.told()]
+    assert states == ["PENDING", "WITHDRAWN"]
+
+
+async def test_what_was_decided_is_not_taken_back(desk: Desk) -> None:
+    key = await desk.propose(ANA)
+    desk.trouble = [Failure(Reason.UNAVAILABLE, "away")]
+    await desk.approvals.approve(KIND, key, BEN, "")
+    with pytest.raises(Failure) as refused:
+        await desk.approvals.withdraw(KIND, key, ANA, "too late")
+    assert refused.value.metadata == {"state": "APPROVED"}
+    await desk.approvals.carry_on()
+    assert desk.written == {key: "a"}
+
+
+async def test_what_was_proposed_is_found_by_its_request_id(desk: Desk) -> None:
+    request_id = uuid4()
+    assert await desk.approvals.earlier(ANA, request_id) is None
+    key = await desk.propose(ANA, request_id)
+    earlier = await desk.approvals.earlier(ANA, request_id)
+    assert earlier is not None
+    assert earlier.proposal_id == key
+    assert await desk.approvals.earlier(BEN, request_id) is None
+
+
 async def test_of_many_who_decide_at_once_one_does(desk: Desk) -> None:
     key = await desk.propose(ANA)
     people = [uuid4() for _ in range(8)]

@@ -167,6 +167,12 @@ async def test_one_person_alone_voids_nothing(world: World) -> None:
         nobody = staff.signed_in()
         assert await refusal(staff.approve(pending, nobody)) is Reason.PERMISSION_DENIED
         assert await refusal(staff.propose(expiry, who=nobody)) is Reason.PERMISSION_DENIED
+        taken = void_pb.WithdrawVoidRequest(void_id=pending.void_id, note="quotes is back")
+        other = staff.signed_in(PROPOSE)
+        assert await refusal(staff.stub.WithdrawVoid(taken, metadata=other)) is Reason.NOT_PROPOSER
+        back = await staff.stub.WithdrawVoid(taken, metadata=ana)
+        assert back.void.proposal.state == StaffProposal.WITHDRAWN
+        pending = await staff.propose(expiry, who=ana)
         no = void_pb.RejectVoidRequest(void_id=pending.void_id, note="wait for quotes")
         answer = await staff.stub.RejectVoid(no, metadata=staff.signed_in(APPROVE))
         assert answer.void.proposal.state == StaffProposal.REJECTED
@@ -177,7 +183,7 @@ async def test_one_person_alone_voids_nothing(world: World) -> None:
         assert list(listed.voids) == [answer.void]
     assert await world.outcomes() == {}
     told = world.rows("SELECT type FROM journal WHERE type LIKE 'staff.%' ORDER BY position")
-    assert told == [("staff.proposal.changed.v1",), ("staff.proposal.changed.v1",)]
+    assert told == [("staff.proposal.changed.v1",)] * 4
 
 
 async def test_a_decision_on_a_price_that_was_voided_meanwhile_is_not_stored(

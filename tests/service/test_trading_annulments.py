@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
@@ -24,6 +24,7 @@ from veritick.trading.v1.adjustment_service_pb2 import (
     ApproveAdjustmentRequest,
     ProposeAnnulmentRequest,
     RejectAdjustmentRequest,
+    WithdrawAdjustmentRequest,
 )
 from veritick.type.v1.staff_proposal_pb2 import StaffProposal
 
@@ -37,13 +38,15 @@ async def demo(postgres: Postgres) -> AsyncIterator[Bench]:
         yield lent
 
 
-def face(demo: Bench) -> AdjustmentFace:
-    """Return what a member of staff calls, somebody else each time."""
-    set_caller(Principal("user", str(uuid4())))
+def face(demo: Bench, person: UUID | None = None) -> AdjustmentFace:
+    """Return what a member of staff calls, somebody else each time unless it is said who."""
+    set_caller(Principal("user", str(person or uuid4())))
     return AdjustmentFace({"demo": demo.desk})
 
 
-async def propose(demo: Bench, account: Account, **changes: str) -> Adjustment:
+async def propose(
+    demo: Bench, account: Account, person: UUID | None = None, **changes: str
+) -> Adjustment:
     fields: dict[str, Any] = {
         "request_id": str(uuid4()),
         "account_id": scoped("demo", account.account_id),
@@ -52,7 +55,7 @@ async def propose(demo: Bench, account: Account, **changes: str) -> Adjustment:
         "reason": "traded on a leaked feed",
     }
     request = ProposeAnnulmentRequest(**(fields | changes))
-    return (await face(demo).ProposeAnnulment(request, None)).adjustment
+    return (await face(demo, person).ProposeAnnulment(request, None)).adjustment
 
 
 async def approve(demo: Bench, adjustment: Adjustment) -> Adjustment:
@@ -62,7 +65,7 @@ async def approve(demo: Bench, adjustment: Adjustment) -> Adjustment:
 
 async def refusal(demo: Bench, account: Account, **changes: str) -> Reason:
     with pytest.raises(Failure) as caught:
-        await propose(demo, account, **changes)
+        await propose(demo, account, None, **changes)
     return caught.value.reason
 
 
@@ -75,9 +78,9 @@ async def winner(demo: Bench) -> Account:
     return account
 
 
-async def ban(demo: Bench, account: Account) -> None:
+async def ban(demo: Bench, account: Account, *, blocked: bool = True) -> None:
     async with demo.desk.book.database.transaction() as connection:
-        await note_block(connection, account.user_id, blocked=True, until=None)
+        await note_block(connection, account.user_id, blocked=blocked, until=None)
 
 
 async def test_what_was_won_is_taken_back_once_by_two_people(demo: Bench) -> None:
@@ -113,6 +116,33 @@ async def test_of_two_that_were_proposed_at_one_moment_the_first_stands(demo: Be
 
     assert failed.proposal.state == StaffProposal.FAILED
     assert failed.proposal.result.startswith(Reason.ALREADY_ANNULLED)
+    assert done.proposal.state == StaffProposal.EXECUTED
+    assert (await demo.now(account)).posted == CHIPS
+
+
+async def test_a_repeated_proposal_is_answered_as_first_whatever_has_changed(demo: Bench) -> None:
+    account, ana, request_id = await winner(demo), uuid4(), str(uuid4())
+    first = await propose(demo, account, ana, request_id=request_id)
+    await ban(demo, account, blocked=False)
+    placed = await demo.place(account)
+    await demo.settle(placed.booked.order.order_id, Outcome.WIN)
+
+    assert await propose(demo, account, ana, request_id=request_id) == first
+    with pytest.raises(Failure) as refused:
+        await propose(demo, account, ana, request_id=request_id, last_date="2026-11-24")
+    assert refused.value.reason is Reason.REQUEST_ID_REUSED
+    assert await refusal(demo, account) is Reason.USER_NOT_BANNED
+
+
+async def test_days_whose_annulment_was_withdrawn_can_be_annulled(demo: Bench) -> None:
+    account, ana = await winner(demo), uuid4()
+    proposed = await propose(demo, account, ana)
+    withdraw = WithdrawAdjustmentRequest(adjustment_id=proposed.adjustment_id, note="a typo")
+
+    answer = await face(demo, ana).WithdrawAdjustment(withdraw, None)
+    done = await approve(demo, await propose(demo, account, ana))
+
+    assert answer.adjustment.proposal.state == StaffProposal.WITHDRAWN
     assert done.proposal.state == StaffProposal.EXECUTED
     assert (await demo.now(account)).posted == CHIPS
 

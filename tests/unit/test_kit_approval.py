@@ -8,7 +8,15 @@ from uuid import UUID
 
 import pytest
 
-from services.kit.approval import Proposal, State, check_decision, is_same, was_decided
+from services.kit.approval import (
+    Proposal,
+    State,
+    check_decision,
+    check_withdrawal,
+    is_same,
+    was_decided,
+    was_withdrawn,
+)
 from services.kit.clock import utc
 from services.kit.errors import Failure
 from services.kit.reason import Reason
@@ -77,6 +85,39 @@ def test_a_decision_is_known_again_by_who_made_it(
     state: State, decision: State, person: UUID, known: bool
 ) -> None:
     assert was_decided(proposal(state=state, decided_by=BEN), decision, person) is known
+
+
+@pytest.mark.parametrize(
+    ("state", "person", "hours", "refusal"),
+    [
+        (State.PENDING, ANA, 0, None),
+        (State.PENDING, ANA, 23.9, None),
+        (State.PENDING, ANA, 24, Reason.PROPOSAL_NOT_PENDING),
+        (State.PENDING, BEN, 0, Reason.NOT_PROPOSER),
+        (State.EXECUTED, BEN, 0, Reason.NOT_PROPOSER),
+        *((state, ANA, 0, Reason.PROPOSAL_NOT_PENDING) for state in State if state > State.PENDING),
+    ],
+)
+def test_who_proposed_it_takes_it_back_before_it_is_decided(
+    state: State, person: UUID, hours: float, refusal: Reason | None
+) -> None:
+    now = NOON + timedelta(hours=hours)
+    if refusal is None:
+        check_withdrawal(proposal(state=state), person, now)
+        return
+    with pytest.raises(Failure) as refused:
+        check_withdrawal(proposal(state=state), person, now)
+    assert refused.value.reason is refusal
+
+
+@pytest.mark.parametrize(
+    ("state", "person", "known"),
+    [(State.WITHDRAWN, ANA, True), (State.WITHDRAWN, BEN, False), (State.REJECTED, ANA, False)],
+)
+def test_a_withdrawal_is_known_again_by_who_made_it(
+    state: State, person: UUID, known: bool
+) -> None:
+    assert was_withdrawn(proposal(state=state), person) is known
 
 
 @pytest.mark.parametrize(

@@ -345,6 +345,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/adjustments/{adjustmentId}:withdraw": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Takes back what the caller proposed, before anybody has decided it
+         * @description Idempotent by proposal. Errors: PROPOSAL_NOT_FOUND, PROPOSAL_NOT_PENDING, NOT_PROPOSER.
+         */
+        readonly post: operations["withdrawAdjustment"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/admin/accounts/{accountId}/entries": {
         readonly parameters: {
             readonly query?: never;
@@ -519,6 +539,26 @@ export interface paths {
          * @description Idempotent by proposal. Errors: PROPOSAL_NOT_FOUND, PROPOSAL_NOT_PENDING, SAME_PERSON.
          */
         readonly post: operations["rejectRoleProposal"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/admin/roleProposals/{proposalId}:withdraw": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Takes back what the caller proposed, before anybody has decided it
+         * @description Idempotent by proposal. Errors: PROPOSAL_NOT_FOUND, PROPOSAL_NOT_PENDING, NOT_PROPOSER.
+         */
+        readonly post: operations["withdrawRoleProposal"];
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -2235,6 +2275,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/voids/{voidId}:withdraw": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Takes back what the caller proposed, before anybody has decided it
+         * @description Idempotent by proposal. Errors: PROPOSAL_NOT_FOUND, PROPOSAL_NOT_PENDING, NOT_PROPOSER.
+         */
+        readonly post: operations["withdrawVoid"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -2869,7 +2929,7 @@ export interface components {
          *
          *     Example:
          *         {"reason": "PROPOSAL_NOT_FOUND", "domain": "veritick"}
-         *     - `PROPOSAL_NOT_PENDING`: The proposal was decided before, or its time is over.
+         *     - `PROPOSAL_NOT_PENDING`: The proposal was decided or withdrawn before, or its time is over.
          *
          *     Example:
          *         {"reason": "PROPOSAL_NOT_PENDING", "domain": "veritick", "metadata": {"state": "REJECTED"}}
@@ -2877,6 +2937,10 @@ export interface components {
          *
          *     Example:
          *         {"reason": "SAME_PERSON", "domain": "veritick"}
+         *     - `NOT_PROPOSER`: Only who has proposed something takes it back; others reject it.
+         *
+         *     Example:
+         *         {"reason": "NOT_PROPOSER", "domain": "veritick"}
          *     - `EMAIL_TAKEN`: An account with this mail address exists.
          *
          *     Example:
@@ -3219,7 +3283,7 @@ export interface components {
          *         {"reason": "MAINTENANCE", "domain": "veritick", "metadata": {"note": "Back at noon.", "end_time": "2026-11-24T12:00:00Z"}}
          * @enum {string}
          */
-        readonly ErrorReason: "ERROR_REASON_UNSPECIFIED" | "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "PROPOSAL_NOT_FOUND" | "PROPOSAL_NOT_PENDING" | "SAME_PERSON" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "LINK_INVALID" | "AGREEMENT_OUTDATED" | "PROFILE_LOCKED" | "ROLE_NOT_FOUND" | "ROLE_FIXED" | "SECOND_FACTOR_REQUIRED" | "CODE_INVALID" | "SECOND_FACTOR_EXISTS" | "SECOND_FACTOR_MISSING" | "CONFIRMATION_REQUIRED" | "KEY_INVALID" | "KEY_NOT_FOUND" | "TOO_MANY_KEYS" | "PASSKEY_INVALID" | "DOCUMENT_NOT_FOUND" | "DOCUMENT_STATE_CONFLICT" | "UPLOAD_OFFSET_WRONG" | "DOCUMENT_REFUSED" | "DOCUMENT_LIMIT" | "PROTECTION_LOCKED" | "SESSION_TIME_LIMIT" | "FLAG_NOT_FOUND" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "USER_IN_BREAK" | "USER_EXCLUDED" | "USER_NOT_BANNED" | "ACCOUNT_HAS_OPEN_ORDERS" | "ALREADY_ANNULLED" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "LOSS_LIMIT" | "STAKE_LIMIT" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "FIXING_DECIDED" | "FIXING_NOT_OVERDUE" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS" | "MAINTENANCE";
+        readonly ErrorReason: "ERROR_REASON_UNSPECIFIED" | "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "PROPOSAL_NOT_FOUND" | "PROPOSAL_NOT_PENDING" | "SAME_PERSON" | "NOT_PROPOSER" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "LINK_INVALID" | "AGREEMENT_OUTDATED" | "PROFILE_LOCKED" | "ROLE_NOT_FOUND" | "ROLE_FIXED" | "SECOND_FACTOR_REQUIRED" | "CODE_INVALID" | "SECOND_FACTOR_EXISTS" | "SECOND_FACTOR_MISSING" | "CONFIRMATION_REQUIRED" | "KEY_INVALID" | "KEY_NOT_FOUND" | "TOO_MANY_KEYS" | "PASSKEY_INVALID" | "DOCUMENT_NOT_FOUND" | "DOCUMENT_STATE_CONFLICT" | "UPLOAD_OFFSET_WRONG" | "DOCUMENT_REFUSED" | "DOCUMENT_LIMIT" | "PROTECTION_LOCKED" | "SESSION_TIME_LIMIT" | "FLAG_NOT_FOUND" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "USER_IN_BREAK" | "USER_EXCLUDED" | "USER_NOT_BANNED" | "ACCOUNT_HAS_OPEN_ORDERS" | "ALREADY_ANNULLED" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "LOSS_LIMIT" | "STAKE_LIMIT" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "FIXING_DECIDED" | "FIXING_NOT_OVERDUE" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS" | "MAINTENANCE";
         /**
          * @description Event is what travels on journals and sockets.
          *
@@ -4428,7 +4492,7 @@ export interface components {
             /** @description What happened, for people. Do not parse it. */
             readonly detail: string;
             /** @enum {string} */
-            readonly reason: "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "PROPOSAL_NOT_FOUND" | "PROPOSAL_NOT_PENDING" | "SAME_PERSON" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "LINK_INVALID" | "AGREEMENT_OUTDATED" | "PROFILE_LOCKED" | "ROLE_NOT_FOUND" | "ROLE_FIXED" | "SECOND_FACTOR_REQUIRED" | "CODE_INVALID" | "SECOND_FACTOR_EXISTS" | "SECOND_FACTOR_MISSING" | "CONFIRMATION_REQUIRED" | "KEY_INVALID" | "KEY_NOT_FOUND" | "TOO_MANY_KEYS" | "PASSKEY_INVALID" | "DOCUMENT_NOT_FOUND" | "DOCUMENT_STATE_CONFLICT" | "UPLOAD_OFFSET_WRONG" | "DOCUMENT_REFUSED" | "DOCUMENT_LIMIT" | "PROTECTION_LOCKED" | "SESSION_TIME_LIMIT" | "FLAG_NOT_FOUND" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "USER_IN_BREAK" | "USER_EXCLUDED" | "USER_NOT_BANNED" | "ACCOUNT_HAS_OPEN_ORDERS" | "ALREADY_ANNULLED" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "LOSS_LIMIT" | "STAKE_LIMIT" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "FIXING_DECIDED" | "FIXING_NOT_OVERDUE" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS" | "MAINTENANCE";
+            readonly reason: "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "PROPOSAL_NOT_FOUND" | "PROPOSAL_NOT_PENDING" | "SAME_PERSON" | "NOT_PROPOSER" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "LINK_INVALID" | "AGREEMENT_OUTDATED" | "PROFILE_LOCKED" | "ROLE_NOT_FOUND" | "ROLE_FIXED" | "SECOND_FACTOR_REQUIRED" | "CODE_INVALID" | "SECOND_FACTOR_EXISTS" | "SECOND_FACTOR_MISSING" | "CONFIRMATION_REQUIRED" | "KEY_INVALID" | "KEY_NOT_FOUND" | "TOO_MANY_KEYS" | "PASSKEY_INVALID" | "DOCUMENT_NOT_FOUND" | "DOCUMENT_STATE_CONFLICT" | "UPLOAD_OFFSET_WRONG" | "DOCUMENT_REFUSED" | "DOCUMENT_LIMIT" | "PROTECTION_LOCKED" | "SESSION_TIME_LIMIT" | "FLAG_NOT_FOUND" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "USER_IN_BREAK" | "USER_EXCLUDED" | "USER_NOT_BANNED" | "ACCOUNT_HAS_OPEN_ORDERS" | "ALREADY_ANNULLED" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "LOSS_LIMIT" | "STAKE_LIMIT" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "FIXING_DECIDED" | "FIXING_NOT_OVERDUE" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS" | "MAINTENANCE";
             /** @description Values that belong to the reason, under the keys it documents. */
             readonly metadata?: {
                 readonly [key: string]: string;
@@ -5088,7 +5152,7 @@ export interface components {
         /**
          * @description StaffProposal is something that one member of staff proposed and another decides.
          *
-         *     Nobody decides what he proposed himself. What was approved is carried out once, under the proposal's id; every step is kept, and told on the journal of the service that owns it.
+         *     Nobody decides what he proposed himself; until somebody has, he can take it back. What was approved is carried out once, under the proposal's id; every step is kept, and told on the journal of the service that owns it.
          */
         readonly StaffProposal: {
             /** @description Its id. */
@@ -5120,11 +5184,11 @@ export interface components {
              * @description When it was decided.
              */
             readonly decideTime?: string;
-            /** @description What the second person said about it. */
+            /** @description What was said about it by the second person, or by who withdrew it. */
             readonly decisionNote: string;
             /**
              * Format: date-time
-             * @description When it was carried out, rejected or over.
+             * @description When it was carried out, rejected, withdrawn or over.
              */
             readonly endTime?: string;
             /** @description What was done, by its id; of one that failed, why. */
@@ -5145,9 +5209,10 @@ export interface components {
          *     - `FAILED`: Approved, and then refused by the rules of what it asked for: nothing was done.
          *     - `REJECTED`: Rejected by a second person.
          *     - `EXPIRED`: Nobody decided it in time.
+         *     - `WITHDRAWN`: Taken back by who proposed it, before anybody had decided.
          * @enum {string}
          */
-        readonly StaffProposalState: "STATE_UNSPECIFIED" | "PENDING" | "APPROVED" | "EXECUTED" | "FAILED" | "REJECTED" | "EXPIRED";
+        readonly StaffProposalState: "STATE_UNSPECIFIED" | "PENDING" | "APPROVED" | "EXECUTED" | "FAILED" | "REJECTED" | "EXPIRED" | "WITHDRAWN";
         /** @description TakeBreakRequest is the request of ProtectionService.TakeBreak. */
         readonly TakeBreakRequest: {
             /**
@@ -5482,6 +5547,21 @@ export interface components {
          * @enum {string}
          */
         readonly VoidReason: "VOID_REASON_UNSPECIFIED" | "NOT_COVERED" | "FEED_SILENT" | "NO_TICK" | "MARKET_CLOSED" | "INSTRUMENT_HALTED" | "VOIDED_BY_STAFF";
+        /** @description WithdrawAdjustmentRequest is the request of AdjustmentService.WithdrawAdjustment. */
+        readonly WithdrawAdjustmentRequest: {
+            /** @description Why it is taken back. */
+            readonly note: string;
+        };
+        /** @description WithdrawRoleProposalRequest is the request of RoleService.WithdrawRoleProposal. */
+        readonly WithdrawRoleProposalRequest: {
+            /** @description Why it is taken back. */
+            readonly note: string;
+        };
+        /** @description WithdrawVoidRequest is the request of VoidService.WithdrawVoid. */
+        readonly WithdrawVoidRequest: {
+            /** @description Why it is taken back. */
+            readonly note: string;
+        };
         /** @description WriteUserNoteRequest is the request of UserNoteService.WriteUserNote. */
         readonly WriteUserNoteRequest: {
             /** @description What it says. */
@@ -5721,6 +5801,9 @@ export type VerifyEmailResponse = components['schemas']['VerifyEmailResponse'];
 export type VerifyReceiptResponse = components['schemas']['VerifyReceiptResponse'];
 export type Void = components['schemas']['Void'];
 export type VoidReason = components['schemas']['VoidReason'];
+export type WithdrawAdjustmentRequest = components['schemas']['WithdrawAdjustmentRequest'];
+export type WithdrawRoleProposalRequest = components['schemas']['WithdrawRoleProposalRequest'];
+export type WithdrawVoidRequest = components['schemas']['WithdrawVoidRequest'];
 export type WriteUserNoteRequest = components['schemas']['WriteUserNoteRequest'];
 export type $defs = Record<string, never>;
 export interface operations {
@@ -7681,6 +7764,138 @@ export interface operations {
             };
         };
     };
+    readonly withdrawAdjustment: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The adjustment. */
+                readonly adjustmentId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["WithdrawAdjustmentRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The adjustment, withdrawn. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Adjustment"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `NOT_PROPOSER`, `PERMISSION_DENIED`, `CSRF_REJECTED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `PROPOSAL_NOT_FOUND` */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict: `PROPOSAL_NOT_PENDING` */
+            readonly 409: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `REQUEST_TOO_LARGE` */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type: `INVALID_REQUEST` */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     readonly listAccountEntries: {
         readonly parameters: {
             readonly query?: {
@@ -8623,6 +8838,138 @@ export interface operations {
                 };
             };
             /** @description Forbidden: `SAME_PERSON`, `PERMISSION_DENIED`, `CSRF_REJECTED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `PROPOSAL_NOT_FOUND` */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict: `PROPOSAL_NOT_PENDING` */
+            readonly 409: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `REQUEST_TOO_LARGE` */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type: `INVALID_REQUEST` */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly withdrawRoleProposal: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The proposal. */
+                readonly proposalId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["WithdrawRoleProposalRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The proposal, withdrawn. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["StaffProposal"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `NOT_PROPOSER`, `PERMISSION_DENIED`, `CSRF_REJECTED` */
             readonly 403: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -18755,6 +19102,138 @@ export interface operations {
                 };
             };
             /** @description Forbidden: `SAME_PERSON`, `PERMISSION_DENIED`, `CSRF_REJECTED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `PROPOSAL_NOT_FOUND` */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict: `PROPOSAL_NOT_PENDING` */
+            readonly 409: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `REQUEST_TOO_LARGE` */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type: `INVALID_REQUEST` */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly withdrawVoid: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The void. */
+                readonly voidId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["WithdrawVoidRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The void, withdrawn. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Void"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `NOT_PROPOSER`, `PERMISSION_DENIED`, `CSRF_REJECTED` */
             readonly 403: {
                 headers: {
                     readonly [name: string]: unknown;

@@ -133,6 +133,16 @@ export class StaffClient {
     );
   }
 
+  /** Takes back what one proposed oneself. */
+  withdrawRoleProposal(proposalId: string, note: string): Promise<staff.StaffProposal> {
+    return this.session.send(
+      call("post", "/v1/admin/roleProposals/{proposalId}:withdraw", {
+        path: { proposalId },
+        body: { note },
+      }),
+    );
+  }
+
   /** Asks for a correction of a balance, once for each request id; a second person approves it. */
   proposeAdjustment(
     accountId: string,
@@ -194,6 +204,15 @@ export class StaffClient {
     );
   }
 
+  withdrawAdjustment(adjustmentId: string, note: string): Promise<staff.Adjustment> {
+    return this.session.send(
+      call("post", "/v1/adjustments/{adjustmentId}:withdraw", {
+        path: { adjustmentId },
+        body: { note },
+      }),
+    );
+  }
+
   /** Voided prices, newest first. */
   listVoids(query: Page = {}): Promise<staff.VoidPage> {
     return this.session.send(call("get", "/v1/voids", { query }));
@@ -208,6 +227,12 @@ export class StaffClient {
   rejectVoid(voidId: string, note: string): Promise<staff.Void> {
     return this.session.send(
       call("post", "/v1/voids/{voidId}:reject", { path: { voidId }, body: { note } }),
+    );
+  }
+
+  withdrawVoid(voidId: string, note: string): Promise<staff.Void> {
+    return this.session.send(
+      call("post", "/v1/voids/{voidId}:withdraw", { path: { voidId }, body: { note } }),
     );
   }
 

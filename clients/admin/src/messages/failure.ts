@@ -17,6 +17,7 @@ export const failure = {
     USER_BLOCKED: "This account is banned.",
     USER_NOT_FOUND: "There is no such user.",
     SAME_PERSON: "Somebody else has to do this.",
+    NOT_PROPOSER: "Only who proposed it can withdraw it.",
     PROPOSAL_NOT_PENDING: "Somebody has decided this already.",
     USER_NOT_BANNED: "Only the results of a banned user are annulled.",
     ACCOUNT_HAS_OPEN_ORDERS: "The account has open orders. Wait until they have settled.",

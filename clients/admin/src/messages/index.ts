@@ -72,6 +72,7 @@ export const texts = {
       FAILED: "Failed",
       REJECTED: "Rejected",
       EXPIRED: "Expired",
+      WITHDRAWN: "Withdrawn",
     },
     cameOut: {
       STATE_UNSPECIFIED: "Decided",
@@ -81,6 +82,7 @@ export const texts = {
       FAILED: "Approved, but it could not be done",
       REJECTED: "Rejected",
       EXPIRED: "It had expired",
+      WITHDRAWN: "Withdrawn",
     },
     what: "What",
     who: "Proposed by",

@@ -8,6 +8,7 @@ from services.kit.schema import (
     create_leader_table,
     create_proposal_table,
     grant,
+    let_proposals_be_withdrawn,
 )
 
 revision = "0001"
@@ -19,5 +20,6 @@ def upgrade() -> None:
     create_job_table()
     create_journal_tables()
     create_proposal_table()
+    let_proposals_be_withdrawn()
     op.execute("CREATE TABLE note (number bigint PRIMARY KEY, text text NOT NULL)")
     grant("note", "SELECT, INSERT")

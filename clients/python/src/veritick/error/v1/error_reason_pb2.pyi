@@ -120,7 +120,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
         {"reason": "PROPOSAL_NOT_FOUND", "domain": "veritick"}
     """
     PROPOSAL_NOT_PENDING: _ErrorReason.ValueType  # 16
-    """The proposal was decided before, or its time is over.
+    """The proposal was decided or withdrawn before, or its time is over.
 
     Example:
         {"reason": "PROPOSAL_NOT_PENDING", "domain": "veritick", "metadata": {"state": "REJECTED"}}
@@ -130,6 +130,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 
     Example:
         {"reason": "SAME_PERSON", "domain": "veritick"}
+    """
+    NOT_PROPOSER: _ErrorReason.ValueType  # 18
+    """Only who has proposed something takes it back; others reject it.
+
+    Example:
+        {"reason": "NOT_PROPOSER", "domain": "veritick"}
     """
     EMAIL_TAKEN: _ErrorReason.ValueType  # 101
     """An account with this mail address exists.
@@ -753,7 +759,7 @@ Example:
     {"reason": "PROPOSAL_NOT_FOUND", "domain": "veritick"}
 """
 PROPOSAL_NOT_PENDING: ErrorReason.ValueType  # 16
-"""The proposal was decided before, or its time is over.
+"""The proposal was decided or withdrawn before, or its time is over.
 
 Example:
     {"reason": "PROPOSAL_NOT_PENDING", "domain": "veritick", "metadata": {"state": "REJECTED"}}
@@ -763,6 +769,12 @@ SAME_PERSON: ErrorReason.ValueType  # 17
 
 Example:
     {"reason": "SAME_PERSON", "domain": "veritick"}
+"""
+NOT_PROPOSER: ErrorReason.ValueType  # 18
+"""Only who has proposed something takes it back; others reject it.
+
+Example:
+    {"reason": "NOT_PROPOSER", "domain": "veritick"}
 """
 EMAIL_TAKEN: ErrorReason.ValueType  # 101
 """An account with this mail address exists.

@@ -315,3 +315,53 @@ class RejectRoleProposalResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RejectRoleProposalResponse: _TypeAlias = RejectRoleProposalResponse  # noqa: Y015
+
+@_typing.final
+class WithdrawRoleProposalRequest(_message.Message):
+    """WithdrawRoleProposalRequest is the request of RoleService.WithdrawRoleProposal."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROPOSAL_ID_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    proposal_id: _builtins.str
+    """The proposal."""
+    note: _builtins.str
+    """Why it is taken back."""
+    def __init__(
+        self,
+        *,
+        proposal_id: _builtins.str = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["note", b"note", "proposal_id", b"proposal_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WithdrawRoleProposalRequest: _TypeAlias = WithdrawRoleProposalRequest  # noqa: Y015
+
+@_typing.final
+class WithdrawRoleProposalResponse(_message.Message):
+    """WithdrawRoleProposalResponse is the response of RoleService.WithdrawRoleProposal."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROPOSAL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def proposal(self) -> _staff_proposal_pb2.StaffProposal:
+        """The proposal, withdrawn."""
+
+    def __init__(
+        self,
+        *,
+        proposal: _staff_proposal_pb2.StaffProposal | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["proposal", b"proposal"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["proposal", b"proposal"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WithdrawRoleProposalResponse: _TypeAlias = WithdrawRoleProposalResponse  # noqa: Y015

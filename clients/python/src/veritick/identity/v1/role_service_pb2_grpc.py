@@ -60,6 +60,11 @@ class RoleServiceStub:
                 request_serializer=veritick_dot_identity_dot_v1_dot_role__service__pb2.RejectRoleProposalRequest.SerializeToString,
                 response_deserializer=veritick_dot_identity_dot_v1_dot_role__service__pb2.RejectRoleProposalResponse.FromString,
                 _registered_method=True)
+        self.WithdrawRoleProposal = channel.unary_unary(
+                '/veritick.identity.v1.RoleService/WithdrawRoleProposal',
+                request_serializer=veritick_dot_identity_dot_v1_dot_role__service__pb2.WithdrawRoleProposalRequest.SerializeToString,
+                response_deserializer=veritick_dot_identity_dot_v1_dot_role__service__pb2.WithdrawRoleProposalResponse.FromString,
+                _registered_method=True)
 
 
 class RoleServiceServicer:
@@ -112,6 +117,15 @@ class RoleServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WithdrawRoleProposal(self, request, context):
+        """WithdrawRoleProposal takes back what the caller proposed, before anybody has decided it.
+
+        Idempotent by proposal. Errors: PROPOSAL_NOT_FOUND, PROPOSAL_NOT_PENDING, NOT_PROPOSER.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RoleServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -139,6 +153,11 @@ def add_RoleServiceServicer_to_server(servicer, server):
                     servicer.RejectRoleProposal,
                     request_deserializer=veritick_dot_identity_dot_v1_dot_role__service__pb2.RejectRoleProposalRequest.FromString,
                     response_serializer=veritick_dot_identity_dot_v1_dot_role__service__pb2.RejectRoleProposalResponse.SerializeToString,
+            ),
+            'WithdrawRoleProposal': grpc.unary_unary_rpc_method_handler(
+                    servicer.WithdrawRoleProposal,
+                    request_deserializer=veritick_dot_identity_dot_v1_dot_role__service__pb2.WithdrawRoleProposalRequest.FromString,
+                    response_serializer=veritick_dot_identity_dot_v1_dot_role__service__pb2.WithdrawRoleProposalResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -277,6 +296,33 @@ class RoleService:
             '/veritick.identity.v1.RoleService/RejectRoleProposal',
             veritick_dot_identity_dot_v1_dot_role__service__pb2.RejectRoleProposalRequest.SerializeToString,
             veritick_dot_identity_dot_v1_dot_role__service__pb2.RejectRoleProposalResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WithdrawRoleProposal(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/veritick.identity.v1.RoleService/WithdrawRoleProposal',
+            veritick_dot_identity_dot_v1_dot_role__service__pb2.WithdrawRoleProposalRequest.SerializeToString,
+            veritick_dot_identity_dot_v1_dot_role__service__pb2.WithdrawRoleProposalResponse.FromString,
             options,
             channel_credentials,
             insecure,

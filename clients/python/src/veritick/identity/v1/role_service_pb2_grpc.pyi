@@ -58,6 +58,11 @@ class RoleServiceStub:
 
     Idempotent by proposal. Errors: PROPOSAL_NOT_FOUND, PROPOSAL_NOT_PENDING, SAME_PERSON.
     """
+    WithdrawRoleProposal: _grpc.UnaryUnaryMultiCallable[_role_service_pb2.WithdrawRoleProposalRequest, _role_service_pb2.WithdrawRoleProposalResponse]
+    """WithdrawRoleProposal takes back what the caller proposed, before anybody has decided it.
+
+    Idempotent by proposal. Errors: PROPOSAL_NOT_FOUND, PROPOSAL_NOT_PENDING, NOT_PROPOSER.
+    """
 
 @_typing.type_check_only
 class RoleServiceAsyncStub(RoleServiceStub):
@@ -88,6 +93,11 @@ class RoleServiceAsyncStub(RoleServiceStub):
     """RejectRoleProposal rejects what somebody else proposed, for good.
 
     Idempotent by proposal. Errors: PROPOSAL_NOT_FOUND, PROPOSAL_NOT_PENDING, SAME_PERSON.
+    """
+    WithdrawRoleProposal: _aio.UnaryUnaryMultiCallable[_role_service_pb2.WithdrawRoleProposalRequest, _role_service_pb2.WithdrawRoleProposalResponse]  # type: ignore[assignment]
+    """WithdrawRoleProposal takes back what the caller proposed, before anybody has decided it.
+
+    Idempotent by proposal. Errors: PROPOSAL_NOT_FOUND, PROPOSAL_NOT_PENDING, NOT_PROPOSER.
     """
 
 class RoleServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -146,6 +156,17 @@ class RoleServiceServicer(metaclass=_abc_1.ABCMeta):
         """RejectRoleProposal rejects what somebody else proposed, for good.
 
         Idempotent by proposal. Errors: PROPOSAL_NOT_FOUND, PROPOSAL_NOT_PENDING, SAME_PERSON.
+        """
+
+    @_abc_1.abstractmethod
+    def WithdrawRoleProposal(
+        self,
+        request: _role_service_pb2.WithdrawRoleProposalRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_role_service_pb2.WithdrawRoleProposalResponse, _abc.Awaitable[_role_service_pb2.WithdrawRoleProposalResponse]]:
+        """WithdrawRoleProposal takes back what the caller proposed, before anybody has decided it.
+
+        Idempotent by proposal. Errors: PROPOSAL_NOT_FOUND, PROPOSAL_NOT_PENDING, NOT_PROPOSER.
         """
 
 def add_RoleServiceServicer_to_server(servicer: RoleServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

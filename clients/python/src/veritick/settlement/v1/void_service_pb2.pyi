@@ -219,6 +219,56 @@ class RejectVoidResponse(_message.Message):
 Global___RejectVoidResponse: _TypeAlias = RejectVoidResponse  # noqa: Y015
 
 @_typing.final
+class WithdrawVoidRequest(_message.Message):
+    """WithdrawVoidRequest is the request of VoidService.WithdrawVoid."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VOID_ID_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    void_id: _builtins.str
+    """The void."""
+    note: _builtins.str
+    """Why it is taken back."""
+    def __init__(
+        self,
+        *,
+        void_id: _builtins.str = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["note", b"note", "void_id", b"void_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WithdrawVoidRequest: _TypeAlias = WithdrawVoidRequest  # noqa: Y015
+
+@_typing.final
+class WithdrawVoidResponse(_message.Message):
+    """WithdrawVoidResponse is the response of VoidService.WithdrawVoid."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VOID_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def void(self) -> Global___Void:
+        """The void, withdrawn."""
+
+    def __init__(
+        self,
+        *,
+        void: Global___Void | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["void", b"void"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["void", b"void"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WithdrawVoidResponse: _TypeAlias = WithdrawVoidResponse  # noqa: Y015
+
+@_typing.final
 class GetVoidRequest(_message.Message):
     """GetVoidRequest is the request of VoidService.GetVoid."""
 

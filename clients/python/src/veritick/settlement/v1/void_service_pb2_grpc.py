@@ -54,6 +54,11 @@ class VoidServiceStub:
                 request_serializer=veritick_dot_settlement_dot_v1_dot_void__service__pb2.RejectVoidRequest.SerializeToString,
                 response_deserializer=veritick_dot_settlement_dot_v1_dot_void__service__pb2.RejectVoidResponse.FromString,
                 _registered_method=True)
+        self.WithdrawVoid = channel.unary_unary(
+                '/veritick.settlement.v1.VoidService/WithdrawVoid',
+                request_serializer=veritick_dot_settlement_dot_v1_dot_void__service__pb2.WithdrawVoidRequest.SerializeToString,
+                response_deserializer=veritick_dot_settlement_dot_v1_dot_void__service__pb2.WithdrawVoidResponse.FromString,
+                _registered_method=True)
         self.GetVoid = channel.unary_unary(
                 '/veritick.settlement.v1.VoidService/GetVoid',
                 request_serializer=veritick_dot_settlement_dot_v1_dot_void__service__pb2.GetVoidRequest.SerializeToString,
@@ -104,6 +109,15 @@ class VoidServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WithdrawVoid(self, request, context):
+        """WithdrawVoid takes back what the caller proposed, before anybody has decided it.
+
+        Idempotent by proposal. Errors: PROPOSAL_NOT_FOUND, PROPOSAL_NOT_PENDING, NOT_PROPOSER.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetVoid(self, request, context):
         """GetVoid answers one void, whatever became of it.
 
@@ -139,6 +153,11 @@ def add_VoidServiceServicer_to_server(servicer, server):
                     servicer.RejectVoid,
                     request_deserializer=veritick_dot_settlement_dot_v1_dot_void__service__pb2.RejectVoidRequest.FromString,
                     response_serializer=veritick_dot_settlement_dot_v1_dot_void__service__pb2.RejectVoidResponse.SerializeToString,
+            ),
+            'WithdrawVoid': grpc.unary_unary_rpc_method_handler(
+                    servicer.WithdrawVoid,
+                    request_deserializer=veritick_dot_settlement_dot_v1_dot_void__service__pb2.WithdrawVoidRequest.FromString,
+                    response_serializer=veritick_dot_settlement_dot_v1_dot_void__service__pb2.WithdrawVoidResponse.SerializeToString,
             ),
             'GetVoid': grpc.unary_unary_rpc_method_handler(
                     servicer.GetVoid,
@@ -237,6 +256,33 @@ class VoidService:
             '/veritick.settlement.v1.VoidService/RejectVoid',
             veritick_dot_settlement_dot_v1_dot_void__service__pb2.RejectVoidRequest.SerializeToString,
             veritick_dot_settlement_dot_v1_dot_void__service__pb2.RejectVoidResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WithdrawVoid(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/veritick.settlement.v1.VoidService/WithdrawVoid',
+            veritick_dot_settlement_dot_v1_dot_void__service__pb2.WithdrawVoidRequest.SerializeToString,
+            veritick_dot_settlement_dot_v1_dot_void__service__pb2.WithdrawVoidResponse.FromString,
             options,
             channel_credentials,
             insecure,

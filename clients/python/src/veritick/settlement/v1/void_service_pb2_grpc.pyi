@@ -56,6 +56,11 @@ class VoidServiceStub:
 
     Idempotent. Errors: PROPOSAL_NOT_FOUND, PROPOSAL_NOT_PENDING, SAME_PERSON.
     """
+    WithdrawVoid: _grpc.UnaryUnaryMultiCallable[_void_service_pb2.WithdrawVoidRequest, _void_service_pb2.WithdrawVoidResponse]
+    """WithdrawVoid takes back what the caller proposed, before anybody has decided it.
+
+    Idempotent by proposal. Errors: PROPOSAL_NOT_FOUND, PROPOSAL_NOT_PENDING, NOT_PROPOSER.
+    """
     GetVoid: _grpc.UnaryUnaryMultiCallable[_void_service_pb2.GetVoidRequest, _void_service_pb2.GetVoidResponse]
     """GetVoid answers one void, whatever became of it.
 
@@ -94,6 +99,11 @@ class VoidServiceAsyncStub(VoidServiceStub):
     """RejectVoid rejects what somebody else proposed, for good.
 
     Idempotent. Errors: PROPOSAL_NOT_FOUND, PROPOSAL_NOT_PENDING, SAME_PERSON.
+    """
+    WithdrawVoid: _aio.UnaryUnaryMultiCallable[_void_service_pb2.WithdrawVoidRequest, _void_service_pb2.WithdrawVoidResponse]  # type: ignore[assignment]
+    """WithdrawVoid takes back what the caller proposed, before anybody has decided it.
+
+    Idempotent by proposal. Errors: PROPOSAL_NOT_FOUND, PROPOSAL_NOT_PENDING, NOT_PROPOSER.
     """
     GetVoid: _aio.UnaryUnaryMultiCallable[_void_service_pb2.GetVoidRequest, _void_service_pb2.GetVoidResponse]  # type: ignore[assignment]
     """GetVoid answers one void, whatever became of it.
@@ -148,6 +158,17 @@ class VoidServiceServicer(metaclass=_abc_1.ABCMeta):
         """RejectVoid rejects what somebody else proposed, for good.
 
         Idempotent. Errors: PROPOSAL_NOT_FOUND, PROPOSAL_NOT_PENDING, SAME_PERSON.
+        """
+
+    @_abc_1.abstractmethod
+    def WithdrawVoid(
+        self,
+        request: _void_service_pb2.WithdrawVoidRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_void_service_pb2.WithdrawVoidResponse, _abc.Awaitable[_void_service_pb2.WithdrawVoidResponse]]:
+        """WithdrawVoid takes back what the caller proposed, before anybody has decided it.
+
+        Idempotent by proposal. Errors: PROPOSAL_NOT_FOUND, PROPOSAL_NOT_PENDING, NOT_PROPOSER.
         """
 
     @_abc_1.abstractmethod

@@ -289,6 +289,56 @@ class RejectAdjustmentResponse(_message.Message):
 Global___RejectAdjustmentResponse: _TypeAlias = RejectAdjustmentResponse  # noqa: Y015
 
 @_typing.final
+class WithdrawAdjustmentRequest(_message.Message):
+    """WithdrawAdjustmentRequest is the request of AdjustmentService.WithdrawAdjustment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADJUSTMENT_ID_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    adjustment_id: _builtins.str
+    """The adjustment."""
+    note: _builtins.str
+    """Why it is taken back."""
+    def __init__(
+        self,
+        *,
+        adjustment_id: _builtins.str = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adjustment_id", b"adjustment_id", "note", b"note"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WithdrawAdjustmentRequest: _TypeAlias = WithdrawAdjustmentRequest  # noqa: Y015
+
+@_typing.final
+class WithdrawAdjustmentResponse(_message.Message):
+    """WithdrawAdjustmentResponse is the response of AdjustmentService.WithdrawAdjustment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADJUSTMENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def adjustment(self) -> Global___Adjustment:
+        """The adjustment, withdrawn."""
+
+    def __init__(
+        self,
+        *,
+        adjustment: Global___Adjustment | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["adjustment", b"adjustment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adjustment", b"adjustment"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WithdrawAdjustmentResponse: _TypeAlias = WithdrawAdjustmentResponse  # noqa: Y015
+
+@_typing.final
 class GetAdjustmentRequest(_message.Message):
     """GetAdjustmentRequest is the request of AdjustmentService.GetAdjustment."""
 

@@ -58,6 +58,11 @@ class AdjustmentServiceStub:
                 request_serializer=veritick_dot_trading_dot_v1_dot_adjustment__service__pb2.RejectAdjustmentRequest.SerializeToString,
                 response_deserializer=veritick_dot_trading_dot_v1_dot_adjustment__service__pb2.RejectAdjustmentResponse.FromString,
                 _registered_method=True)
+        self.WithdrawAdjustment = channel.unary_unary(
+                '/veritick.trading.v1.AdjustmentService/WithdrawAdjustment',
+                request_serializer=veritick_dot_trading_dot_v1_dot_adjustment__service__pb2.WithdrawAdjustmentRequest.SerializeToString,
+                response_deserializer=veritick_dot_trading_dot_v1_dot_adjustment__service__pb2.WithdrawAdjustmentResponse.FromString,
+                _registered_method=True)
         self.GetAdjustment = channel.unary_unary(
                 '/veritick.trading.v1.AdjustmentService/GetAdjustment',
                 request_serializer=veritick_dot_trading_dot_v1_dot_adjustment__service__pb2.GetAdjustmentRequest.SerializeToString,
@@ -122,6 +127,15 @@ class AdjustmentServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WithdrawAdjustment(self, request, context):
+        """WithdrawAdjustment takes back what the caller proposed, before anybody has decided it.
+
+        Idempotent by proposal. Errors: PROPOSAL_NOT_FOUND, PROPOSAL_NOT_PENDING, NOT_PROPOSER.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetAdjustment(self, request, context):
         """GetAdjustment answers one adjustment, whatever became of it.
 
@@ -162,6 +176,11 @@ def add_AdjustmentServiceServicer_to_server(servicer, server):
                     servicer.RejectAdjustment,
                     request_deserializer=veritick_dot_trading_dot_v1_dot_adjustment__service__pb2.RejectAdjustmentRequest.FromString,
                     response_serializer=veritick_dot_trading_dot_v1_dot_adjustment__service__pb2.RejectAdjustmentResponse.SerializeToString,
+            ),
+            'WithdrawAdjustment': grpc.unary_unary_rpc_method_handler(
+                    servicer.WithdrawAdjustment,
+                    request_deserializer=veritick_dot_trading_dot_v1_dot_adjustment__service__pb2.WithdrawAdjustmentRequest.FromString,
+                    response_serializer=veritick_dot_trading_dot_v1_dot_adjustment__service__pb2.WithdrawAdjustmentResponse.SerializeToString,
             ),
             'GetAdjustment': grpc.unary_unary_rpc_method_handler(
                     servicer.GetAdjustment,
@@ -286,6 +305,33 @@ class AdjustmentService:
             '/veritick.trading.v1.AdjustmentService/RejectAdjustment',
             veritick_dot_trading_dot_v1_dot_adjustment__service__pb2.RejectAdjustmentRequest.SerializeToString,
             veritick_dot_trading_dot_v1_dot_adjustment__service__pb2.RejectAdjustmentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WithdrawAdjustment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/veritick.trading.v1.AdjustmentService/WithdrawAdjustment',
+            veritick_dot_trading_dot_v1_dot_adjustment__service__pb2.WithdrawAdjustmentRequest.SerializeToString,
+            veritick_dot_trading_dot_v1_dot_adjustment__service__pb2.WithdrawAdjustmentResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -66,6 +66,11 @@ class AdjustmentServiceStub:
 
     Idempotent by proposal. Errors: PROPOSAL_NOT_FOUND, PROPOSAL_NOT_PENDING, SAME_PERSON.
     """
+    WithdrawAdjustment: _grpc.UnaryUnaryMultiCallable[_adjustment_service_pb2.WithdrawAdjustmentRequest, _adjustment_service_pb2.WithdrawAdjustmentResponse]
+    """WithdrawAdjustment takes back what the caller proposed, before anybody has decided it.
+
+    Idempotent by proposal. Errors: PROPOSAL_NOT_FOUND, PROPOSAL_NOT_PENDING, NOT_PROPOSER.
+    """
     GetAdjustment: _grpc.UnaryUnaryMultiCallable[_adjustment_service_pb2.GetAdjustmentRequest, _adjustment_service_pb2.GetAdjustmentResponse]
     """GetAdjustment answers one adjustment, whatever became of it.
 
@@ -114,6 +119,11 @@ class AdjustmentServiceAsyncStub(AdjustmentServiceStub):
     """RejectAdjustment rejects what somebody else proposed, for good.
 
     Idempotent by proposal. Errors: PROPOSAL_NOT_FOUND, PROPOSAL_NOT_PENDING, SAME_PERSON.
+    """
+    WithdrawAdjustment: _aio.UnaryUnaryMultiCallable[_adjustment_service_pb2.WithdrawAdjustmentRequest, _adjustment_service_pb2.WithdrawAdjustmentResponse]  # type: ignore[assignment]
+    """WithdrawAdjustment takes back what the caller proposed, before anybody has decided it.
+
+    Idempotent by proposal. Errors: PROPOSAL_NOT_FOUND, PROPOSAL_NOT_PENDING, NOT_PROPOSER.
     """
     GetAdjustment: _aio.UnaryUnaryMultiCallable[_adjustment_service_pb2.GetAdjustmentRequest, _adjustment_service_pb2.GetAdjustmentResponse]  # type: ignore[assignment]
     """GetAdjustment answers one adjustment, whatever became of it.
@@ -184,6 +194,17 @@ class AdjustmentServiceServicer(metaclass=_abc_1.ABCMeta):
         """RejectAdjustment rejects what somebody else proposed, for good.
 
         Idempotent by proposal. Errors: PROPOSAL_NOT_FOUND, PROPOSAL_NOT_PENDING, SAME_PERSON.
+        """
+
+    @_abc_1.abstractmethod
+    def WithdrawAdjustment(
+        self,
+        request: _adjustment_service_pb2.WithdrawAdjustmentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_adjustment_service_pb2.WithdrawAdjustmentResponse, _abc.Awaitable[_adjustment_service_pb2.WithdrawAdjustmentResponse]]:
+        """WithdrawAdjustment takes back what the caller proposed, before anybody has decided it.
+
+        Idempotent by proposal. Errors: PROPOSAL_NOT_FOUND, PROPOSAL_NOT_PENDING, NOT_PROPOSER.
         """
 
     @_abc_1.abstractmethod

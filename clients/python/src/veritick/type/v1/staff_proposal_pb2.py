@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%veritick/type/v1/staff_proposal.proto\x12\x10veritick.type.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9f\x04\n\rStaffProposal\x12\x13\n\x0bproposal_id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x34\n\x05state\x18\x05 \x01(\x0e\x32%.veritick.type.v1.StaffProposal.State\x12\x13\n\x0bproposed_by\x18\x06 \x01(\t\x12\x30\n\x0cpropose_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\ndecided_by\x18\t \x01(\tH\x00\x88\x01\x01\x12/\n\x0b\x64\x65\x63ide_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rdecision_note\x18\x0b \x01(\t\x12,\n\x08\x65nd_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06result\x18\r \x01(\t\"n\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07PENDING\x10\x01\x12\x0c\n\x08\x41PPROVED\x10\x02\x12\x0c\n\x08\x45XECUTED\x10\x03\x12\n\n\x06\x46\x41ILED\x10\x04\x12\x0c\n\x08REJECTED\x10\x05\x12\x0b\n\x07\x45XPIRED\x10\x06\x42\r\n\x0b_decided_byb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%veritick/type/v1/staff_proposal.proto\x12\x10veritick.type.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xae\x04\n\rStaffProposal\x12\x13\n\x0bproposal_id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x34\n\x05state\x18\x05 \x01(\x0e\x32%.veritick.type.v1.StaffProposal.State\x12\x13\n\x0bproposed_by\x18\x06 \x01(\t\x12\x30\n\x0cpropose_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\ndecided_by\x18\t \x01(\tH\x00\x88\x01\x01\x12/\n\x0b\x64\x65\x63ide_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rdecision_note\x18\x0b \x01(\t\x12,\n\x08\x65nd_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06result\x18\r \x01(\t\"}\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07PENDING\x10\x01\x12\x0c\n\x08\x41PPROVED\x10\x02\x12\x0c\n\x08\x45XECUTED\x10\x03\x12\n\n\x06\x46\x41ILED\x10\x04\x12\x0c\n\x08REJECTED\x10\x05\x12\x0b\n\x07\x45XPIRED\x10\x06\x12\r\n\tWITHDRAWN\x10\x07\x42\r\n\x0b_decided_byb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,7 +33,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'veritick.type.v1.staff_prop
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_STAFFPROPOSAL']._serialized_start=93
-  _globals['_STAFFPROPOSAL']._serialized_end=636
+  _globals['_STAFFPROPOSAL']._serialized_end=651
   _globals['_STAFFPROPOSAL_STATE']._serialized_start=511
-  _globals['_STAFFPROPOSAL_STATE']._serialized_end=621
+  _globals['_STAFFPROPOSAL_STATE']._serialized_end=636
 # @@protoc_insertion_point(module_scope)

@@ -22,8 +22,9 @@ DESCRIPTOR: _descriptor.FileDescriptor
 class StaffProposal(_message.Message):
     """StaffProposal is something that one member of staff proposed and another decides.
 
-    Nobody decides what he proposed himself. What was approved is carried out once, under the
-    proposal's id; every step is kept, and told on the journal of the service that owns it.
+    Nobody decides what he proposed himself; until somebody has, he can take it back. What was
+    approved is carried out once, under the proposal's id; every step is kept, and told on the
+    journal of the service that owns it.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -48,6 +49,8 @@ class StaffProposal(_message.Message):
         """Rejected by a second person."""
         EXPIRED: StaffProposal._State.ValueType  # 6
         """Nobody decided it in time."""
+        WITHDRAWN: StaffProposal._State.ValueType  # 7
+        """Taken back by who proposed it, before anybody had decided."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
         """State is how far a proposal has come."""
@@ -66,6 +69,8 @@ class StaffProposal(_message.Message):
     """Rejected by a second person."""
     EXPIRED: StaffProposal.State.ValueType  # 6
     """Nobody decided it in time."""
+    WITHDRAWN: StaffProposal.State.ValueType  # 7
+    """Taken back by who proposed it, before anybody had decided."""
 
     PROPOSAL_ID_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
@@ -95,7 +100,7 @@ class StaffProposal(_message.Message):
     decided_by: _builtins.str
     """The user who decided it; absent while nobody has."""
     decision_note: _builtins.str
-    """What the second person said about it."""
+    """What was said about it by the second person, or by who withdrew it."""
     result: _builtins.str
     """What was done, by its id; of one that failed, why."""
     @_builtins.property
@@ -112,7 +117,7 @@ class StaffProposal(_message.Message):
 
     @_builtins.property
     def end_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was carried out, rejected or over."""
+        """When it was carried out, rejected, withdrawn or over."""
 
     def __init__(
         self,
