@@ -1,9 +1,10 @@
 """Run a part of the edge: `python -m edge rest|stream`, or print a document: `openapi|asyncapi`."""
 
 import argparse
-import gc
 import sys
 from importlib import import_module
+
+from services.kit.garbage import collect_seldom
 
 _PARTS = {
     "rest": ("edge.rest.app", "serve the REST interface and the apps"),
@@ -11,8 +12,6 @@ _PARTS = {
     "openapi": ("edge.rest.openapi", "print the OpenAPI document"),
     "asyncapi": ("edge.stream.asyncapi", "print the AsyncAPI document"),
 }
-_COLLECT_EVERY = (20_000, 20, 20)
-"""Objects more than before, and young collections before an older generation is looked at."""
 
 
 def main() -> int:
@@ -26,15 +25,9 @@ def main() -> int:
         verbs.add_parser(name, help=description, description=description)
     module, _ = _PARTS[parser.parse_args().part]
     runtime = import_module(module)
-    _collect_seldom()
+    collect_seldom()
     runtime.main()
     return 0
-
-
-def _collect_seldom() -> None:
-    """Look for rings of garbage less often: what is loaded stays, and messages form none."""
-    gc.freeze()
-    gc.set_threshold(*_COLLECT_EVERY)
 
 
 if __name__ == "__main__":

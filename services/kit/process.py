@@ -20,6 +20,7 @@ from services.kit import failpoints
 from services.kit.callers import Callers
 from services.kit.channels import MESSAGE_BYTES_MAX
 from services.kit.clock import Clock
+from services.kit.garbage import collect_seldom
 from services.kit.interceptor import Interceptor
 from services.kit.introspection import OperatorsOnly, add_introspection
 from services.kit.logs import configure_logs
@@ -118,6 +119,7 @@ def serve(
     failpoints.arm(settings.failpoints, settings.failpoints_seed)
     if settings.metrics_listen:
         serve_metrics(settings.metrics_listen)
+    collect_seldom()
     if not uvloop.run(_serve(name, settings, build)):
         raise SystemExit(1)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 from enum import IntEnum
+from operator import attrgetter
 from typing import NamedTuple
 from uuid import UUID
 
@@ -18,6 +19,7 @@ _OPTIONAL = (
     "entry_price_limit",
     "last_seen_tick_number",
 )
+_optional_of = attrgetter(*_OPTIONAL)
 
 
 class Direction(IntEnum):
@@ -82,15 +84,15 @@ class OrderRequest(NamedTuple):
         later takes part only when it is set. `valid_until` stands for one attempt, which a client
         that lost it may extend: it does not make another request.
         """
-        lines = [
-            f"order.{REQUEST_HASH_VERSION}",
-            f"instrument={self.instrument}",
-            f"direction={int(self.direction)}",
-            f"stake={self.stake.minor_units} {self.stake.currency}",
-        ]
-        optional = ((name, getattr(self, name)) for name in _OPTIONAL)
-        lines += [f"{name}={value}" for name, value in optional if value is not None]
-        return hashlib.sha256("\n".join(lines).encode()).digest()
+        text = (
+            f"order.{REQUEST_HASH_VERSION}\ninstrument={self.instrument}\n"
+            f"direction={int(self.direction)}\n"
+            f"stake={self.stake.minor_units} {self.stake.currency}"
+        )
+        for name, value in zip(_OPTIONAL, _optional_of(self), strict=True):
+            if value is not None:
+                text += f"\n{name}={value}"
+        return hashlib.sha256(text.encode()).digest()
 
 
 class Order(NamedTuple):

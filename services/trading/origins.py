@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import LiteralString, NamedTuple
 from uuid import UUID
 
@@ -25,6 +26,7 @@ from services.kit.database import Database, DatabaseUnavailable
 from services.kit.jobs import Job
 from services.kit.origin import Origin, origin
 from services.trading.order import Order
+from services.trading.placing import Placed
 
 WAITING_MAX = 100_000
 KEEP = timedelta(days=365)
@@ -32,6 +34,7 @@ _TOGETHER = 2_000
 _EVERY_SECONDS = 0.5
 _LAST_WORDS_SECONDS = 2.0
 _FORGOTTEN_TOGETHER = 5_000
+_ORIGINS_KNOWN = 4_096
 
 LOST = Counter(
     "veritick_trading_order_origins_lost_total",
@@ -102,12 +105,14 @@ class Origins:
         self._clock = clock
         self._waiting: deque[_Noted] = deque()
 
-    def note(self, order: Order, user_id: UUID) -> None:
-        """Note that the call that is being handled placed an order."""
-        if len(self._waiting) >= WAITING_MAX:
+    def note(self, placed: Iterable[Placed], user_id: UUID) -> None:
+        """Note that the call that is being handled placed these orders, those that are new."""
+        where = origin()
+        new = [_Noted(item.booked.order, user_id, where) for item in placed if not item.replay]
+        self._waiting.extend(new)
+        while len(self._waiting) > WAITING_MAX:
             self._waiting.popleft()
             LOST.labels(self._book).inc()
-        self._waiting.append(_Noted(order, user_id, origin()))
 
     async def run(self) -> None:
         """Write what was noted, for ever and once more at the end."""
@@ -175,6 +180,7 @@ class Origins:
             await connection.execute(_FORGET_UNUSED, {"before": before})
 
 
+@lru_cache(_ORIGINS_KNOWN)
 def _id_of(where: Origin) -> UUID:
     """Return the id of an origin: the same for the same, so that nobody has to look it up."""
     digest = hashlib.sha256("\0".join((where.address, where.device, where.agent)).encode())

@@ -148,8 +148,10 @@ class OrderFace(OrderServiceServicer):
     ) -> orders_pb.PlaceOrderResponse:
         desk, account_id = locate(self._desks, request.account_id, Reason.ACCOUNT_NOT_FOUND)
         command = to_order_request(request, account_id, caller().user_id)
+        placed: Placed = await desk.writer.submit(command)
+        desk.origins.note([placed], command.user_id)
         response = orders_pb.PlaceOrderResponse()
-        _fill_placed(response, desk, await desk.writer.submit(command))
+        _fill_placed(response, placed)
         return response
 
     async def PlaceOrders(
@@ -180,11 +182,13 @@ class OrderFace(OrderServiceServicer):
     ) -> None:
         """Place orders of one book, which share their commits, and note each one's result."""
         answers = await desk.writer.submit_all([command for _, command in items])
+        placed = [answer for answer in answers if isinstance(answer, Placed)]
+        desk.origins.note(placed, caller().user_id)
         for (number, _), answer in zip(items, answers, strict=True):
             if isinstance(answer, Failure):
                 results[number].refused.CopyFrom(refusal(answer))
             else:
-                _fill_placed(results[number].placed, desk, answer)
+                _fill_placed(results[number].placed, answer)
 
     async def GetOrder(
         self, request: orders_pb.GetOrderRequest, context: Any
@@ -268,10 +272,8 @@ class AccountEventFace(AccountEventServiceServicer):
             await desk.journal.wait()
 
 
-def _fill_placed(response: orders_pb.PlaceOrderResponse, desk: Desk, placed: Placed) -> None:
-    """Tell the caller what he has, and note from where it came."""
-    if not placed.replay:
-        desk.origins.note(placed.booked.order, caller().user_id)
+def _fill_placed(response: orders_pb.PlaceOrderResponse, placed: Placed) -> None:
+    """Tell the caller what he has."""
     response.order.ParseFromString(placed.message)
     response.replay = placed.replay
 

@@ -43,7 +43,7 @@ ORDER_OPENED = event_type("order_opened")
 ORDER_SETTLED = event_type("order_settled")
 BALANCE_CHANGED = event_type("balance_changed")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_ACCOUNT_IDS_MAX = 16_384
+_IDS_KNOWN = 16_384
 
 
 def account_subject(account_id: str) -> str:
@@ -225,7 +225,7 @@ class BookWire:
         self._kind = account_pb2.Book.Value(kind)
         self._prefix = scoped(book, UUID(int=0)).removesuffix(str(UUID(int=0)))
         # An account is named in every event about it, and again when the next one happens.
-        self._account_id = lru_cache(_ACCOUNT_IDS_MAX)(self.id)
+        self._account_id = lru_cache(_IDS_KNOWN)(self.id)
 
     def id(self, value: UUID) -> str:
         """Return an id of this book as text."""
@@ -358,6 +358,7 @@ def _add_close(message: order_pb2.Order, value: Order, close: Close) -> None:
         _fill_time(tick.source_time, close.close_source_time)
 
 
+@lru_cache(_IDS_KNOWN)
 def to_book_id(text: str) -> tuple[str, UUID]:
     """Return the book's name and the id of an id's text, which the field rules have checked."""
     parsed = parse_scoped(text)

@@ -17,6 +17,7 @@ from pathlib import Path
 import structlog
 import uvloop
 
+from services.kit.garbage import collect_seldom
 from tests.bench import growth, picture, results
 from tests.bench.closing import s2
 from tests.bench.ingesting import q1
@@ -96,6 +97,8 @@ def main() -> int:
         return 2
     # What the parts under test say is of no interest, unless it is bad.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    # As the services do: some rows run their parts within this process.
+    collect_seldom()
     if not sys.argv[1:]:
         results.JSON.unlink(missing_ok=True)
     failed = run(names)

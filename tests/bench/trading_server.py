@@ -15,6 +15,7 @@ import grpc
 import uvloop
 
 from services.kit.database import Database
+from services.kit.garbage import collect_seldom
 from services.kit.ids import uuid7
 from services.kit.process import Application, serving
 from services.kit.settings import ServiceSettings
@@ -92,6 +93,7 @@ async def echo() -> None:
 
 
 if __name__ == "__main__":
+    collect_seldom()
     match sys.argv[1:]:
         case ["book", dsn, keys]:
             uvloop.run(book(dsn, keys))

@@ -83,8 +83,7 @@ async def test_a_write_that_is_stopped_loses_nothing(
     account, origins, begun = await demo.account(), demo.desk.origins, asyncio.Event()
     set_origin(lambda: LAPTOP)
     placed = [await demo.place(account) for _ in range(3)]
-    for item in placed:
-        origins.note(item.booked.order, account.user_id)
+    origins.note(placed, account.user_id)
 
     async def hang(_: object) -> None:
         begun.set()
@@ -105,8 +104,7 @@ async def test_origins_have_pages_and_are_forgotten_in_time(demo: Bench) -> None
     account = await demo.account()
     set_origin(lambda: LAPTOP)
     placed = [await demo.place(account) for _ in range(3)]
-    for item in placed:
-        demo.desk.origins.note(item.booked.order, account.user_id)
+    demo.desk.origins.note(placed, account.user_id)
     await demo.desk.origins.write()
     request = ListOrderOriginsRequest(book="DEMO", user_id=str(account.user_id), page_size=2)
     face = OriginFace({"demo": demo.desk})
