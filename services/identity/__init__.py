@@ -14,6 +14,8 @@ Invariants:
 - letters are queued with what they tell and sent afterwards, in the language of the user (the texts
   of all of them lie in `words/`); their links hold secrets of which only digests are stored, and
   asking for one does the same whether or not anybody has the address;
+- whoever signs in where the user never was, or changes what opens the account, has a letter written
+  to its owner (`notices`), in which nothing stands that a client wrote;
 - tries of a credential are counted by where they come from and whom they concern (`throttle`), so
   that guessers run dry and nobody is locked out by them;
 - a code of a second factor works once, a recovery code too; the secrets behind codes are sealed
@@ -62,7 +64,7 @@ Read: `user`, `password`, `permission`, `session`, `device`, `jurisdiction`, `le
 rules), `users`, `sessions`, `roles`, `letters`, `mail_tokens`, `throttles`, `api_keys`,
 `protections`, `presences`, `documents`, `trail_table`, `traces`, `user_clusters`, `flags`, `notes`
 (tables), `ground`, `hashing`, `strength`, `breached`, `geography`, `vault`, `user_keys`,
-`document_store`, `issuing`, `mailers`, `wording`, `post`, `registration`, `standing`,
+`document_store`, `issuing`, `mailers`, `wording`, `post`, `notices`, `registration`, `standing`,
 `second_factors`, `sign_in`, `signing_out`, `passwords`, `passkeys`, `key_access`, `staffing`,
 `bans`, `protecting`, `inspection`, `inspector`, `uploading`, `reviewing`, `tracing`, `suspicion`,
 `revoking`, `maintenance`, `on_record`, `auditing`, `jobs` (flow), `rpc`, `profile_rpc`, `key_rpc`,

@@ -9,6 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.identity import users
 from services.identity.ground import Ground
+from services.identity.letter import LetterKind, moment
+from services.identity.notices import Notices
 from services.identity.session import EndReason
 from services.identity.signing_out import SigningOut
 from services.identity.staffing import existing
@@ -39,12 +41,13 @@ _log = structlog.stdlib.get_logger()
 class Bans:
     """Bans users and lifts bans. A user has one ban at a time: another takes its place."""
 
-    def __init__(self, ground: Ground, signing_out: SigningOut) -> None:
+    def __init__(self, ground: Ground, signing_out: SigningOut, notices: Notices) -> None:
         self._database = ground.database
         self._journal = ground.journal
         self._clock = ground.clock
         self._ids = ground.ids
         self._signing_out = signing_out
+        self._notices = notices
 
     async def ban(
         self, user_id: UUID, *, reason: str, person: UUID, until: datetime | None
@@ -100,7 +103,17 @@ class Bans:
         action = "user.ban" if user.banned else "user.unban"
         record = audited(action, f"user:{user_id}", now, after=columns, reason=reason)
         await self._journal.append(connection, [user_changed(user), record], now)
+        await self._notices.write(connection, *_letter(user))
         return user
+
+
+def _letter(user: User) -> tuple[LetterKind, UUID, dict[str, str]]:
+    """Return what a user is written about a ban. Its reason is staff's and stays with them."""
+    if not user.banned:
+        return LetterKind.BAN_LIFTED, user.user_id, {}
+    if user.banned_until is None:
+        return LetterKind.BANNED, user.user_id, {}
+    return LetterKind.SUSPENDED, user.user_id, {"until": moment(user.banned_until)}
 
 
 async def _lift(

@@ -44,11 +44,16 @@ UNKNOWN = Device()
 
 def described(agent: str) -> str:
     """Return what a `User-Agent` seems to be, in a few words."""
-    browser, system = _first(_BROWSERS, agent), _first(_SYSTEMS, agent)
-    if browser and system:
-        return f"{browser} on {system}"
     product = agent.partition(" ")[0].partition("/")[0][:NAME_LENGTH_MAX]
-    return browser or system or product or "Unknown device"
+    return " on ".join(recognised(agent)) or product or "Unknown device"
+
+
+def recognised(agent: str) -> list[str]:
+    """Return the browser and the system of a `User-Agent`, as far as they are well known.
+
+    Nothing of it is written by the client, so that it can stand in a letter.
+    """
+    return [name for known in (_BROWSERS, _SYSTEMS) if (name := _first(known, agent))]
 
 
 def _first(known: tuple[tuple[str, str], ...], agent: str) -> str:

@@ -22,6 +22,8 @@ from services.identity.api_key import (
 )
 from services.identity.ground import Ground
 from services.identity.issuing import Issuer
+from services.identity.letter import LetterKind
+from services.identity.notices import Notices
 from services.identity.on_record import credential_changed, refusals_noted
 from services.identity.throttles import Throttle
 from services.identity.wire import api_key_ended
@@ -40,7 +42,12 @@ class KeyAccess:
     """Keeps the keys of users' programs."""
 
     def __init__(
-        self, ground: Ground, throttle: Throttle, issuer: Issuer, refusals: Refusals
+        self,
+        ground: Ground,
+        throttle: Throttle,
+        issuer: Issuer,
+        notices: Notices,
+        refusals: Refusals,
     ) -> None:
         """Sign access tokens with this issuer."""
         self._database = ground.database
@@ -50,6 +57,7 @@ class KeyAccess:
         self._random = ground.random
         self._throttle = throttle
         self._issuer = issuer
+        self._notices = notices
         self._refusals = refusals
 
     async def make(self, user_id: UUID, wish: KeyWish) -> tuple[ApiKey, str]:
@@ -87,6 +95,7 @@ class KeyAccess:
             await api_keys.add(connection, key)
             made = credential_changed("key.create", key.user_id, key.created_at, _told(key))
             await self._journal.append(connection, [made], key.created_at)
+            await self._notices.write(connection, LetterKind.KEY_CREATED, key.user_id)
         self._journal.notify()
         _log.info("api key made", user_id=str(key.user_id), key_id=str(key.key_id))
 

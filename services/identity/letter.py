@@ -5,7 +5,7 @@ What they say stands in `words/`, a file for each language.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from string import Template
 
@@ -21,6 +21,18 @@ class LetterKind(StrEnum):
     CONFIRM_EMAIL = "CONFIRM_EMAIL"
     RESET_PASSWORD = "RESET_PASSWORD"  # noqa: S105  a kind, no secret
     PASSWORD_CHANGED = "PASSWORD_CHANGED"  # noqa: S105  a kind, no secret
+    NEW_DEVICE = "NEW_DEVICE"
+    SECOND_FACTOR_ON = "SECOND_FACTOR_ON"
+    SECOND_FACTOR_OFF = "SECOND_FACTOR_OFF"
+    RECOVERY_CODES_RENEWED = "RECOVERY_CODES_RENEWED"
+    PASSKEY_ADDED = "PASSKEY_ADDED"
+    PASSKEY_REMOVED = "PASSKEY_REMOVED"
+    KEY_CREATED = "KEY_CREATED"
+    BANNED = "BANNED"
+    SUSPENDED = "SUSPENDED"
+    """Banned until a moment."""
+
+    BAN_LIFTED = "BAN_LIFTED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +73,18 @@ _PATHS = {
     LetterKind.CONFIRM_EMAIL: "confirm-email",
     LetterKind.RESET_PASSWORD: "reset-password",
 }
+_SECURITY_PATH = "account/security"
 
 
-def link(kind: LetterKind, site_url: str, token: str) -> str:
-    """Return where a letter leads. What follows the `#` stays in the browser: no log will know."""
-    return f"{site_url.rstrip('/')}/{_PATHS[kind]}#token={token}"
+def link(kind: LetterKind, site_url: str, token: str = "") -> str:
+    """Return where a letter leads: to a page of its own, or where one looks after one's security.
+
+    What follows the `#` stays in the browser: no log will know the token.
+    """
+    page = f"{site_url.rstrip('/')}/{_PATHS.get(kind, _SECURITY_PATH)}"
+    return f"{page}#token={token}" if token else page
+
+
+def moment(time: datetime) -> str:
+    """Return a time as letters in every language tell it."""
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

@@ -5,13 +5,14 @@ has that address is found out when it is sent: to ask for a letter to a stranger
 long, and leaves exactly as much, as to ask for one to a user.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.identity.letter import LetterKind, Mail
@@ -28,6 +29,7 @@ letters = sa.Table(
     sa.Column("due_at", sa.DateTime(timezone=True)),
     sa.Column("attempts", sa.Integer),
     sa.Column("outcome", sa.Text),
+    sa.Column("facts", JSONB),
 )
 mailbox = sa.Table(
     "mailbox",
@@ -57,6 +59,9 @@ class Letter:
     letter_id: UUID
     kind: LetterKind
     address_key: str
+    facts: Mapping[str, str]
+    """What it tells, by the names in its text; never a secret."""
+
     attempts: int = 0
 
 
@@ -78,6 +83,7 @@ async def queue(connection: AsyncConnection, letter: Letter, now: datetime) -> N
         "created_at": now,
         "due_at": now,
         "attempts": 0,
+        "facts": letter.facts,
     }
     await connection.execute(sa.insert(letters).values(row))
 
@@ -101,7 +107,8 @@ async def claim(
     )
     rows = (await connection.execute(take)).all()
     return [
-        Letter(row.letter_id, LetterKind(row.kind), row.address_key, row.attempts) for row in rows
+        Letter(row.letter_id, LetterKind(row.kind), row.address_key, row.facts, row.attempts)
+        for row in rows
     ]
 
 

@@ -18,6 +18,7 @@ from services.identity.jurisdiction import Jurisdiction
 from services.identity.key_access import KeyAccess
 from services.identity.mailers import LocalMailbox, Mailer, SmtpMailer
 from services.identity.neighbours import Accounts
+from services.identity.notices import Notices
 from services.identity.passkeys import Passkeys
 from services.identity.passwords import Passwords
 from services.identity.post import Post
@@ -63,6 +64,11 @@ class Parts:
             site_url=self.settings.site_url,
             wording=load_wording(),
         )
+
+    @cached_property
+    def notices(self) -> Notices:
+        """Writes to users about their accounts."""
+        return Notices(self.ground, self.post, self.countries)
 
     @cached_property
     def throttle(self) -> Throttle:
@@ -143,7 +149,7 @@ class Parts:
         """Checks second factors."""
         vault = Vault.load(self.settings.vault_file)
         demanded = self.settings.demands_second_factor
-        return SecondFactors(self.ground, vault, demanded_of_staff=demanded)
+        return SecondFactors(self.ground, vault, self.notices, demanded_of_staff=demanded)
 
     @cached_property
     def staffing(self) -> Staffing:
@@ -153,7 +159,7 @@ class Parts:
     @cached_property
     def bans(self) -> Bans:
         """Shuts users out."""
-        return Bans(self.ground, self.signing_out)
+        return Bans(self.ground, self.signing_out, self.notices)
 
     @cached_property
     def protecting(self) -> Protecting:
@@ -237,17 +243,20 @@ class Parts:
             throttle=self.throttle,
             factors=self.factors,
             issuer=self._issuer(keyring),
+            notices=self.notices,
             refusals=self.refusals,
         )
 
     def passkeys(self, keyring: Keyring) -> Passkeys:
         """Return what keeps passkeys, and signs challenges with this keyring."""
         site_url = self.settings.site_url
-        return Passkeys(self.ground, self.throttle, keyring, site_url, self.refusals)
+        return Passkeys(self.ground, self.throttle, keyring, site_url, self.notices, self.refusals)
 
     def key_access(self, keyring: Keyring) -> KeyAccess:
         """Return what keeps API keys, and signs their tokens with this keyring."""
-        return KeyAccess(self.ground, self.throttle, self._issuer(keyring), self.refusals)
+        return KeyAccess(
+            self.ground, self.throttle, self._issuer(keyring), self.notices, self.refusals
+        )
 
     def _issuer(self, keyring: Keyring) -> Issuer:
         return Issuer(keyring, self.limits, self.ground.clock, self.ground.ids)

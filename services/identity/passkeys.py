@@ -28,6 +28,8 @@ from webauthn.helpers.structs import (
 from services.identity import api_keys, throttle, users
 from services.identity.api_key import LIVE_MAX
 from services.identity.ground import Ground
+from services.identity.letter import LetterKind
+from services.identity.notices import Notices
 from services.identity.on_record import credential_changed, refusals_noted
 from services.identity.throttles import Throttle
 from services.identity.user import User
@@ -80,6 +82,7 @@ class Passkeys:
         throttle: Throttle,
         keyring: Keyring,
         site_url: str,
+        notices: Notices,
         refusals: Refusals,
     ) -> None:
         """Serve the pages of `site_url`; sign challenges with this keyring."""
@@ -90,6 +93,7 @@ class Passkeys:
         self._throttle = throttle
         self._keyring = keyring
         self._journal = ground.journal
+        self._notices = notices
         self._refusals = refusals
         parts = urlsplit(site_url)
         self._origin = f"{parts.scheme}://{parts.netloc}"
@@ -145,6 +149,7 @@ class Passkeys:
             _require_room(await _of_user(connection, user_id))
             await _add(connection, passkey)
             await self._record(connection, "passkey.add", user_id, passkey.passkey_id)
+            await self._notices.write(connection, LetterKind.PASSKEY_ADDED, user_id)
         self._journal.notify()
         return passkey
 
@@ -161,6 +166,7 @@ class Passkeys:
         async with self._database.transaction() as connection:
             if (await connection.execute(delete)).rowcount:
                 await self._record(connection, "passkey.delete", user_id, passkey_id)
+                await self._notices.write(connection, LetterKind.PASSKEY_REMOVED, user_id)
         self._journal.notify()
 
     async def _record(

@@ -1,6 +1,7 @@
 """The post: letters are queued with what they tell, and sent by a loop that gives up late."""
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
@@ -16,6 +17,7 @@ from services.identity.mailers import Mailer, MailRefused
 from services.identity.session import digest_of, first_token
 from services.kit.database import DatabaseUnavailable
 
+NO_FACTS: Mapping[str, str] = {}
 _TOGETHER = 20
 _LOOK_EVERY_SECONDS = 1.0
 # Longer than handing one batch over may take, so that no letter is sent twice without need.
@@ -39,9 +41,16 @@ class Post:
         self._random = ground.random
         self._queued = asyncio.Event()
 
-    async def queue(self, connection: AsyncConnection, kind: LetterKind, address_key: str) -> None:
+    async def queue(
+        self,
+        connection: AsyncConnection,
+        kind: LetterKind,
+        address_key: str,
+        facts: Mapping[str, str] = NO_FACTS,
+    ) -> None:
         """Queue a letter in the caller's transaction; after it, the caller may `hurry`."""
-        await letters.queue(connection, Letter(self._ids(), kind, address_key), self._clock.now())
+        letter = Letter(self._ids(), kind, address_key, facts)
+        await letters.queue(connection, letter, self._clock.now())
 
     def hurry(self) -> None:
         """Send what was queued now rather than within a second."""
@@ -99,12 +108,12 @@ class Post:
             letter.kind is LetterKind.CONFIRM_EMAIL and known.user.email_confirmed
         ):
             return None
-        address = ""
+        token = ""
         if letter.kind in LIFETIMES:
             token = await self._token(connection, letter.kind, known.user.user_id)
-            address = link(letter.kind, self._site_url, token)
+        facts = {**letter.facts, "link": link(letter.kind, self._site_url, token)}
         text = self._wording[known.user.language][letter.kind]
-        return text.mail(known.user.email, {"link": address})
+        return text.mail(known.user.email, facts)
 
     async def _token(self, connection: AsyncConnection, kind: LetterKind, user_id: UUID) -> str:
         token = first_token(self._random)

@@ -13,6 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.identity import roles, users
 from services.identity.ground import Ground
+from services.identity.letter import LetterKind
+from services.identity.notices import Notices
 from services.identity.on_record import credential_changed
 from services.identity.vault import Vault
 from services.identity.wire import user_changed
@@ -61,13 +63,16 @@ def accepted_step(secret: str, code: str, now: datetime, last_step: int) -> int 
 class SecondFactors:
     """Enrols, checks and removes second factors."""
 
-    def __init__(self, ground: Ground, vault: Vault, *, demanded_of_staff: bool) -> None:
+    def __init__(
+        self, ground: Ground, vault: Vault, notices: Notices, *, demanded_of_staff: bool
+    ) -> None:
         """Seal secrets in this vault; where `demanded_of_staff`, permissions need a factor."""
         self._database = ground.database
         self._journal = ground.journal
         self._clock = ground.clock
         self._random = ground.random
         self._vault = vault
+        self._notices = notices
         self._demanded_of_staff = demanded_of_staff
 
     async def in_force(self, user_id: UUID) -> bool:
@@ -123,6 +128,7 @@ class SecondFactors:
             change = sa.update(totp).where(totp.c.user_id == user_id)
             await connection.execute(change.values(confirmed_at=self._clock.now()))
             await self._record(connection, "second-factor.enable", user_id)
+            await self._notices.write(connection, LetterKind.SECOND_FACTOR_ON, user_id)
             await self._renew_authority(connection, user_id)
             return await self._new_codes(connection, user_id)
 
@@ -132,6 +138,7 @@ class SecondFactors:
             if not await in_force(connection, user_id):
                 raise Failure(Reason.SECOND_FACTOR_MISSING, "There is no second factor.")
             await self._record(connection, "recovery-codes.renew", user_id)
+            await self._notices.write(connection, LetterKind.RECOVERY_CODES_RENEWED, user_id)
             return await self._new_codes(connection, user_id)
 
     async def remove(self, user_id: UUID) -> None:
@@ -142,6 +149,7 @@ class SecondFactors:
                 await connection.execute(sa.delete(table).where(table.c.user_id == user_id))
             if had:
                 await self._record(connection, "second-factor.disable", user_id)
+                await self._notices.write(connection, LetterKind.SECOND_FACTOR_OFF, user_id)
                 await self._renew_authority(connection, user_id)
 
     async def check(self, connection: AsyncConnection, user_id: UUID, code: str) -> bool:

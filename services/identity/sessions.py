@@ -199,6 +199,23 @@ async def begun_from(connection: AsyncConnection, user_id: UUID | None, device: 
     return (await connection.execute(query)).first() is not None
 
 
+async def has_been_at(connection: AsyncConnection, user_id: UUID, device: Device) -> bool:
+    """Tell whether a user has signed in lately with this browser, or with a program from there."""
+    column, value = (
+        (sessions.c.device, device.cookie)
+        if device.cookie
+        else (sessions.c.address, device.address)
+    )
+    query = sa.select(sa.literal(1)).where(sessions.c.user_id == user_id, column == value)
+    return (await connection.execute(query.limit(1))).first() is not None
+
+
+async def any_of(connection: AsyncConnection, user_id: UUID) -> bool:
+    """Tell whether a user has signed in lately at all."""
+    query = sa.select(sa.literal(1)).where(sessions.c.user_id == user_id)
+    return (await connection.execute(query.limit(1))).first() is not None
+
+
 async def untraced(connection: AsyncConnection, limit: int) -> list[Session]:
     """Return sessions that nobody has followed yet, the oldest first, and lock them."""
     query = (

@@ -11,6 +11,7 @@ from services.identity.device import Device
 from services.identity.ground import Ground
 from services.identity.hashing import PasswordHasher
 from services.identity.issuing import Issuer, Ticket
+from services.identity.notices import Notices
 from services.identity.on_record import refusals_noted
 from services.identity.second_factors import SecondFactors
 from services.identity.session import (
@@ -56,6 +57,7 @@ class SignIn:
         throttle: Throttle,
         factors: SecondFactors,
         issuer: Issuer,
+        notices: Notices,
         refusals: Refusals,
     ) -> None:
         self._database = ground.database
@@ -65,6 +67,7 @@ class SignIn:
         self._throttle = throttle
         self._second_factors = factors
         self._issuer = issuer
+        self._notices = notices
         self._refusals = refusals
         self._limits = issuer.limits
         self._clock = ground.clock
@@ -168,6 +171,7 @@ class SignIn:
             if version not in {None, await users.password_version(connection, user_id)}:
                 raise _wrong()
             _require_welcome(user, now)
+            await self._notices.sign_in(connection, user, device)
             expires_at = await self._store(connection, session, token, now)
             surplus = await sessions.oldest_beyond(connection, user_id, self._limits.live_max, now)
             await self._signing_out.end(connection, surplus, EndReason.DISPLACED)

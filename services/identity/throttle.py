@@ -32,6 +32,7 @@ _FROM_DEVICE = Limit(10, timedelta(minutes=1))
 _BY_STRANGERS = Limit(30, timedelta(minutes=1))
 _OWN = Limit(10, timedelta(minutes=1))
 _LETTERS_TO = Limit(3, timedelta(minutes=10))
+_NOTICES = Limit(5, timedelta(hours=1))
 _LETTERS_FROM = Limit(30, timedelta(minutes=1))
 
 
@@ -61,3 +62,8 @@ def letter(kind: str, account: str, address: str) -> tuple[Bucket, ...]:
         Bucket(f"{kind} to {account}", _LETTERS_TO),
         Bucket(f"letters from {address}", _LETTERS_FROM),
     )
+
+
+def notice(kind: str, user_id: str) -> Bucket:
+    """Return the bucket of writing to a user about one kind of thing: none hides another."""
+    return Bucket(f"notice of {kind} to {user_id}", _NOTICES)

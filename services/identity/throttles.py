@@ -60,6 +60,11 @@ class Throttle:
                 await connection.execute(_GIVE_BACK, {"key": _digest(bucket)})
 
 
+async def has_room(connection: AsyncConnection, bucket: Bucket, now: datetime) -> bool:
+    """Count one try in the caller's transaction, if there is room; tell whether there was."""
+    return await _fill(connection, bucket, now) is None
+
+
 async def empty(connection: AsyncConnection, buckets: Sequence[Bucket]) -> None:
     """Forget all tries that these buckets count, in the caller's transaction."""
     for bucket in buckets:

@@ -44,12 +44,10 @@ _SHARED = sa.text(
 )
 
 
-async def is_known(connection: AsyncConnection, sighting: Sighting) -> bool:
-    """Tell whether the user was seen at the trace before."""
+async def was_seen(connection: AsyncConnection, user_id: UUID, kind: Kind, value: str) -> bool:
+    """Tell whether a user was seen at a device or an address."""
     query = sa.select(sa.literal(1)).where(
-        traces.c.kind == sighting.kind,
-        traces.c.value == sighting.value,
-        traces.c.user_id == sighting.user_id,
+        traces.c.kind == kind, traces.c.value == value, traces.c.user_id == user_id
     )
     return (await connection.execute(query)).first() is not None
 

@@ -72,7 +72,7 @@ class Tracing:
         """Store a sighting with all that follows from it; return what goes on record."""
         kind, value, user_id = sighting.kind, sighting.value, sighting.user_id
         most = self._bounds.most(kind)
-        known = await traces.is_known(connection, sighting)
+        known = await traces.was_seen(connection, user_id, kind, value)
         await traces.note(connection, sighting, self._country(sighting))
         sharers = await traces.sharers(connection, kind, value, most + 2)
         # Beyond one more than link, nothing about who is linked can have changed.

@@ -1,0 +1,10 @@
+"""Keep what a letter tells until it is sent."""
+
+from alembic import op
+
+revision = "0036"
+down_revision = "0035"
+
+
+def upgrade() -> None:
+    op.execute("ALTER TABLE letters ADD COLUMN facts jsonb NOT NULL DEFAULT '{}'")
