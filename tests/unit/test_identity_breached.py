@@ -1,6 +1,7 @@
 """A list of breached passwords is searched where it lies."""
 
 import hashlib
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,27 @@ def test_what_is_no_such_list_is_refused_at_the_start(tmp_path: Path, content: s
     file.write_text(content)
     with pytest.raises(ValueError, match=r"empty file|SHA-1"):
         BreachedPasswords(file)
+
+
+@pytest.mark.parametrize(
+    ("password", "accepted"),
+    [
+        ("jennifer1985", False),
+        ("manchester", False),
+        ("soso123aljg", False),
+        ("Liverp00l10", False),
+        ("example1985", False),
+        ("veritickveritick1", False),
+        ("nine lives and a half", True),
+        ("vT9#kq!2mZ", True),
+        ("пароль на русском", True),
+        ("🙂🙃🦊🐙🌵🎈🧭🪁🧩🎲", True),
+        ("4@8({[<369&#!1/|0$5+7%2" * 11, True),
+    ],
+)
+def test_what_leaks_most_is_known_without_a_list(password: str, *, accepted: bool) -> None:
+    with nullcontext() if accepted else pytest.raises(Failure, match="first that anyone"):
+        Strength().require(password, "ana.lima@example.com")
 
 
 def test_a_breached_password_is_too_weak_however_long(tmp_path: Path) -> None:
