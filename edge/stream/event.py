@@ -14,20 +14,21 @@ class JournalEvent(NamedTuple):
 
     sequence: int
     type: str
-    event: Event
+    data: bytes
+    """What it says, as JSON: made once, for whoever is sent it."""
 
 
 def from_entry(entry: JournalEntry) -> JournalEvent:
     """Return an event as the journal lists it."""
-    return JournalEvent(entry.sequence, entry.type, entry.event)
+    return JournalEvent(entry.sequence, entry.type, _data_of(entry.event))
 
 
 def from_payload(sequence: int, kind: str, payload: bytes) -> JournalEvent:
     """Return an event as the relay publishes it; protobuf's DecodeError when it is none."""
-    return JournalEvent(sequence, kind, Event.FromString(payload))
+    return JournalEvent(sequence, kind, _data_of(Event.FromString(payload)))
 
 
-def data_of(event: JournalEvent) -> bytes:
-    """Return what an event says, as JSON; an event of a kind newer than this program says `{}`."""
-    kind = event.event.WhichOneof("data")
-    return to_json(getattr(event.event, kind)) if kind else b"{}"
+def _data_of(event: Event) -> bytes:
+    """Return what an event says; one of a kind newer than this program says `{}`."""
+    kind = event.WhichOneof("data")
+    return to_json(getattr(event, kind)) if kind else b"{}"

@@ -9,7 +9,7 @@ for after the last event no successor would reveal that it was lost.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from random import Random
@@ -112,9 +112,9 @@ class Journals:
 
     # What Redis brings.
 
-    def wants(self, journal: str, subject: str) -> bool:
-        """Whether anybody follows a subject: other events need not even be decoded."""
-        return subject in self._topics.get(journal, {})
+    def followed(self, journal: str) -> Collection[str]:
+        """Return the subjects that anybody follows: events of others need not even be decoded."""
+        return self._topics.get(journal, {}).keys()
 
     def receive(self, journal: str, subject: str, events: Sequence[JournalEvent]) -> None:
         """Take events of a subject that were published."""

@@ -25,16 +25,25 @@ from edge.stream.event import JournalEvent, from_payload
 from edge.stream.journals import Journals
 from edge.stream.metrics import DISCONTINUITIES, EVENTS
 from services.kit.clock import Clock
+from services.kit.stream import entry_id, position_of, read_heading, stream_key
 from services.kit.tasks import end_tasks
 
-BATCH = 500
+BATCH = 5_000
+"""Entries read at once, if so many are there: who is behind catches up in fewer, longer writes."""
+
+_TURN = 200
+"""Events handed on before whoever else waits for the loop has it."""
+
 _BLOCK_MS = 500
 _MARK_SECONDS = 1.0
 _MARK_EXPIRY_SECONDS = 60
 _log = structlog.stdlib.get_logger()
 
-Entries = Sequence[tuple[bytes, Sequence[bytes]]]
-"""Each with its id, and its fields' names and values in turn."""
+Entries = Sequence[tuple[bytes, tuple[bytes, bytes]]]
+"""Each with its id, and the name and value of its one field (`services.kit.stream`)."""
+
+_Published = tuple[int, str, bytes]
+"""An event's sequence, its type, and itself."""
 
 
 class JournalReader:
@@ -55,7 +64,7 @@ class JournalReader:
         While Redis is away the journal is asked every `poll_seconds`, give or take a half.
         """
         self._journal = journal
-        self._key = f"journal:{journal}"
+        self._key = stream_key(journal)
         self._redis = redis
         # As Redis answers: the client's own reading costs more than that of the events themselves.
         redis.set_response_callback("XREAD", _as_it_is)
@@ -87,46 +96,62 @@ class JournalReader:
 
     async def _newest(self) -> int:
         newest: Any = await self._redis.xrevrange(self._key, count=1)
-        return _position(newest[0][0]) if newest else 0
+        return position_of(newest[0][0]) if newest else 0
 
     async def _read(self) -> None:
         execute: Callable[..., Awaitable[Any]] = self._redis.execute_command
         streams = await execute(
             *("XREAD", "BLOCK", _BLOCK_MS, "COUNT", BATCH),
-            *("STREAMS", self._key, f"{self._position}-0"),
+            *("STREAMS", self._key, entry_id(self._position)),
         )
         for _, entries in streams or ():
-            self._receive(entries)
+            await self._receive(entries)
         if self._clock.monotonic() - self._marked_at >= _MARK_SECONDS:
             await self._check_mark()
 
-    def _receive(self, entries: Entries) -> None:
-        """Hand on what was published, for each subject together."""
-        events: dict[str, list[JournalEvent]] = {}
-        for entry_id, fields in entries:
-            self._follow(_position(entry_id))
-            try:
-                self._read_entry(fields, events)
-            except (DecodeError, KeyError, ValueError) as error:
-                self._doubt(f"an entry cannot be read: {error!r}")
-        for subject, published in events.items():
-            self._journals.receive(self._journal, subject, published)
+    async def _receive(self, entries: Entries) -> None:
+        """Hand on what was published, for each subject together, and let others have their turn."""
+        turn = 0
+        for subject, published in self._sorted(entries).items():
+            self._journals.receive(self._journal, subject, self._decoded(published))
+            turn += len(published)
+            if turn >= _TURN:
+                turn = 0
+                await asyncio.sleep(0)
         EVENTS.labels(self._journal).inc(len(entries))
 
-    def _follow(self, position: int) -> None:
+    def _sorted(self, entries: Entries) -> dict[str, list[_Published]]:
+        """Return what concerns subjects that anybody follows, for each of them in order."""
+        published: dict[str, list[_Published]] = {}
+        followed = self._journals.followed(self._journal)
+        doubt = ""
+        for identifier, field in entries:
+            if not self._follows(position_of(identifier)):
+                doubt = "positions do not follow each other"
+            try:
+                head, payload = field
+                subject, sequence, kind = read_heading(head)
+            except ValueError as error:
+                doubt = f"an entry cannot be read: {error!r}"
+                continue
+            if subject in followed:
+                published.setdefault(subject, []).append((sequence, kind, payload))
+        if doubt:
+            self._doubt(doubt)
+        return published
+
+    def _decoded(self, published: Sequence[_Published]) -> list[JournalEvent]:
+        try:
+            return [from_payload(*each) for each in published]
+        except DecodeError as error:
+            self._doubt(f"an event cannot be read: {error!r}")
+            return []
+
+    def _follows(self, position: int) -> bool:
+        """Go to a position; False when it is not the next."""
         follows = position == self._position + 1
         self._position = position
-        if not follows:
-            self._doubt("positions do not follow each other")
-
-    def _read_entry(self, flat: Sequence[bytes], events: dict[str, list[JournalEvent]]) -> None:
-        names_and_values = iter(flat)
-        fields = dict(zip(names_and_values, names_and_values, strict=True))
-        subject = fields[b"subject"].decode()
-        if self._journals.wants(self._journal, subject):
-            sequence, kind = int(fields[b"sequence"]), fields[b"type"].decode()
-            event = from_payload(sequence, kind, fields[b"payload"])
-            events.setdefault(subject, []).append(event)
+        return follows
 
     async def _check_mark(self) -> None:
         """Renew the mark; if it had gone, all that was in Redis had, or at least the stream."""
@@ -171,7 +196,3 @@ def _tell_failure(task: asyncio.Task[None]) -> None:
 
 def _as_it_is(response: Any, **_: Any) -> Any:
     return response
-
-
-def _position(entry_id: bytes) -> int:
-    return int(entry_id.partition(b"-")[0])

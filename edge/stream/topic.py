@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 
 from edge.stream import frame
 from edge.stream.channel import JournalChannel
-from edge.stream.event import JournalEvent, data_of
+from edge.stream.event import JournalEvent
 from edge.stream.listener import Listener
 from edge.stream.metrics import FRAMES_SENT, GAPS
 from edge.stream.sequence import Sequencer
@@ -85,7 +85,7 @@ class Topic:
 
     def frame_of(self, event: JournalEvent) -> bytes:
         """Return an event as it is sent."""
-        return frame.event(self._prefix, event.sequence, event.type, data_of(event))
+        return frame.event(self._prefix, event.sequence, event.type, event.data)
 
     def _tell_gap(self, sequence: int) -> None:
         GAPS.inc()

@@ -19,6 +19,7 @@ from services.kit.database import DatabaseUnavailable, keeping_cancellation
 from services.kit.failpoints import reached
 from services.kit.journal import Entry, Journal
 from services.kit.metrics import RELAY_POSITION
+from services.kit.stream import entry_id, heading, position_of, stream_key
 
 STREAM_LENGTH = 20_000
 _BATCH = 500
@@ -27,13 +28,12 @@ _PAUSE_SECONDS = 0.5
 # One command, and one argument, for a batch: the driver takes its time over each argument.
 # That an entry is there already is no error: whoever added it is ahead.
 _ADD = """
-local format, batch, place = '>' .. string.rep('I4c0', 6), ARGV[1], 1
+local format, batch, place = '>' .. string.rep('I4c0', 3), ARGV[1], 1
 while place <= #batch do
-    local id, subject, sequence, type, time, payload
-    id, subject, sequence, type, time, payload, place = struct.unpack(format, batch, place)
+    local id, heading, event
+    id, heading, event, place = struct.unpack(format, batch, place)
     local answer = redis.pcall(
-        'XADD', KEYS[1], 'MAXLEN', '~', '%d', id,
-        'subject', subject, 'sequence', sequence, 'type', type, 'time', time, 'payload', payload
+        'XADD', KEYS[1], 'MAXLEN', '~', '%d', id, heading, event
     )
     if answer.err and not string.find(answer.err, 'equal or smaller', 1, true) then
         return answer
@@ -43,11 +43,6 @@ return redis.status_reply('OK')
 """
 _SIZE = Struct(">I")
 _log = structlog.stdlib.get_logger()
-
-
-def stream_key(journal: str) -> str:
-    """Return the key of a journal's stream."""
-    return f"journal:{journal}"
 
 
 class Relay:
@@ -90,7 +85,7 @@ class Relay:
         newest = await self._redis.xrevrange(self._key, count=1)
         last = await self._journal.last_position()
         if newest:
-            position = int(bytes(newest[0][0]).split(b"-")[0])  # type: ignore[arg-type]
+            position = position_of(newest[0][0])  # type: ignore[arg-type]
             if position <= last:
                 return position
             # The journal was restored from a backup: what the stream holds beyond it never was.
@@ -105,13 +100,10 @@ class Relay:
 
 
 def _packed(entry: Entry) -> bytes:
-    """Return the id and the fields of an entry of the stream, each after its size."""
-    fields = (
-        f"{entry.position}-0".encode(),
-        entry.subject.encode(),
-        str(entry.sequence).encode(),
-        entry.type.encode(),
-        entry.time.isoformat().encode(),
+    """Return the id, the heading and the event of an entry of the stream, each after its size."""
+    parts = (
+        entry_id(entry.position).encode(),
+        heading(entry.subject, entry.sequence, entry.type).encode(),
         entry.payload,
     )
-    return b"".join([part for field in fields for part in (_SIZE.pack(len(field)), field)])
+    return b"".join([piece for part in parts for piece in (_SIZE.pack(len(part)), part)])

@@ -20,7 +20,7 @@ from redis.asyncio import Redis
 
 from services.kit.channels import Channels
 from services.kit.clock import SystemClock
-from services.kit.relay import stream_key
+from services.kit.stream import stream_key
 from services.kit.tokens import Keyring
 from services.local.home import Home
 from services.local.postgres import embedded_binaries

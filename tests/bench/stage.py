@@ -12,7 +12,7 @@ from typing import Any
 
 import hiredis
 
-from services.kit.relay import stream_key
+from services.kit.stream import entry_id, heading, stream_key
 from services.kit.wire import to_timestamp
 from services.local.keys import ensure_keys
 from tests.bench.crowd import Crowd, Reader
@@ -152,13 +152,7 @@ def _money(minor_units: int) -> Money:
 
 
 def _xadd(entry: JournalEntry) -> bytes:
-    fields = {
-        "subject": entry.subject,
-        "sequence": str(entry.sequence),
-        "type": entry.type,
-        "time": entry.time.ToJsonString(),
-        "payload": entry.event.SerializeToString(),
-    }
-    flat = [part for pair in fields.items() for part in pair]
-    command: Any = ("XADD", stream_key("demo"), f"{entry.position}-0", *flat)
+    head = heading(entry.subject, entry.sequence, entry.type)
+    event = entry.event.SerializeToString()
+    command: Any = ("XADD", stream_key("demo"), entry_id(entry.position), head, event)
     return bytes(hiredis.pack_command(command))

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 import redis
 
-from services.kit.relay import stream_key
+from services.kit.stream import stream_key
 from tests.end_to_end.traders import PASSWORD
 from tests.faults.experiment import Experiment
 from tests.faults.listener import Heard

@@ -25,6 +25,7 @@ from services.kit.errors import Failure
 from services.kit.process import Application, Running, serving
 from services.kit.reason import Reason
 from services.kit.settings import ServiceSettings
+from services.kit.stream import entry_id, heading, stream_key
 from services.kit.tokens import Keyring
 from services.kit.wire import to_timestamp
 from services.local.valkey import Valkey, embedded_server
@@ -260,17 +261,9 @@ class World:
 
     async def publish(self, entry: JournalEntry, journal: str = "demo") -> None:
         """Put an entry into Redis, as the relay does."""
-        await self.redis.xadd(
-            f"journal:{journal}",
-            {
-                "subject": entry.subject,
-                "sequence": entry.sequence,
-                "type": entry.type,
-                "time": entry.time.ToJsonString(),
-                "payload": entry.event.SerializeToString(),
-            },
-            id=f"{entry.position}-0",
-        )
+        head = heading(entry.subject, entry.sequence, entry.type)
+        event = entry.event.SerializeToString()
+        await self.redis.xadd(stream_key(journal), {head: event}, id=entry_id(entry.position))
 
     def commit(self, channel: str, amount: int = 0) -> JournalEntry:
         """Commit an event of an account."""

@@ -21,7 +21,8 @@ from services.kit.clock import SystemClock
 from services.kit.database import Database
 from services.kit.journal import Entry, Journal, new_event
 from services.kit.journal_face import JournalFace
-from services.kit.relay import Relay, stream_key
+from services.kit.relay import Relay
+from services.kit.stream import heading, stream_key
 from tests.service.edge_stream_world import World, balance, client, running_world
 from tests.service.kit_events import cancelled
 
@@ -151,14 +152,8 @@ class Delivery:
 
 
 async def _put(redis: Redis, entry_id: str, entry: Entry) -> None:
-    fields: dict[str, str | int | bytes] = {
-        "subject": entry.subject,
-        "sequence": entry.sequence,
-        "type": entry.type,
-        "time": entry.time.isoformat(),
-        "payload": entry.payload,
-    }
-    await redis.xadd(stream_key(BOOK), fields, id=entry_id)  # type: ignore[arg-type]
+    head = heading(entry.subject, entry.sequence, entry.type)
+    await redis.xadd(stream_key(BOOK), {head: entry.payload}, id=entry_id)
 
 
 @pytest.fixture

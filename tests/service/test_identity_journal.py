@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from services.identity.jobs import Keep, Purge
 from services.kit.database import Database
 from services.kit.reason import Reason
+from services.kit.stream import read_heading
 from tests.service.identity_server import Identity, StartIdentity, bearer, refused
 from tests.stores import ValkeyServer
 from tests.waiting import PATIENCE_SECONDS
@@ -81,9 +82,9 @@ async def test_the_journal_reaches_redis_in_order(
         stream: Any = await redis.xrange("journal:identity")
     assert [entry_id for entry_id, _ in stream] == [b"1-0", b"2-0", b"3-0"]
     for user, (_, fields) in zip(users, stream, strict=True):
-        assert fields[b"subject"].decode() == f"user:{user.user_id}"
-        assert fields[b"type"] == b"user.changed.v1"
-        told = Event.FromString(fields[b"payload"]).user_changed.user
+        ((head, event),) = fields.items()
+        assert read_heading(head) == (f"user:{user.user_id}", 1, "user.changed.v1")
+        told = Event.FromString(event).user_changed.user
         assert (told.user_id, told.email) == (user.user_id, "")
 
 

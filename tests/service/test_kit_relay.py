@@ -13,7 +13,8 @@ from redis.asyncio import Redis
 
 from services.kit.database import Database
 from services.kit.journal import Journal
-from services.kit.relay import Relay, stream_key
+from services.kit.relay import Relay
+from services.kit.stream import position_of, stream_key
 from tests.service.kit_events import append_many, cancelled
 from tests.stores import ValkeyServer, running_valkey
 from tests.waiting import PATIENCE_SECONDS
@@ -29,7 +30,7 @@ def journal(kit_database: Database) -> Journal:
 
 async def relayed(redis: Redis, journal: str = "identity") -> list[tuple[int, bytes]]:
     entries: Sequence[Any] = await redis.xrange(stream_key(journal))  # type: ignore[assignment]
-    return [(int(key.split(b"-")[0]), fields[b"payload"]) for key, fields in entries]
+    return [(position_of(key), *fields.values()) for key, fields in entries]
 
 
 async def until_relayed(redis: Redis, last: int) -> list[int]:

@@ -11,7 +11,7 @@ import pytest
 
 from edge.stream import frame
 from edge.stream.asyncapi import document
-from edge.stream.event import data_of, from_payload
+from edge.stream.event import from_payload
 from edge.stream.neighbours import unknown_channel
 from veritick.event.v1.event_pb2 import Event
 
@@ -100,7 +100,7 @@ def test_every_kind_of_event_is_as_documented(kind: str) -> None:
     event = Event()
     getattr(event, kind).SetInParent()
     name = kind.replace("_", ".") + ".v1"
-    data = data_of(from_payload(1, name, event.SerializeToString()))
+    data = from_payload(1, name, event.SerializeToString()).data
     validate(frame.event(frame.event_prefix("user:x"), 1, name, data))
 
 

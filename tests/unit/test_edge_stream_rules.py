@@ -16,7 +16,7 @@ from edge.stream.admission import Occupancy, refusal
 from edge.stream.allowance import Allowance
 from edge.stream.candle import Candle, Trade, fold, interval_start
 from edge.stream.channel import CandleChannel, JournalChannel, TickChannel, parse_channel
-from edge.stream.event import data_of, from_payload
+from edge.stream.event import from_payload
 from veritick.event.v1.event_pb2 import Event
 from veritick.quotes.v1.market_data_service_pb2 import GetMarketStatusResponse
 
@@ -89,7 +89,7 @@ def test_an_event_of_an_unknown_kind_or_none_breaks_nothing(payload: bytes) -> N
         event = from_payload(1, "later.v9", payload)
     except DecodeError:
         return
-    assert orjson.loads(data_of(event)) is not None
+    assert orjson.loads(event.data) is not None
 
 
 numbers = st.integers(-(2**31), 2**31 - 1)

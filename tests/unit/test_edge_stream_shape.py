@@ -16,7 +16,6 @@ from edge.stream.market import Market
 from edge.stream.neighbours import Page
 from services.kit.clock import utc
 from services.kit.wire import to_timestamp
-from veritick.event.v1.event_pb2 import BalanceChanged, Event
 from veritick.quotes.v1.instrument_pb2 import Market as MarketMessage
 from veritick.quotes.v1.instrument_pb2 import Tick
 from veritick.type.v1.price_pb2 import Price
@@ -100,10 +99,10 @@ async def test_an_event_costs_its_subscribers(others: int, monkeypatch: pytest.M
         await hub.follow(channel(f"account:demo_{number}"), "u", None, listener)
     for listener in (*mine, *theirs):
         listener.frames.clear()
-    encoded = counted(monkeypatch, "edge.stream.topic.data_of")
+    encoded = counted(monkeypatch, "edge.stream.frame.event")
 
-    event = JournalEvent(1, "balance.changed.v1", Event(balance_changed=BalanceChanged()))
-    assert not hub.wants("demo", "account:demo_nobody")
+    event = JournalEvent(1, "balance.changed.v1", b"{}")
+    assert "account:demo_nobody" not in hub.followed("demo")
     hub.receive("demo", "account:demo_a", [event])
 
     assert encoded == [1]
