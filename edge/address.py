@@ -29,6 +29,11 @@ class Addresses:
             address = _parsed(hops.pop())
         return _shown(address)
 
+    def trusts(self, peer: str | None) -> bool:
+        """Whether a socket's peer is a proxy of ours, which speaks for many callers."""
+        address = _parsed(peer or "")
+        return address is not None and self._is_trusted(address)
+
     def _is_trusted(self, address: Address) -> bool:
         return any(address in network for network in self._trusted)
 

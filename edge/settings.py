@@ -99,6 +99,9 @@ class RestSettings(EdgeSettings):
     requests_max: int = Field(
         default=2_000, ge=1, description="requests and connections at once; more are told to wait"
     )
+    address_connections_max: int = Field(
+        default=256, ge=1, description="connections of one address; an office may share one"
+    )
     allowances: Allowances = Allowances()
 
     def _cleartext(self) -> Iterator[tuple[str, str]]:

@@ -25,6 +25,7 @@ from edge.rest.routes import Match, Mismatch, Route, Routes
 from edge.rest.session import NOBODY, Caller, Sessions
 from edge.rest.transcoder import Transcoder, to_bytes
 from edge.rest.upstream import Call, Pieces, Upstream
+from services.kit.access import Guard, guard_of
 from services.kit.errors import Failure
 from services.kit.origin import Origin, told_agent
 from services.kit.reason import Reason
@@ -61,6 +62,7 @@ class _Operation:
     pieces: Pieces
     cost: str
     public: bool
+    guard: Guard
     stopped: bool
     """Whether maintenance stops it."""
 
@@ -120,6 +122,8 @@ class Gateway:
             headers |= await self._admit(operation.cost, caller, request)
             if operation.stopped:
                 self._maintenance.require_none(caller.principal)
+            # The service judges again. Here nobody's body is read who would be refused anyway.
+            operation.guard(caller.principal)
             return await self._call(operation, match, request, caller, headers)
         except _Refused as refused:
             headers |= refused.headers
@@ -252,6 +256,7 @@ def _operation(route: Route, upstream: Upstream) -> _Operation:
         upstream.pieces(route, transcoder.response),
         CostClass.Name(route.rpc.cost or CostClass.WRITE).lower(),
         route.rpc.access.WhichOneof("people") == "public",
+        guard_of(route.rpc.access),
         is_stopped(route),
     )
 

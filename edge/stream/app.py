@@ -20,7 +20,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from edge.address import Addresses
-from edge.stream.admission import Occupancy
+from edge.occupancy import Occupancy
 from edge.stream.connection import Patience
 from edge.stream.health import serving_health
 from edge.stream.journals import Journals

@@ -16,8 +16,9 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from edge.address import Addresses
+from edge.occupancy import Occupancy
 from edge.stream import frame
-from edge.stream.admission import Occupancy, refusal
+from edge.stream.admission import refusal
 from edge.stream.connection import Patience, StreamConnection
 from edge.stream.metrics import FRAMES_SENT, REFUSED, SOCKETS
 from edge.stream.session import Hubs, Limits, Session

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -22,9 +23,14 @@ class Inspector:
     def __init__(self) -> None:
         self._places = asyncio.Semaphore(_TOGETHER)
 
-    async def clean(self, content: bytes) -> bytes:
-        """Return a clean copy of a file. Failure DOCUMENT_REFUSED."""
+    async def clean(self, read: Callable[[], Awaitable[bytes]]) -> bytes:
+        """Return a clean copy of the file that `read` returns, once it is its turn.
+
+        So as many files are in memory as are opened, however many wait. Failure DOCUMENT_REFUSED,
+        and those of `read`.
+        """
         async with self._places:
+            content = await read()
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",

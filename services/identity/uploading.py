@@ -7,6 +7,7 @@ only its clean copy is kept.
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from itertools import pairwise
 from uuid import UUID
 
@@ -95,7 +96,7 @@ class Uploading:
         document = await self.mine(user_id, document_id)
         kyc.check_complete(document)
         try:
-            clean = await self._inspector.clean(await self._joined(document))
+            clean = await self._inspector.clean(partial(self._joined, document))
         except (Failure, FileNotFoundError) as error:
             # Who completed it first has forgotten the parts meanwhile.
             kyc.check_complete(await self.mine(user_id, document_id))

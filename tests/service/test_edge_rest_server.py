@@ -24,6 +24,7 @@ from tests.waiting import PATIENCE_SECONDS, eventually
 pytest_plugins = ["tests.service.edge_rest_fixtures"]
 pytestmark = pytest.mark.security
 
+ORDERS = f"/v1/accounts/{ACCOUNT}/orders".encode()
 HEAD = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
 
 
@@ -71,6 +72,79 @@ async def test_a_body_that_never_ends_is_given_up(rest_world: World) -> None:
         writer.close()
     assert answer.startswith(b"HTTP/1.1 408")
     assert b"DEADLINE_EXCEEDED" in answer
+
+
+BODY_TO_COME = b"POST " + ORDERS + b" HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n"
+
+
+async def test_a_stranger_is_refused_before_his_body_is_there(rest_world: World) -> None:
+    async with running_edge(rest_world.settings(head_seconds_max=0.2)) as rest:
+        reader, writer = await connected(rest)
+        writer.write(BODY_TO_COME)
+        assert (await answer_of(reader)).startswith(b"HTTP/1.1 401")
+        # Who does not send what he announced is given up, however slowly he goes on.
+        writer.write(b"{")
+        assert await asyncio.wait_for(reader.read(), PATIENCE_SECONDS) == b""
+        writer.close()
+
+
+async def test_after_an_unread_body_a_connection_goes_on(rest: httpx.AsyncClient) -> None:
+    reader, writer = await connected(rest)
+    for _ in range(2):
+        writer.write(BODY_TO_COME)
+        assert (await answer_of(reader)).startswith(b"HTTP/1.1 401")
+        writer.write(b"0123456789" + HEAD + b"\r\n")
+        assert b"alive" in await answer_of(reader)
+    writer.close()
+
+
+async def answer_of(reader: StreamReader) -> bytes:
+    """Read one answer, which is a JSON object without others in it."""
+    return await asyncio.wait_for(reader.readuntil(b"}"), PATIENCE_SECONDS)
+
+
+async def test_an_address_has_so_many_connections_and_is_told_so(rest_world: World) -> None:
+    async with running_edge(rest_world.settings(address_connections_max=2)) as rest:
+        mine: list[StreamWriter] = []
+        await rest.aclose()  # which has one of them, until the server knows
+        for _ in range(2):
+            await eventually(lambda: _is_served(rest, mine))
+        reader, writer = await connected(rest)
+        writer.write(HEAD + b"\r\n")
+        answer = await asyncio.wait_for(reader.read(), PATIENCE_SECONDS)
+        assert answer.startswith(b"HTTP/1.1 429")
+        assert b'"reason":"RATE_LIMITED"' in answer
+        assert b"x-request-id:" in answer
+        writer.close()
+        # Who says nothing on it is cut, and sooner than who may stay.
+        reader, writer = await connected(rest)
+        assert await asyncio.wait_for(reader.read(), PATIENCE_SECONDS) == b""
+        writer.close()
+        mine.pop().close()
+        await eventually(lambda: _is_served(rest, mine))
+        for writer in mine:
+            writer.close()
+
+
+async def _is_served(rest: httpx.AsyncClient, held: list[StreamWriter]) -> bool:
+    """Open a connection, and hold it if it is served."""
+    reader, writer = await connected(rest)
+    writer.write(HEAD + b"\r\n")
+    if b"alive" in await answer_of(reader):
+        held.append(writer)
+        return True
+    writer.close()
+    return False
+
+
+async def test_a_proxy_of_ours_brings_connections_of_many(rest_world: World) -> None:
+    settings = rest_world.settings(address_connections_max=1, trusted_proxies=("127.0.0.0/8",))
+    async with running_edge(settings) as rest:
+        held: list[StreamWriter] = []
+        for _ in range(3):
+            assert await _is_served(rest, held)
+        for writer in held:
+            writer.close()
 
 
 @pytest.mark.parametrize(

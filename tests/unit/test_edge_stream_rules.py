@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.canonical import to_json
+from edge.occupancy import Occupancy
 from edge.stream import frame
-from edge.stream.admission import Occupancy, refusal
+from edge.stream.admission import refusal
 from edge.stream.allowance import Allowance
 from edge.stream.candle import Candle, Trade, fold, interval_start
 from edge.stream.channel import CandleChannel, JournalChannel, TickChannel, parse_channel
@@ -212,7 +213,7 @@ def test_an_allowance_is_used_up_and_comes_back_with_time() -> None:
 
 
 def test_sockets_are_counted_by_address_and_in_all() -> None:
-    occupancy = Occupancy(sockets_max=3, address_sockets_max=2)
+    occupancy = Occupancy(places_max=3, address_places_max=2)
     assert [occupancy.enter(a) for a in ("x", "x", "x", "y", "z")] == [1, 1, 0, 1, 0]
     occupancy.leave("x")
     assert occupancy.enter("z")
