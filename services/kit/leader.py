@@ -12,20 +12,28 @@ Leases are judged by the database's clock alone, so it does not matter whose clo
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from typing import LiteralString
+from typing import Any, LiteralString
 
 import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.kit.clock import Clock
-from services.kit.database import Database, DatabaseUnavailable, RawConnection
+from services.kit.database import Database, DatabaseUnavailable, RawConnection, committing
 from services.kit.ids import Ids
 
 FENCE_SQL = "SELECT 1 FROM leader WHERE name = %(name)s AND epoch = %(epoch)s FOR KEY SHARE"
 """Returns a row while the epoch is current, and keeps it so until the transaction ends."""
+
+FENCED: LiteralString = """
+    fenced AS MATERIALIZED (
+        SELECT FROM leader WHERE name = %(leader)s AND epoch = %(epoch)s FOR KEY SHARE
+    )
+"""
+"""The same for a statement that is a transaction by itself: it writes only what it takes FROM
+fenced, and begins its answer with `(SELECT count(*) FROM fenced)`. See `fenced`."""
 
 _VACANT = (
     "INSERT INTO leader (name, epoch, expires_at) VALUES (%(name)s, 0, '-infinity') "
@@ -85,6 +93,22 @@ async def fence(connection: RawConnection | AsyncConnection, name: str, epoch: i
         row = await (await connection.execute(FENCE_SQL, parameters)).fetchone()
     if row is None:
         raise LeadershipLost(f"epoch {epoch} of {name} has passed")
+
+
+async def fenced(
+    connection: RawConnection, term: Term, statement: LiteralString, parameters: Mapping[str, Any]
+) -> tuple[Any, ...]:
+    """Run a statement with FENCED in it as a transaction; return its one row after the count.
+
+    Errors: LeadershipLost, and then it wrote nothing; CommitUnknown.
+    """
+    await connection.set_autocommit(True)
+    values = {"leader": term.name, "epoch": term.epoch, **parameters}
+    with committing():
+        row = await (await connection.execute(statement, values)).fetchone()
+    if row is None or row[0] == 0:
+        raise LeadershipLost(f"epoch {term.epoch} of {term.name} has passed")
+    return row[1:]
 
 
 class Leadership:

@@ -19,7 +19,7 @@ per book, whose head is signed every minute.
 fixings) and trading (due orders, closing them).
 
 Read in this order: `fixing`, `outcome`, `receipt`, `checkpoint`, `verification` (the rules);
-`decisions`, `voids`, `receipts`, `checkpoints` (the tables); `market_time`, `pace`, `worker`,
-`books` (the flow); `neighbours`, `rpc`, `void_rpc`, `wire`, `book_wire` (the faces); `app` (how it
-is put together).
+`fixings`, `decisions`, `voids`, `receipts`, `checkpoints` (the tables); `market_time`, `pace`,
+`worker`, `books` (the flow); `neighbours`, `rpc`, `void_rpc`, `wire`, `book_wire` (the faces);
+`app` (how it is put together).
 """

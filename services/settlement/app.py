@@ -27,6 +27,7 @@ from services.kit.tokens import Keyring
 from services.settlement.books import Books
 from services.settlement.checkpoints import Checkpoints, Signing
 from services.settlement.decisions import Decisions
+from services.settlement.fixings import Fixings
 from services.settlement.market_time import MarketTime
 from services.settlement.neighbours import Quotes, Trading, WatermarkFeed
 from services.settlement.receipts import Receipts
@@ -118,6 +119,7 @@ class Workshop:
         self.quotes = quotes
         self.trading = trading
         self.receipts = Receipts(database)
+        self._fixings = Fixings(database)
         self._clock = clock
         self._ids = ids
 
@@ -129,7 +131,7 @@ class Workshop:
             time=self._time,
             quotes=self.quotes,
             trading=self.trading,
-            decisions=Decisions(self._database, book),
+            decisions=Decisions(self._database, book, self._fixings),
             receipts=self.receipts,
             clock=self._clock,
         )

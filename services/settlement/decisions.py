@@ -1,70 +1,65 @@
-"""Fixings and decisions as they are stored, and the list of those still to be carried out."""
+"""Decisions as they are stored, and the list of those still to be carried out."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, LiteralString, NamedTuple
+from uuid import UUID
 
 from services.kit.arrays import integers, smallints, texts, timestamps, uuids
-from services.kit.database import Database, RawConnection, committing
+from services.kit.database import Database, RawConnection
 from services.kit.errors import Failure
-from services.kit.leader import Term
+from services.kit.leader import FENCED, Term, fenced
 from services.kit.reason import Reason
 from services.settlement.fixing import Fixing, Point, VoidReason
+from services.settlement.fixings import Fixings, stored_fixings
 from services.settlement.outcome import Decision, Outcome
-from services.settlement.wire import from_evidence, to_evidence
 
-_READ_FIXINGS: LiteralString = """
-    SELECT evidence FROM fixing
-    JOIN unnest(%(instruments)s::text[], %(times)s::timestamptz[]) AS p (instrument, time)
-    USING (instrument, time)
+# All or nothing: what rests on a fixing that is not stored is not decided.
+_STORE: LiteralString = f"""
+    WITH {FENCED}, known AS MATERIALIZED (
+        SELECT d.* FROM fenced, unnest(%(orders)s::uuid[], %(instruments)s::text[],
+                %(times)s::timestamptz[], %(outcomes)s::smallint[], %(void_reasons)s::smallint[],
+                %(versions)s::integer[])
+             AS d (order_id, instrument, time, outcome, void_reason, rule_version)
+             JOIN fixing USING (instrument, time)
+    ), complete AS MATERIALIZED (
+        SELECT FROM known HAVING count(*) = cardinality(%(orders)s::uuid[])
+    ), decided AS (
+        INSERT INTO decision (order_id, book, instrument, expires_at, outcome, void_reason,
+                              rule_version, decided_at)
+        SELECT order_id, %(book)s, instrument, time, outcome, void_reason, rule_version, %(now)s
+        FROM complete, known
+        ON CONFLICT DO NOTHING
+        RETURNING 1
+    ), listed AS (
+        INSERT INTO outstanding (book, orders) SELECT %(book)s, %(orders)s FROM complete
+        RETURNING number
+    )
+    SELECT (SELECT count(*) FROM fenced), (SELECT number FROM listed),
+           (SELECT count(*) FROM decided)
 """
-_STORE_FIXINGS: LiteralString = """
-    INSERT INTO fixing (instrument, time, evidence)
-    SELECT * FROM unnest(%(instruments)s::text[], %(times)s::timestamptz[], %(evidence)s::bytea[])
-    ON CONFLICT DO NOTHING
-"""
-_OTHERWISE: LiteralString = """
-    SELECT count(*) FROM fixing
-    JOIN unnest(%(instruments)s::text[], %(times)s::timestamptz[], %(evidence)s::bytea[])
-         AS d (instrument, time, evidence) USING (instrument, time)
-    WHERE fixing.evidence <> d.evidence
-"""
-_STORE_DECISIONS: LiteralString = """
-    INSERT INTO decision (order_id, book, instrument, expires_at, outcome, void_reason,
-                          rule_version, decided_at)
-    SELECT order_id, %(book)s, instrument, expires_at, outcome, void_reason, rule_version, %(now)s
-    FROM unnest(%(orders)s::uuid[], %(instruments)s::text[], %(times)s::timestamptz[],
-                %(outcomes)s::smallint[], %(void_reasons)s::smallint[], %(versions)s::integer[])
-         AS d (order_id, instrument, expires_at, outcome, void_reason, rule_version)
-    ON CONFLICT DO NOTHING
-"""
-_READ_DECISIONS: LiteralString = """
+_READ: LiteralString = """
     SELECT order_id, instrument, expires_at, outcome, void_reason, rule_version
     FROM decision WHERE order_id = ANY (%(orders)s::uuid[]) ORDER BY expires_at, order_id
 """
-_STORE_OUTSTANDING: LiteralString = """
-    INSERT INTO outstanding (book, expires_at, order_id)
-    SELECT %(book)s, expires_at, order_id
-    FROM unnest(%(times)s::timestamptz[], %(orders)s::uuid[]) AS d (expires_at, order_id)
-    ON CONFLICT DO NOTHING
-"""
 _READ_OUTSTANDING: LiteralString = """
-    SELECT order_id, d.instrument, d.expires_at, d.outcome, d.void_reason, d.rule_version
-    FROM outstanding o JOIN decision d USING (order_id)
-    WHERE o.book = %(book)s
-      AND (o.expires_at, o.order_id) > (%(time)s::timestamptz, %(order)s::uuid)
-    ORDER BY o.expires_at, o.order_id LIMIT %(limit)s
+    SELECT number, orders FROM outstanding WHERE book = %(book)s AND number > %(after)s
+    ORDER BY number LIMIT 1
 """
-_FINISH: LiteralString = """
-    DELETE FROM outstanding USING unnest(%(times)s::timestamptz[], %(orders)s::uuid[])
-        AS d (expires_at, order_id)
-    WHERE outstanding.book = %(book)s AND outstanding.expires_at = d.expires_at
-      AND outstanding.order_id = d.order_id
+FINISH: LiteralString = """
+    finished AS (
+        DELETE FROM outstanding USING fenced
+        WHERE book = %(book)s AND number = %(chunk)s AND cardinality(%(left_over)s::uuid[]) = 0
+    ), left_over AS (
+        UPDATE outstanding SET orders = %(left_over)s FROM fenced
+        WHERE book = %(book)s AND number = %(chunk)s AND cardinality(%(left_over)s::uuid[]) > 0
+    )
 """
+"""Takes a chunk off the list, as part of a fenced statement. Parameters: `finish_parameters`."""
+
 _VOIDED: LiteralString = "SELECT instrument, time FROM staff_void"
-_BEFORE_ALL = ("-infinity", "00000000-0000-0000-0000-000000000000")
 
 
 class Outstanding(NamedTuple):
@@ -74,18 +69,25 @@ class Outstanding(NamedTuple):
     fixing: Fixing
 
 
-class Decisions:
-    """The decisions about one book."""
+class Chunk(NamedTuple):
+    """Decisions that are carried out together: on the list until all have their receipts."""
 
-    def __init__(self, database: Database, book: str) -> None:
+    number: int
+    """Its place in the list of its book."""
+
+    items: Sequence[Outstanding]
+    new: bool
+    """None of them was made before, so none has a receipt."""
+
+
+class Decisions:
+    """The decisions about one book, and the fixings that those of all books rest on."""
+
+    def __init__(self, database: Database, book: str, fixings: Fixings) -> None:
         """Keep the decisions about this book in this database."""
+        self.fixings = fixings
         self._database = database
         self._book = book
-
-    async def fixings(self, points: Collection[Point]) -> dict[Point, Fixing]:
-        """Return the fixings that decisions were made on before."""
-        async with self._database.raw() as connection:
-            return await stored_fixings(connection, points)
 
     async def voided(self) -> set[Point]:
         """Return every point whose price staff voided."""
@@ -99,88 +101,54 @@ class Decisions:
         decisions: Sequence[Decision],
         fixings: Mapping[Point, Fixing],
         now: datetime,
-    ) -> list[Outstanding]:
-        """Store decisions with the fixings they rest on, and return them as they stand.
+    ) -> Chunk:
+        """Store decisions on fixings that are stored, list them, and return them as they stand.
 
-        A decision or a fixing that was stored before stays as it is. All of these decisions are
-        outstanding afterwards. Errors: LeadershipLost, DatabaseUnavailable; Failure UNAVAILABLE
-        when another fixing of a point was stored since it was read.
+        A decision that was stored before stays as it is. Errors: LeadershipLost,
+        DatabaseUnavailable; Failure UNAVAILABLE when a fixing is not stored.
         """
-        parameters = _columns(self._book, decisions) | {
+        parameters = {
+            "book": self._book,
+            "orders": uuids([decision.order_id for decision in decisions]),
+            "instruments": texts([decision.point.instrument for decision in decisions]),
+            "times": timestamps([decision.point.time for decision in decisions]),
             "outcomes": smallints([decision.outcome for decision in decisions]),
             "void_reasons": smallints([decision.void_reason for decision in decisions]),
             "versions": integers([decision.rule_version for decision in decisions]),
             "now": now,
         }
         async with self._database.raw() as connection:
-            with committing():
-                async with connection.transaction():
-                    await term.fence(connection)
-                    await store_fixings(connection, fixings.values())
-                    await _require_these(connection, fixings.values())
-                    stored = await connection.execute(_STORE_DECISIONS, parameters)
-                    await connection.execute(_STORE_OUTSTANDING, parameters)
-            if stored.rowcount < len(decisions):
-                rows = await connection.execute(_READ_DECISIONS, parameters)
-                decisions = [_decision(row) for row in await rows.fetchall()]
-                fixings = await stored_fixings(connection, {item.point for item in decisions})
-        return [Outstanding(decision, fixings[decision.point]) for decision in decisions]
+            number, stored = await fenced(connection, term, _STORE, parameters)
+            if number is None:
+                raise Failure(Reason.UNAVAILABLE, "A price to decide by is not stored.")
+            if stored < len(decisions):
+                items = await _read(connection, [decision.order_id for decision in decisions])
+                return Chunk(number, items, new=False)
+        items = [Outstanding(decision, fixings[decision.point]) for decision in decisions]
+        return Chunk(number, items, new=True)
 
-    async def outstanding(self, after: Decision | None, limit: int) -> list[Outstanding]:
-        """Return decisions without a receipt by expiry and order, those after one."""
-        time, order = (after.point.time, after.order_id) if after else _BEFORE_ALL
-        key = {"book": self._book, "time": time, "order": order, "limit": limit}
+    async def outstanding(self, after: int = 0) -> Chunk | None:
+        """Return the first chunk after a number whose decisions have no receipts yet, if any."""
+        key = {"book": self._book, "after": after}
         async with self._database.raw() as connection:
-            rows = await (await connection.execute(_READ_OUTSTANDING, key)).fetchall()
-            decisions = [_decision(row) for row in rows]
-            fixings = await stored_fixings(connection, {decision.point for decision in decisions})
-        return [Outstanding(decision, fixings[decision.point]) for decision in decisions]
-
-    async def finish(self, connection: RawConnection, decisions: Sequence[Decision]) -> None:
-        """Take decisions off the list, in the transaction that stores their receipts."""
-        await connection.execute(_FINISH, _columns(self._book, decisions))
+            row = await (await connection.execute(_READ_OUTSTANDING, key)).fetchone()
+            return Chunk(row[0], await _read(connection, row[1]), new=False) if row else None
 
 
-async def stored_fixings(
-    connection: RawConnection, points: Collection[Point]
-) -> dict[Point, Fixing]:
-    """Return the fixings of these points that are stored."""
-    parameters = {
-        "instruments": [point.instrument for point in points],
-        "times": [point.time for point in points],
-    }
-    rows = await (await connection.execute(_READ_FIXINGS, parameters)).fetchall()
-    fixings = [from_evidence(row[0]) for row in rows]
-    return {fixing.point: fixing for fixing in fixings}
+def finish_parameters(chunk: Chunk, done: Collection[UUID]) -> dict[str, object]:
+    """Return the parameters of FINISH: a chunk's orders that are not `done` stay on the list."""
+    left_over = [
+        item.decision.order_id for item in chunk.items if item.decision.order_id not in done
+    ]
+    return {"chunk": chunk.number, "left_over": uuids(left_over)}
 
 
-async def store_fixings(connection: RawConnection, fixings: Collection[Fixing]) -> None:
-    """Store fixings; of two of one point the first one stays."""
-    await connection.execute(_STORE_FIXINGS, _fixing_columns(fixings))
-
-
-async def _require_these(connection: RawConnection, fixings: Collection[Fixing]) -> None:
-    """Refuse to decide on fixings that are not the stored ones: staff voided one just now."""
-    row = await (await connection.execute(_OTHERWISE, _fixing_columns(fixings))).fetchone()
-    if row is None or row[0]:
-        raise Failure(Reason.UNAVAILABLE, "A fixing was stored by somebody else meanwhile.")
-
-
-def _fixing_columns(fixings: Collection[Fixing]) -> dict[str, object]:
-    return {
-        "instruments": [fixing.point.instrument for fixing in fixings],
-        "times": [fixing.point.time for fixing in fixings],
-        "evidence": [to_evidence(fixing) for fixing in fixings],
-    }
-
-
-def _columns(book: str, decisions: Sequence[Decision]) -> dict[str, object]:
-    return {
-        "book": book,
-        "orders": uuids([decision.order_id for decision in decisions]),
-        "instruments": texts([decision.point.instrument for decision in decisions]),
-        "times": timestamps([decision.point.time for decision in decisions]),
-    }
+async def _read(connection: RawConnection, orders: Sequence[UUID]) -> list[Outstanding]:
+    """Return the decisions about these orders that are stored."""
+    rows = await (await connection.execute(_READ, {"orders": uuids(orders)})).fetchall()
+    decisions = [_decision(row) for row in rows]
+    fixings = await stored_fixings(connection, {decision.point for decision in decisions})
+    return [Outstanding(decision, fixings[decision.point]) for decision in decisions]
 
 
 def _decision(row: tuple[Any, ...]) -> Decision:

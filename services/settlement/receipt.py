@@ -172,4 +172,5 @@ def time_text(moment: datetime | None) -> str:
     """Return a moment in UTC as canonical text, or `-` for none."""
     if moment is None:
         return "-"
-    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    # Without the offset of UTC, `+00:00`.
+    return f"{moment.isoformat(timespec='microseconds')[:-6]}Z"

@@ -7,9 +7,9 @@ from typing import Any, LiteralString, NamedTuple
 from uuid import UUID
 
 from services.kit.arrays import Array, bigints, integers, smallints, texts, timestamps, uuids
-from services.kit.database import Database, RawConnection, committing
-from services.kit.leader import Term
-from services.settlement.decisions import Decisions, Outstanding
+from services.kit.database import Database, RawConnection
+from services.kit.leader import FENCED, Term, fenced
+from services.settlement.decisions import FINISH, Chunk, Outstanding, finish_parameters
 from services.settlement.fixing import Fixing
 from services.settlement.outcome import Direction, Outcome
 from services.settlement.receipt import GENESIS, Closed, Link, Receipt, chain
@@ -52,7 +52,13 @@ _ENCODERS: Mapping[str, tuple[str, Callable[[Sequence[Any]], Array]]] = {
 """The columns of a receipt after its book, each with its type, and how it is packed."""
 
 _ARRAYS = ", ".join(f"%({name})s::{kind}[]" for name, (kind, _) in _ENCODERS.items())
-_INSERT = f"INSERT INTO receipt (book, {_COLUMNS}) SELECT %(book)s, * FROM unnest({_ARRAYS})"
+_ISSUE = f"""
+    WITH {FENCED}, issued AS (
+        INSERT INTO receipt (book, {_COLUMNS})
+        SELECT %(book)s, r.* FROM fenced, unnest({_ARRAYS}) AS r
+    ), {FINISH}
+    SELECT count(*) FROM fenced
+"""
 _EVIDENCE = """
     SELECT evidence FROM fixing
     WHERE fixing.instrument = receipt.instrument AND fixing.time = receipt.expires_at
@@ -101,26 +107,34 @@ class Receipts:
     def __init__(self, database: Database) -> None:
         """Keep them in this database."""
         self._database = database
+        self._ends: dict[str, tuple[Term, Link]] = {}
+        """Where the chain of a book ends, for the leader of whose term this is known."""
 
     async def issue(
-        self, term: Term, book: str, decisions: Decisions, carried: Sequence[Carried]
+        self, term: Term, book: str, chunk: Chunk, carried: Sequence[Carried]
     ) -> list[Receipt]:
         """Store the receipts of closed orders, chained in this order, and return the new ones.
 
-        An order that has a receipt gets no second one. None of the decisions is outstanding
-        afterwards. Errors: LeadershipLost, DatabaseUnavailable.
+        An order that has a receipt gets no second one. What was carried out of the chunk is
+        outstanding no more. Errors: LeadershipLost, DatabaseUnavailable.
         """
         async with self._database.raw() as connection:
-            with committing():
-                async with connection.transaction():
-                    await term.fence(connection)
-                    missing = await _without_receipt(connection, carried)
-                    head = await _head(connection, book)
-                    receipts = list(chain(book, head, [_content(item) for item in missing]))
-                    await _store(connection, book, receipts)
-                    done = [item.outstanding.decision for item in carried]
-                    await decisions.finish(connection, done)
+            await connection.set_autocommit(True)
+            missing = carried if chunk.new else await _without_receipt(connection, carried)
+            end = await self._end(connection, term, book)
+            receipts = list(chain(book, end, [_content(item) for item in missing]))
+            done = {item.closed.order_id for item in carried}
+            parameters = _columns(receipts) | finish_parameters(chunk, done) | {"book": book}
+            # Nobody but the leader adds to the chain; whether this was added is known only after.
+            self._ends.pop(book, None)
+            await fenced(connection, term, _ISSUE, parameters)
+            last = Link(receipts[-1].sequence, receipts[-1].hash) if receipts else end
+            self._ends[book] = term, last
         return receipts
+
+    async def _end(self, connection: RawConnection, term: Term, book: str) -> Link:
+        known = self._ends.get(book)
+        return known[1] if known and known[0] is term else await _head(connection, book)
 
     async def get(self, book: str, order_id: UUID) -> Proof | None:
         """Return an order's receipt with the fixing it rests on, if it has one."""
@@ -168,13 +182,12 @@ def _content(item: Carried) -> tuple[Closed, Fixing, int]:
     return item.closed, item.outstanding.fixing, item.outstanding.decision.rule_version
 
 
-async def _store(connection: RawConnection, book: str, receipts: Sequence[Receipt]) -> None:
-    if not receipts:
-        return
-    values = zip(*[(*closed, *place) for closed, *place in receipts], strict=True)
+def _columns(receipts: Sequence[Receipt]) -> dict[str, object]:
+    """Return the parameters of _ISSUE about the receipts, one array for each column."""
+    rows = [(*closed, *place) for closed, *place in receipts]
+    values = zip(*rows, strict=True) if rows else [()] * len(_ENCODERS)
     columns = zip(_ENCODERS.items(), values, strict=True)
-    arrays = {name: encode(column) for (name, (_, encode)), column in columns}
-    await connection.execute(_INSERT, arrays | {"book": book})
+    return {name: encode(column) for (name, (_, encode)), column in columns}
 
 
 def _proof(row: tuple[Any, ...]) -> Proof:

@@ -15,8 +15,8 @@ from services.kit.approval import Proposal
 from services.kit.database import Database
 from services.kit.errors import Failure
 from services.kit.reason import Reason
-from services.settlement.decisions import store_fixings, stored_fixings
 from services.settlement.fixing import Fixing, Point, VoidReason
+from services.settlement.fixings import store_fixings, stored_fixings
 
 VOID = "void"
 """The kind of the proposal."""

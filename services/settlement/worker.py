@@ -29,12 +29,12 @@ from services.kit.clock import Clock
 from services.kit.errors import Failure
 from services.kit.failpoints import reached
 from services.kit.leader import Leadership, Term
-from services.settlement.decisions import Decisions, Outstanding
+from services.settlement.decisions import Chunk, Decisions, Outstanding
 from services.settlement.fixing import Point
 from services.settlement.market_time import MarketTime
 from services.settlement.metrics import ALARMS, LAG_SECONDS, LEADING, PENDING, RETRIES, SETTLED
 from services.settlement.neighbours import Quotes, Reply, Status, Trading
-from services.settlement.outcome import Decision, DueOrder, decide
+from services.settlement.outcome import DueOrder, decide
 from services.settlement.receipt import Receipt
 from services.settlement.receipts import Carried, Receipts
 
@@ -79,6 +79,7 @@ class Worker:
         await self._leadership.run(self._lead)
 
     async def _lead(self, term: Term) -> None:
+        self._decisions.fixings.forget()
         LEADING.labels(self.book).set(1)
         try:
             await self._work(term)
@@ -109,24 +110,23 @@ class Worker:
             aclosing(ahead(self._decided(until, term))) as decided,
             aclosing(ahead(self._carried_out(decided))) as carried_out,
         ):
-            async for carried in carried_out:
+            async for chunk, carried in carried_out:
+                if not carried:
+                    continue
                 reached("worker.before_receipts")
-                receipts = await self._receipts.issue(term, self.book, self._decisions, carried)
-                self._count(receipts)
+                self._count(await self._receipts.issue(term, self.book, chunk, carried))
 
-    async def _decided(
-        self, until: datetime | None, term: Term
-    ) -> AsyncGenerator[list[Outstanding]]:
+    async def _decided(self, until: datetime | None, term: Term) -> AsyncGenerator[Chunk]:
         """Yield what the book is to be told: what is outstanding, then what else is due.
 
         What is outstanding may still be open in the book, and due: it is told once all the same.
         """
         taken = set[UUID]()
-        last: Decision | None = None
-        while chunk := await self._decisions.outstanding(last, self._trading.chunk(self.book)):
+        last = 0
+        while chunk := await self._decisions.outstanding(last):
             yield chunk
-            taken.update(item.decision.order_id for item in chunk)
-            last = chunk[-1].decision
+            taken.update(item.decision.order_id for item in chunk.items)
+            last = chunk.number
         if until is None:
             async for chunk in self._decide_voided(term, taken):
                 yield chunk
@@ -135,63 +135,62 @@ class Worker:
         async for due in self._trading.due(self.book, until):
             orders = [order for order in due if order.order_id not in taken]
             chunk = await self._decide(orders, term)
-            pending += len(orders) - len(chunk)
+            pending += len(orders) - (len(chunk.items) if chunk else 0)
             if chunk:
                 yield chunk
         PENDING.labels(self.book).set(pending)
 
-    async def _decide_voided(
-        self, term: Term, taken: Collection[UUID]
-    ) -> AsyncGenerator[list[Outstanding]]:
+    async def _decide_voided(self, term: Term, taken: Collection[UUID]) -> AsyncGenerator[Chunk]:
         """Yield the orders of points that staff voided while quotes is away."""
         new = await self._decisions.voided() - self._voided
         if not new:
             return
         async for orders in self._trading.due(self.book, max(point.time for point in new)):
-            if chosen := [o for o in orders if o.point in new and o.order_id not in taken]:
-                yield await self._decide(chosen, term)
+            chosen = [o for o in orders if o.point in new and o.order_id not in taken]
+            if chunk := await self._decide(chosen, term):
+                yield chunk
         self._voided |= new
 
-    async def _decide(self, orders: Sequence[DueOrder], term: Term) -> list[Outstanding]:
+    async def _decide(self, orders: Sequence[DueOrder], term: Term) -> Chunk | None:
         """Decide those orders that can be decided."""
         points = dict.fromkeys(order.point for order in orders)
-        fixings = await self._decisions.fixings(points)
-        fixings |= await self._quotes.fixings([point for point in points if point not in fixings])
+        fixings = await self._decisions.fixings.of(points)
+        fixed = await self._quotes.fixings([point for point in points if point not in fixings])
+        fixings |= await self._decisions.fixings.keep(term, fixed.values())
         decisions = [
             decide(order, fixing) for order in orders if (fixing := fixings.get(order.point))
         ]
         if not decisions:
-            return []
+            return None
         reached("worker.before_decisions")
         return await self._decisions.store(term, decisions, fixings, self._clock.now())
 
     async def _carried_out(
-        self, decided: AsyncIterator[list[Outstanding]]
-    ) -> AsyncGenerator[list[Carried]]:
-        """Yield what the book closed, as it was told.
+        self, decided: AsyncIterator[Chunk]
+    ) -> AsyncGenerator[tuple[Chunk, list[Carried]]]:
+        """Yield what the book closed of each chunk, as it was told.
 
         It is told the next chunk while it writes one, and so decides that meanwhile.
         """
-        under_way: deque[asyncio.Task[list[Carried]]] = deque()
+        under_way: deque[asyncio.Task[tuple[Chunk, list[Carried]]]] = deque()
         try:
             async for chunk in decided:
                 under_way.append(asyncio.create_task(self._carry_out(chunk)))
-                if len(under_way) > 1 and (carried := await under_way.popleft()):
-                    yield carried
+                if len(under_way) > 1:
+                    yield await under_way.popleft()
             while under_way:
-                if carried := await under_way.popleft():
-                    yield carried
+                yield await under_way.popleft()
         finally:
             for task in under_way:
                 task.cancel()
             # What they met no longer matters: whoever stopped has a reason of its own.
             await asyncio.gather(*under_way, return_exceptions=True)
 
-    async def _carry_out(self, chunk: Sequence[Outstanding]) -> list[Carried]:
+    async def _carry_out(self, chunk: Chunk) -> tuple[Chunk, list[Carried]]:
         reached("worker.before_settle")
-        replies = await self._trading.settle(self.book, chunk)
+        replies = await self._trading.settle(self.book, chunk.items)
         reached("worker.after_settle")
-        return self._examine(chunk, replies)
+        return chunk, self._examine(chunk.items, replies)
 
     def _examine(self, chunk: Sequence[Outstanding], replies: Sequence[Reply]) -> list[Carried]:
         """Return what the book closed; raise an alarm for what it did otherwise than decided."""

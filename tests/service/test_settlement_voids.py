@@ -21,8 +21,9 @@ from services.kit.leader import Term
 from services.kit.reason import Reason
 from services.kit.tokens import Keyring
 from services.kit.wire import to_timestamp
-from services.settlement.decisions import Decisions, store_fixings
+from services.settlement.decisions import Decisions
 from services.settlement.fixing import Fixing, Point, Tick, VoidReason
+from services.settlement.fixings import Fixings, store_fixings
 from services.settlement.outcome import Direction, DueOrder, decide
 from tests.service.settlement_world import ENTRY, Settlement, World
 from tests.service.trading_fixtures import CHIPS, SYMBOL
@@ -186,25 +187,40 @@ async def test_one_person_alone_voids_nothing(world: World) -> None:
     assert told == [("staff.proposal.changed.v1",)] * 4
 
 
-async def test_a_decision_on_a_price_that_was_voided_meanwhile_is_not_stored(
-    world: World,
-) -> None:
+async def test_a_price_that_was_voided_meanwhile_is_not_the_one_decided_on(world: World) -> None:
     point = Point(SYMBOL, world.expiry())
     tick = Tick(7, ENTRY + 1, 2, point.time, None)
     fixed = Fixing(point, tick, None, (tick,), (), point.time, point.time, 1)
     void = fixed._replace(tick=None, void_reason=VoidReason.VOIDED_BY_STAFF, ticks_before=())
+    async with led(world) as (database, term):
+        fixings = Fixings(database)
+        assert await fixings.of([point]) == {}
+        async with database.raw() as connection, connection.transaction():
+            await store_fixings(connection, [void])
+        assert await fixings.keep(term, [fixed]) == {point: void}
+        assert await fixings.of([point]) == {point: void}
+
+
+async def test_nothing_is_decided_on_a_price_that_is_not_stored(world: World) -> None:
+    point = Point(SYMBOL, world.expiry())
+    tick = Tick(7, ENTRY + 1, 2, point.time, None)
+    fixed = Fixing(point, tick, None, (tick,), (), point.time, point.time, 1)
     order = DueOrder(uuid4(), SYMBOL, Direction.UP, ENTRY, point.time)
+    async with led(world) as (database, term):
+        decisions = Decisions(database, "demo", Fixings(database))
+        with pytest.raises(Failure) as refused:
+            await decisions.store(term, [decide(order, fixed)], {point: fixed}, point.time)
+        assert refused.value.reason is Reason.UNAVAILABLE
+        assert await decisions.outstanding() is None
+    assert world.rows("SELECT count(*) FROM decision") == [(0,)]
+
+
+@asynccontextmanager
+async def led(world: World) -> AsyncIterator[tuple[Database, Term]]:
+    """Lend settlement's database, and the term of whoever leads the book."""
     async with Database(world.access.service, name="test") as database:
         async with database.raw() as connection, connection.transaction():
             await connection.execute(
                 "INSERT INTO leader (name, epoch, expires_at) VALUES ('worker:demo', 1, 'infinity')"
             )
-            await store_fixings(connection, [void])
-        decisions, term = Decisions(database, "demo"), Term("worker:demo", 1)
-        with pytest.raises(Failure) as refused:
-            await decisions.store(term, [decide(order, fixed)], {point: fixed}, point.time)
-        assert refused.value.reason is Reason.UNAVAILABLE
-        assert await decisions.outstanding(None, 10) == []
-        await decisions.store(term, [decide(order, void)], {point: void}, point.time)
-        (outstanding,) = await decisions.outstanding(None, 10)
-        assert outstanding.fixing == void
+        yield database, Term("worker:demo", 1)

@@ -16,6 +16,7 @@ from services.kit.leader import LeadershipLost, Term
 from services.kit.reason import Reason
 from services.settlement.decisions import Decisions
 from services.settlement.fixing import VoidReason
+from services.settlement.fixings import Fixings
 from services.settlement.outcome import Decision, Outcome
 from services.settlement.wire import to_fixing
 from services.trading import order as trading
@@ -260,7 +261,7 @@ async def test_a_worker_of_a_past_term_can_store_nothing(world: World) -> None:
     decision = Decision(uuid4(), fixing.point, Outcome.LOSS, None)
     async with Database(world.access.service, name="settlement") as database:
         with pytest.raises(LeadershipLost):
-            await Decisions(database, "demo").store(
+            await Decisions(database, "demo", Fixings(database)).store(
                 Term("worker:demo", 0), [decision], {fixing.point: fixing}, expiry
             )
     assert world.rows("SELECT count(*) FROM decision") == [(1,)]
