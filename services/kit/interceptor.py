@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 
 _NO_RETRY = ("grpc-retry-pushback-ms", "-1")
 _UNARY_SECONDS_MAX = 30.0
+_AGAIN = timedelta(seconds=1)
 _log = structlog.stdlib.get_logger()
 
 
@@ -95,6 +96,18 @@ class Interceptor:
         self._revocations = revocations
         self._callers = Callers(service, keyring, clock, revocations)
         self._refusals = refusals
+        self._stopping = asyncio.Event()
+        self._waiting: set[asyncio.Task[Any]] = set()
+        """The calls that stream, while they have nothing to say."""
+
+    def end_streams(self) -> None:
+        """End every call that streams, with UNAVAILABLE, and let none begin: the server stops.
+
+        They have no end of their own that could be waited for, and go on elsewhere.
+        """
+        self._stopping.set()
+        for task in self._waiting:
+            task.cancel()
 
     def around(self, service: str, method: str, handler: Handler) -> Handler:
         """Return the guarded handler of a method of the contract."""
@@ -134,12 +147,28 @@ class Interceptor:
                 responses = behaviour(request, context)
                 if self._revocations is not None and principal.grant_id is not None:
                     responses = _while_it_lasts(responses, principal.grant_id, self._revocations)
-                async for response in responses:
+                while (response := await self._following(responses)) is not None:
                     yield response
             except Exception as error:  # noqa: BLE001  the one translator of errors
                 await _refuse(call.rpc, error, context)
 
         return handle
+
+    async def _following(self, responses: AsyncIterator[Message]) -> Message | None:
+        """Return what a stream says next; None at its end. Failure UNAVAILABLE when it is ended."""
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        if self._stopping.is_set():
+            raise _stopped()
+        self._waiting.add(task)
+        try:
+            return await anext(responses, None)
+        except asyncio.CancelledError:
+            if not self._stopping.is_set():
+                raise
+            task.uncancel()
+            raise _stopped() from None
+        finally:
+            self._waiting.discard(task)
 
     def _admit(self, call: _Call, request: Message, context: Context) -> Principal:
         metadata = dict(context.invocation_metadata() or ())
@@ -200,6 +229,10 @@ async def _while_it_lasts(
             following.cancel()
 
 
+def _stopped() -> Failure:
+    return Failure(Reason.UNAVAILABLE, "The server stops.", retry_after=_AGAIN)
+
+
 def as_failure(error: Exception) -> Failure:
     """Return the failure that a caller is told for anything a handler raised."""
     match error:
@@ -208,8 +241,7 @@ def as_failure(error: Exception) -> Failure:
         case CommitUnknown():
             return Failure(Reason.OUTCOME_UNKNOWN, "It is not known whether the change was made.")
         case DatabaseUnavailable() | LeadershipLost():
-            retry = timedelta(seconds=1)
-            return Failure(Reason.UNAVAILABLE, "Not available right now.", retry_after=retry)
+            return Failure(Reason.UNAVAILABLE, "Not available right now.", retry_after=_AGAIN)
         case TimeoutError():
             return Failure(Reason.DEADLINE_EXCEEDED, "The time allowed ran out.")
         case _:

@@ -177,6 +177,7 @@ async def serving(
         yield running
     finally:
         await health_servicer.enter_graceful_shutdown()
+        guard.end_streams()
         # Tasks feed the calls in flight, so they outlive them.
         await server.stop(settings.drain_seconds)
         if admin is not None:

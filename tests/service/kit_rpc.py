@@ -171,6 +171,7 @@ async def running_server(
     ready: Callable[[], bool] = lambda: True,
     revocations: Revocations | None = None,
     refusals: Refusals | None = None,
+    drain_seconds: float = 2,
     **tasks: Task,
 ) -> AsyncIterator[Server]:
     """Serve both services within the block."""
@@ -187,7 +188,7 @@ async def running_server(
         revocations=HeardElsewhere(revocations) if revocations else None,
         refusals=refusals,
     )
-    settings = ServiceSettings(mode="development", drain_seconds=2)
+    settings = ServiceSettings(mode="development", drain_seconds=drain_seconds)
     anonymous = Channels(Keyring.load(keys, "edge"), SystemClock())
     async with serving("trading", settings, application, clock) as running:
         server.address = running.address

@@ -30,6 +30,8 @@ from services.kit.tokens import Keyring
 from services.local.keys import ensure_keys
 from tests.service.kit_rpc import USER, Server, bearer, nothing, refusal, running_server
 from tests.waiting import PATIENCE_SECONDS
+from veritick.journal.v1.account_event_service_pb2 import WatchAccountEventsRequest
+from veritick.journal.v1.account_event_service_pb2_grpc import AccountEventServiceStub
 from veritick.trading.v1.account_service_pb2 import ListAccountsRequest, OpenAccountsRequest
 from veritick.trading.v1.terms_service_pb2 import ListTermsRequest, UpdateTermsRequest
 from veritick.trading.v1.terms_service_pb2_grpc import TermsServiceStub
@@ -282,6 +284,26 @@ async def test_a_stop_lets_calls_in_flight_end(keys: Path) -> None:
     await stopping
     with pytest.raises(grpc.aio.AioRpcError):
         await TermsServiceStub(channel).ListTerms(DEMO, timeout=2)
+    await channel.close()
+
+
+async def test_a_stop_waits_for_no_call_that_streams(keys: Path) -> None:
+    begun = asyncio.Event()
+
+    async def nothing_happens() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    async with running_server(keys, ManualClock(NOON), drain_seconds=300) as server:
+        server.behave = nothing_happens
+        channel = grpc.aio.insecure_channel(server.address)
+        watched = AccountEventServiceStub(channel).WatchAccountEvents(
+            WatchAccountEventsRequest(account_id=f"demo_{USER}"),
+            metadata=bearer(server.user_token()),
+        )
+        told = asyncio.ensure_future(refusal(watched.read()))
+        await begun.wait()
+    assert (await told).reason is Reason.UNAVAILABLE
     await channel.close()
 
 
