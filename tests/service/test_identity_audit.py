@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -13,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from services.identity.__main__ import main
 from services.identity.auditing import AuditTrail
 from services.kit.audit import By, audited
 from services.kit.clock import ManualClock
@@ -24,6 +23,7 @@ from services.kit.reason import Reason
 from services.kit.settings import ServiceSettings
 from services.kit.tokens import USER_AUDIENCE, Keyring
 from services.kit.wire import to_timestamp
+from tests.service.commands import RunCommand
 from tests.service.identity_server import Identity, StartIdentity, bearer, refused
 from tests.service.kit_databases import Databases
 from tests.service.kit_events import append
@@ -37,7 +37,11 @@ from veritick.identity.v1.audit_service_pb2 import (
 from veritick.journal.v1.journal_service_pb2 import ListEventsRequest
 from veritick.journal.v1.journal_service_pb2_grpc import add_JournalServiceServicer_to_server
 
-pytest_plugins = ["tests.service.identity_fixtures", "tests.service.kit_fixtures"]
+pytest_plugins = [
+    "tests.service.commands",
+    "tests.service.identity_fixtures",
+    "tests.service.kit_fixtures",
+]
 pytestmark = pytest.mark.security
 
 STAFF = "0199a1b2-0000-7000-8000-000000000001"
@@ -241,27 +245,26 @@ async def test_the_service_itself_cannot_touch_it(
         connection.execute(statement.encode())
 
 
-async def test_the_command_checks_the_whole_trail(identity: Identity, identity_keys: Path) -> None:
+async def test_the_command_checks_the_whole_trail(
+    identity: Identity,
+    identity_keys: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    run_command: RunCommand,
+) -> None:
+    monkeypatch.setenv("VERITICK_MODE", "development")
+    monkeypatch.setenv("VERITICK_KEYS", str(identity_keys))
+    monkeypatch.setenv("VERITICK_DATABASE_URL", identity.access.service)
+    monkeypatch.setattr(sys, "argv", ["services.identity", "check-audit-trail"])
     await put_on_record(identity, "a", "b")
     await until_chained(identity, 2)
-    environment = os.environ | {
-        "VERITICK_MODE": "development",
-        "VERITICK_KEYS": str(identity_keys),
-        "VERITICK_DATABASE_URL": identity.access.service,
-    }
-    command = [sys.executable, "-m", "services.identity", "check-audit-trail"]
 
-    async def run() -> tuple[int, str]:
-        done = await asyncio.to_thread(
-            subprocess.run, command, env=environment, capture_output=True, text=True, check=False
-        )
-        return done.returncode, done.stdout
-
-    assert await run() == (0, "2 records: in order\n")
+    ended = await run_command(main)
+    assert ended.returncode == 0
+    assert "2 records: in order\n" in ended.stdout
     tamper(identity, "UPDATE audit_record SET actor = 'user:x' WHERE sequence = 1")
-    code, text = await run()
-    assert code == 1
-    assert text.startswith("record 1: does not fit")
+    ended = await run_command(main)
+    assert ended.returncode == 1
+    assert "record 1: does not fit" in ended.stdout
 
 
 # What other services put on record.

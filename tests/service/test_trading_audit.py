@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
+from functools import partial
 
 import pytest
 import pytest_asyncio
@@ -16,16 +17,19 @@ from structlog.testing import capture_logs
 from services.kit.errors import Failure
 from services.kit.reason import Reason
 from services.trading.audit import MarketState, Point, Standing
-from services.trading.audit_command import lines_of, verdict
+from services.trading.audit_command import audit, lines_of, verdict
 from services.trading.auditing import Auditing
 from services.trading.auditor import Auditor
 from services.trading.market import WATERMARK_AGE_MAX as AGE_MAX
 from services.trading.order import Order, Outcome
 from tests.expansion import EXPANSION
+from tests.service.commands import RunCommand
 from tests.service.trading_audit_fixtures import Books, Record
 from tests.service.trading_breaks import BREAKS, Break, Named
 from tests.service.trading_fixtures import bench
 from tests.stores import Postgres
+
+pytest_plugins = ["tests.service.commands"]
 
 
 @pytest_asyncio.fixture
@@ -293,17 +297,15 @@ async def test_a_report_is_a_table_for_people(books: Books) -> None:
     assert verdict([report]) == 1
 
 
-async def test_the_command_ends_with_what_it_found(books: Books) -> None:
-    async def run(*arguments: str) -> tuple[int | None, str]:
-        access = {"VERITICK_BOOKS__DEMO__DATABASE_URL": books.demo.owner}
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "services.trading", "audit", *arguments),
-            env={"PATH": os.environ["PATH"], "VERITICK_MODE": "development"} | access,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        output, _ = await process.communicate()
-        return process.returncode, output.decode()
+async def test_the_command_ends_with_what_it_found(
+    books: Books, monkeypatch: pytest.MonkeyPatch, run_command: RunCommand
+) -> None:
+    monkeypatch.setenv("VERITICK_MODE", "development")
+    monkeypatch.setenv("VERITICK_BOOKS__DEMO__DATABASE_URL", books.demo.owner)
+
+    async def run(*arguments: str) -> tuple[int, str]:
+        ended = await run_command(partial(audit, list(arguments)))
+        return ended.returncode, ended.stdout + ended.stderr
 
     assert await run("--book", "demo") == (0, "demo: in order; 0 all entries up to 0\n")
     await books.be_busy()
@@ -315,3 +317,17 @@ async def test_the_command_ends_with_what_it_found(books: Books) -> None:
     code, output = await run()
     assert (code, output.splitlines()[0][:16]) == (1, "demo: 1 findings")
     assert await run("--book", "nosuch") == (1, "audit: there is no book 'nosuch' here\n")
+
+
+async def test_the_command_is_one_of_the_services(books: Books) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "services.trading", "audit"),
+        env={
+            "PATH": os.environ["PATH"],
+            "VERITICK_MODE": "development",
+            "VERITICK_BOOKS__DEMO__DATABASE_URL": books.demo.owner,
+        },
+        stdout=asyncio.subprocess.PIPE,
+    )
+    output, _ = await process.communicate()
+    assert (process.returncode, output) == (0, b"demo: in order; 0 all entries up to 0\n")
