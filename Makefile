@@ -13,7 +13,8 @@ VENV := $(CURDIR)/.venv
 STAMPS := $(VENV)/stamps
 NODE_MODULES := clients/node_modules/.installed
 GROUPS := bootstrap runtime embedded dev browser
-WORKERS ?= 2
+# One more than the processors that there should be: tests wait a lot.
+WORKERS ?= 3
 export PATH := $(VENV)/bin:$(PATH)
 export PYTHONUNBUFFERED := 1
 # The machine's own certificate authorities count, as they do for pip.

@@ -13,7 +13,7 @@ pytest.register_assert_rewrite(*(f"tests.{name}" for name in HELPERS))
 
 from tests import failures, workers
 from tests.faults.report import Report
-from tests.platform import Platform, running_platform
+from tests.platform import SHARED, Platform, running_platform
 from tests.stores import Postgres, ValkeyServer, running_postgres, running_valkey
 
 
@@ -39,11 +39,10 @@ def valkey(stores_folder: Path) -> Iterator[ValkeyServer]:
 
 
 @pytest.fixture(scope="session")
-def platform() -> Iterator[Platform]:
+def platform() -> Platform:
     """The whole platform as separate processes, shared by all tests that only use it."""
     told = {"VERITICK_SIGN_EVERY_SECONDS": "2", "VERITICK_SIMULATOR_CONTROL": "true"}
-    with running_platform(environment=told) as platform:
-        yield platform
+    return SHARED.enter_context(running_platform(environment=told))
 
 
 def pytest_configure(config: pytest.Config) -> None:

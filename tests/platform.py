@@ -7,7 +7,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +28,11 @@ def _bases() -> Iterator[int]:
 
 
 _BASES = _bases()
+SHARED = ExitStack()
+"""Holds the platform that tests share in this process; closed after the last of them."""
+
+UNHISTORIED = {"VERITICK_GENERATED_PAST": "false"}
+"""What a platform is told that shows nobody a chart: it starts with less to do."""
 
 
 class Logged:

@@ -140,11 +140,10 @@ class _Leader:
         if self.settings.seed:
             currency = _PROTOCOLS[self.settings.feed_protocol].crypto_quote_currency
             await self.catalogue.seed(seed_instruments(currency))
-        await together(
-            self.ingestor.lead(term),
-            self.herald.announce(term),
-            PastMaker(self.database, self.market).run(term),
-        )
+        work = [self.ingestor.lead(term), self.herald.announce(term)]
+        if self.settings.generated_past:
+            work.append(PastMaker(self.database, self.market).run(term))
+        await together(*work)
 
 
 @dataclass

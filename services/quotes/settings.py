@@ -19,6 +19,9 @@ class Settings(ServiceSettings, DatabaseSettings):
         default="veritick", description="what the market data server speaks"
     )
     seed: bool = Field(default=True, description="add the usual instruments to an empty database")
+    generated_past: bool = Field(
+        default=True, description="give instruments a generated past, for charts to begin with"
+    )
     gather_milliseconds: int = Field(
         default=10, ge=0, le=50, description="how long ticks wait to be stored together"
     )

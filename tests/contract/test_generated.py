@@ -1,8 +1,10 @@
-"""What is generated is current, and the tools that guard the contract do guard it."""
+"""What is stale is found, and the tools that guard the contract do guard it.
+
+That nothing is stale `make lint` checks.
+"""
 
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,18 +13,6 @@ import pytest
 from proto import generate
 
 ORDERS = "proto/veritick/trading/v1/order_service.proto"
-
-
-def test_generated_code_is_current_and_the_contract_is_tidy() -> None:
-    checked = subprocess.run(
-        [sys.executable, "-m", "proto.generate", "--check"],
-        cwd=generate.ROOT,
-        capture_output=True,
-        check=False,
-        text=True,
-    )
-
-    assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 @pytest.fixture(scope="module")

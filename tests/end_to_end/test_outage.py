@@ -23,7 +23,7 @@ from tests.end_to_end.traders import (
     newcomer,
     trading,
 )
-from tests.platform import STOP_SECONDS, Platform, running_platform
+from tests.platform import STOP_SECONDS, UNHISTORIED, Platform, running_platform
 from tests.waiting import eventually, until
 from veritick import Veritick, VeritickError
 from veritick.quotes.v1.fixing_service_pb2 import NOT_COVERED
@@ -53,7 +53,7 @@ LEFT_OPEN_SECONDS = 7
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     """A platform that these tests may hurt."""
-    with running_platform(tmp_path_factory.mktemp("own") / "home") as platform:
+    with running_platform(tmp_path_factory.mktemp("own") / "home", UNHISTORIED) as platform:
         yield platform
 
 
@@ -205,7 +205,7 @@ async def test_no_process_survives_its_platform_and_the_next_finds_everything(
     # No run of the market may cover the expiry: the first has ended, the second is yet to begin.
     expiry = left_open.expire_time.ToNanoseconds() / 1e9
     await eventually(lambda: time.time() > expiry)
-    with running_platform(own.home) as second:
+    with running_platform(own.home, UNHISTORIED) as second:
         assert not [line for line in second.lines if "migrate" in line]
         assert (own.home / "keys" / "public" / "identity.pem").read_bytes() == key
         trader = await again(second, who.email)

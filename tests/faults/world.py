@@ -38,7 +38,7 @@ from services.local.valkey import Valkey, embedded_server
 from tests.faults.processes import Process
 from tests.faults.proxy import Road, Roads
 from tests.faults.report import SEED
-from tests.platform import Logged, free_base
+from tests.platform import UNHISTORIED, Logged, free_base
 
 REPOSITORY = Path(__file__).parents[2]
 WELL_SECONDS = 120
@@ -181,6 +181,7 @@ class World(Logged):
         redis = quote(str(self._sockets["redis"] / "valkey.sock"), safe="/")
         environment["VERITICK_REDIS_URL"] = f"unix://{redis}?db=0"
         environment["PYTHONPATH"] = imports_of(self.tree)
+        environment |= UNHISTORIED
         environment["PYTHONSAFEPATH"] = "1"  # not what happens to lie where the tests run
         if runtime in SERVICES:
             ports = self.replicas[replica]

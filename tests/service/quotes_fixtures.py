@@ -242,6 +242,7 @@ class World:
             "feed_url": feed_url,
             "feed_patience_seconds": 1,
             "drain_seconds": 0.2,
+            "generated_past": False,
         }
         return Settings.model_validate(values | overrides)
 
@@ -304,6 +305,6 @@ async def quotes_for_a_while(
     """One quotes for all tests of a module that only look."""
     with postgres.database("quotes") as access:
         base = World(access, quotes_keys, valkey.url)
-        async with simulator() as feed, base.running(feed.url) as running:
+        async with simulator() as feed, base.running(feed.url, generated_past=True) as running:
             await running.until_status("BTCUSD", "OPEN")
             yield running

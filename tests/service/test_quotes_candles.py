@@ -116,10 +116,10 @@ async def test_pages_of_candles_lead_back_to_the_beginning(quotes_for_a_while: Q
         return len((await candles(quotes, 3600)).candles) > 100
 
     await eventually(has_a_past)
-    whole = await candles(quotes, 3600, 2000, end=quotes.clock.now() - seconds(7200))
+    end, more = quotes.clock.now() - seconds(7200), True
+    whole = await candles(quotes, 3600, 2000, end=end)
     assert whole.more
     found: list[market.Candle] = []
-    end, more = quotes.clock.now() - seconds(7200), True
     while more:
         page = await candles(quotes, 3600, 500, end=end)
         found = [*page.candles, *found]

@@ -58,11 +58,11 @@ async def test_what_is_not_over_yet_is_pending_and_then_stays_as_it_was_first_sa
 ) -> None:
     quotes = quotes_for_a_while
     await quotes.until_status(SYMBOL, "OPEN")
-    moment = quotes.clock.now() + seconds(0.5)
+    moment = quotes.clock.now() + seconds(3)
     assert (await quotes.fix(SYMBOL, moment)).state == fixing.Fixing.PENDING
 
     first = await quotes.fixed(SYMBOL, moment)
-    await asyncio.sleep(1)
+    await quotes.until_ticks(SYMBOL, 3)
 
     assert await quotes.fix(SYMBOL, moment) == first
 

@@ -57,3 +57,10 @@ async def test_watching_the_market_begins_with_all_of_it_and_goes_on(quotes: Quo
             last = change.watermark.time
         elif change.HasField("ticks"):
             assert all(to_datetime(t.time) > to_datetime(last) for t in change.ticks.ticks)
+
+
+async def test_who_wishes_for_no_past_gets_none(quotes: Quotes) -> None:
+    await quotes.until_ticks("BTCUSD", 5)
+    async with quotes.database.raw() as connection:
+        found = await connection.execute("SELECT FROM instrument WHERE past_made_at IS NOT NULL")
+        assert await found.fetchall() == []

@@ -81,7 +81,8 @@ async def test_a_recording_is_traded_on_at_any_hour_and_the_rest_is_simulated(
         mantissas = [tick.price.mantissa - 100_000 for tick in ticks]
         assert mantissas == list(range(len(mantissas)))
         pause = to_datetime(ticks[-1].time) - to_datetime(ticks[0].time)
-        assert abs(pause / seconds(0.2) / (len(ticks) - 1) - 1) < 0.5
+        # Five times as fast as it was recorded; a busy machine may hold some of it up.
+        assert seconds(0.1) < pause / (len(ticks) - 1) < seconds(0.8)
 
     async with simulator() as feed, base.running(feed.url) as quotes:
 
