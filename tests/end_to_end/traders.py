@@ -27,6 +27,8 @@ from veritick.trading.v1.order_service_pb2 import PlaceOrderRequest
 PASSWORD = "analytical engine"
 OPENING_MINOR_UNITS = 1_000_000
 STAKE = 1_000
+VALID_FOR = timedelta(seconds=60)
+"""How long an order may be on its way, on a machine that may be busy."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Trader:
             "UP",
             stake_minor_units=stake,
             duration_seconds=seconds,
-            valid_until=self.veritick.clock.now() + timedelta(seconds=10),
+            valid_until=self.veritick.clock.now() + VALID_FOR,
         )
 
     async def buy(self, stake: int = STAKE, seconds: int = 5) -> Order:
@@ -73,7 +75,7 @@ class Trader:
             "UP",
             stake_minor_units=stake,
             duration_seconds=seconds,
-            valid_for=timedelta(seconds=10),
+            valid_for=VALID_FOR,
         )
 
     async def settled(self, order: Order) -> Order:
