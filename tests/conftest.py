@@ -39,10 +39,11 @@ def valkey(stores_folder: Path) -> Iterator[ValkeyServer]:
 
 
 @pytest.fixture(scope="session")
-def platform() -> Platform:
+def platform() -> Iterator[Platform]:
     """The whole platform as separate processes, shared by all tests that only use it."""
     told = {"VERITICK_SIGN_EVERY_SECONDS": "2", "VERITICK_SIMULATOR_CONTROL": "true"}
-    return SHARED.enter_context(running_platform(environment=told))
+    with SHARED:  # also when a run is broken off
+        yield SHARED.enter_context(running_platform(environment=told))
 
 
 def pytest_configure(config: pytest.Config) -> None:
