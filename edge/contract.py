@@ -22,6 +22,7 @@ _MODULES = {
         "veritick.identity.v1.user_admin_service_pb2",
         "veritick.identity.v1.user_note_service_pb2",
         "veritick.identity.v1.role_service_pb2",
+        "veritick.identity.v1.second_factor_reset_service_pb2",
         "veritick.identity.v1.audit_service_pb2",
         "veritick.identity.v1.kyc_service_pb2",
         "veritick.identity.v1.maintenance_service_pb2",

@@ -22,6 +22,8 @@ Invariants:
   (`vault`), keys and recovery codes are stored as digests, and each is shown once;
 - where it is demanded, as in production, permissions of staff count only for who has a second
   factor (`second_factors.SecondFactors.counted`);
+- a second factor that was lost is taken away by two of staff, and leaves the password
+  (`lost_factors`);
 - an API key acts within its scopes, accounts, networks and time, never with staff's permissions;
 - nobody alone gives a permission that moves money or gives permissions (`permission.POWERFUL`);
   what is taken from a user or a role stops counting everywhere within a second;
@@ -66,9 +68,9 @@ rules), `users`, `sessions`, `roles`, `letters`, `mail_tokens`, `throttles`, `ap
 (tables), `ground`, `hashing`, `strength`, `breached`, `geography`, `vault`, `user_keys`,
 `document_store`, `issuing`, `mailers`, `wording`, `post`, `notices`, `registration`, `standing`,
 `second_factors`, `sign_in`, `signing_out`, `passwords`, `passkeys`, `key_access`, `staffing`,
-`bans`, `protecting`, `inspection`, `inspector`, `uploading`, `reviewing`, `tracing`, `suspicion`,
-`revoking`, `maintenance`, `on_record`, `auditing`, `jobs` (flow), `rpc`, `profile_rpc`, `key_rpc`,
-`passkey_rpc`, `protection_rpc`, `kyc_rpc`, `fraud_rpc`, `note_rpc`, `staff_rpc`, `maintenance_rpc`,
-`audit_rpc`, `wire`, `protection_wire`, `fraud_wire`, `neighbours` (faces), `admin`, `audit_command`
-(commands), `parts`, `records`, `app`.
+`lost_factors`, `bans`, `protecting`, `inspection`, `inspector`, `uploading`, `reviewing`,
+`tracing`, `suspicion`, `revoking`, `maintenance`, `on_record`, `auditing`, `jobs` (flow), `rpc`,
+`profile_rpc`, `key_rpc`, `passkey_rpc`, `protection_rpc`, `kyc_rpc`, `fraud_rpc`, `note_rpc`,
+`staff_rpc`, `factor_reset_rpc`, `maintenance_rpc`, `audit_rpc`, `wire`, `protection_wire`,
+`fraud_wire`, `neighbours` (faces), `admin`, `audit_command` (commands), `parts`, `records`, `app`.
 """

@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import UUID
 
 from services.identity.auditing import AuditTrail
+from services.identity.factor_reset_rpc import FactorResetFace, add_factor_reset_face
 from services.identity.fraud_rpc import FraudFace
 from services.identity.ground import Ground
 from services.identity.hashing import Cost, PasswordHasher
@@ -195,6 +196,7 @@ def _faces(parts: Parts, keyring: Keyring) -> list[Face]:
             ProtectionFace(parts.protecting, parts.settings.currency),
         ),
         (add_RevocationServiceServicer_to_server, RevocationFace(parts.revoked)),
+        (add_factor_reset_face, FactorResetFace(parts.lost_factors)),
         (add_maintenance_face, MaintenanceFace(MaintenanceSwitch(parts.ground))),
         (add_JournalServiceServicer_to_server, journal),
     ]

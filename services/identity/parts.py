@@ -16,6 +16,7 @@ from services.identity.issuing import Issuer
 from services.identity.jobs import Keep, Purge
 from services.identity.jurisdiction import Jurisdiction
 from services.identity.key_access import KeyAccess
+from services.identity.lost_factors import RESET, LostFactors
 from services.identity.mailers import LocalMailbox, Mailer, SmtpMailer
 from services.identity.neighbours import Accounts
 from services.identity.notices import Notices
@@ -42,6 +43,7 @@ from services.identity.uploading import Uploading
 from services.identity.user_keys import UserKeys
 from services.identity.vault import Vault
 from services.identity.wording import load_wording
+from services.kit.approval import Proposal
 from services.kit.refusals import Refusals
 from services.kit.tokens import Keyring
 
@@ -154,7 +156,18 @@ class Parts:
     @cached_property
     def staffing(self) -> Staffing:
         """Gives and takes roles."""
-        return Staffing(self.ground)
+        return Staffing(self.ground, {RESET: self._reset_factor})
+
+    @cached_property
+    def lost_factors(self) -> LostFactors:
+        """Helps users back who have lost their second factor."""
+        return LostFactors(
+            self.ground,
+            approvals=self.staffing.approvals,
+            factors=self.factors,
+            signing_out=self.signing_out,
+            notices=self.notices,
+        )
 
     @cached_property
     def bans(self) -> Bans:
@@ -260,6 +273,10 @@ class Parts:
 
     def _issuer(self, keyring: Keyring) -> Issuer:
         return Issuer(keyring, self.limits, self.ground.clock, self.ground.ids)
+
+    async def _reset_factor(self, proposal: Proposal) -> str:
+        # What carries it out is made of the approvals that know it.
+        return await self.lost_factors.carry_out(proposal)
 
     @property
     def _mailer(self) -> Mailer:

@@ -246,6 +246,12 @@ class Passkeys:
         return challenge
 
 
+async def delete_all(connection: AsyncConnection, user_id: UUID) -> int:
+    """Delete the passkeys of a user in the caller's transaction; return how many there were."""
+    theirs = sa.delete(passkeys).where(passkeys.c.user_id == user_id)
+    return (await connection.execute(theirs)).rowcount
+
+
 def passkey_invalid() -> Failure:
     """Return the refusal of a passkey, whatever is wrong with it."""
     return Failure(Reason.PASSKEY_INVALID, "This passkey is not known here, or is not genuine.")

@@ -26,6 +26,8 @@ ALL = frozenset(
         "settlement.void.propose",
         "terms.write",
         "users.ban",
+        "users.factor.approve",
+        "users.factor.propose",
         "users.read",
         "users.write",
     }
@@ -43,9 +45,13 @@ POWERFUL = frozenset(
         "settlement.void.approve",
         "settlement.void.propose",
         "terms.write",
+        "users.factor.approve",
     }
 )
-"""Permissions that move money, read letters or give permissions: nobody gives them alone."""
+"""Permissions that move money, read letters, give permissions or open the accounts of others.
+
+Nobody gives them alone.
+"""
 
 
 class Role(StrEnum):
@@ -66,7 +72,9 @@ PERMISSIONS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         # A trader needs no permission for what is his own.
         Role.TRADER: frozenset(),
-        Role.SUPPORT: frozenset({"accounts.read", "notes.read", "notes.write", "users.read"}),
+        Role.SUPPORT: frozenset(
+            {"accounts.read", "notes.read", "notes.write", "users.factor.propose", "users.read"}
+        ),
         Role.COMPLIANCE: frozenset(
             {
                 "accounts.read",
@@ -78,6 +86,7 @@ PERMISSIONS: Mapping[str, frozenset[str]] = MappingProxyType(
                 "notes.write",
                 "roles.read",
                 "users.ban",
+                "users.factor.approve",
                 "users.read",
                 "users.write",
             }

@@ -144,13 +144,18 @@ class SecondFactors:
     async def remove(self, user_id: UUID) -> None:
         """Remove the second factor with its recovery codes; none stays none."""
         async with self._database.transaction() as connection:
-            had = await in_force(connection, user_id)
-            for table in (totp, recovery_codes):
-                await connection.execute(sa.delete(table).where(table.c.user_id == user_id))
-            if had:
+            if await self.take(connection, user_id):
                 await self._record(connection, "second-factor.disable", user_id)
                 await self._notices.write(connection, LetterKind.SECOND_FACTOR_OFF, user_id)
-                await self._renew_authority(connection, user_id)
+
+    async def take(self, connection: AsyncConnection, user_id: UUID) -> bool:
+        """Remove it in the caller's transaction; tell whether it was in force."""
+        had = await in_force(connection, user_id)
+        for table in (totp, recovery_codes):
+            await connection.execute(sa.delete(table).where(table.c.user_id == user_id))
+        if had:
+            await self._renew_authority(connection, user_id)
+        return had
 
     async def check(self, connection: AsyncConnection, user_id: UUID, code: str) -> bool:
         """Tell whether a code of the app or a recovery code is right, and use it up."""

@@ -8,7 +8,7 @@ from services.identity.bans import Bans
 from services.identity.permission import ALL, FIXED
 from services.identity.second_factors import in_force
 from services.identity.signing_out import SigningOut
-from services.identity.staffing import GRANT, Staffing, existing
+from services.identity.staffing import CHANGE, GRANT, Staffing, existing
 from services.identity.user import address_key
 from services.identity.wire import to_open_session, to_user
 from services.kit.approval import Proposal, State
@@ -160,8 +160,10 @@ class RoleFace(RoleServiceServicer):
         wanted = parse_filter(request.filter, {"kind", "state"})
         before = decode_page_token(request.page_token, UUID)[0] if request.page_token else None
         limit = request.page_size or _PAGE
-        state = _state(wanted.get("state"), request.filter)
-        found = await self._staffing.proposals(wanted.get("kind", GRANT), state, before, limit)
+        state, kind = state_of(wanted.get("state"), request.filter), wanted.get("kind", GRANT)
+        if kind not in {GRANT, CHANGE}:
+            raise _unknown(request.filter)
+        found = await self._staffing.proposals(kind, state, before, limit)
         last = str(found[-1].proposal_id) if len(found) == limit else None
         return role_pb.ListRoleProposalsResponse(
             proposals=[to_proposal(proposal, str) for proposal in found],
@@ -202,7 +204,8 @@ def _flag(text: str | None, written: str) -> bool | None:
     return None if text is None else text == "true"
 
 
-def _state(name: str | None, written: str) -> State | None:
+def state_of(name: str | None, written: str) -> State | None:
+    """Return the state that a filter names. Failure INVALID_FILTER for one that is none."""
     if name is not None and name not in State.__members__:
         raise _unknown(written)
     return None if name is None else State[name]

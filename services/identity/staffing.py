@@ -1,6 +1,6 @@
 """Who has which role, and what a role may do: changed by staff, powerful ones by two of them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,7 +11,7 @@ from services.identity.permission import ALL, FIXED, is_powerful
 from services.identity.user import User
 from services.identity.wire import user_changed
 from services.kit.approval import Proposal, State
-from services.kit.approvals import Approvals
+from services.kit.approvals import Approvals, Execute
 from services.kit.audit import audited
 from services.kit.errors import Failure, Violation
 from services.kit.reason import Reason
@@ -29,7 +29,8 @@ class Staffing:
     counting everywhere within a second.
     """
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Ground, others: Mapping[str, Execute]) -> None:
+        """Keep the proposals of `others` as well: they lie in one table."""
         self._database = ground.database
         self._journal = ground.journal
         self._clock = ground.clock
@@ -38,7 +39,11 @@ class Staffing:
             journal=ground.journal,
             ids=ground.ids,
             now=ground.clock.now,
-            kinds={GRANT: self._carry_out_grant, CHANGE: self._carry_out_change},
+            kinds={
+                GRANT: self._carry_out_grant,
+                CHANGE: self._carry_out_change,
+                **others,
+            },
         )
 
     async def grant(

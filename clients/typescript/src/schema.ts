@@ -602,6 +602,86 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/admin/secondFactorResets": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Lists what was proposed, newest first
+         * @description Errors: INVALID_FILTER, INVALID_PAGE_TOKEN.
+         */
+        readonly get: operations["listSecondFactorResets"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/admin/secondFactorResets/{proposalId}:approve": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Approves what somebody else proposed, and does it
+         * @description The code app and the recovery codes stop counting, every session ends within a second, and the user is written to. The password stays. Idempotent by proposal. Errors: PROPOSAL_NOT_FOUND, PROPOSAL_NOT_PENDING, SAME_PERSON also for whose factor it is.
+         */
+        readonly post: operations["approveSecondFactorReset"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/admin/secondFactorResets/{proposalId}:reject": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Rejects what somebody else proposed, for good
+         * @description Idempotent by proposal. Errors: PROPOSAL_NOT_FOUND, PROPOSAL_NOT_PENDING, SAME_PERSON.
+         */
+        readonly post: operations["rejectSecondFactorReset"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/admin/secondFactorResets/{proposalId}:withdraw": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Takes back what the caller proposed, before anybody has decided it
+         * @description Idempotent by proposal. Errors: PROPOSAL_NOT_FOUND, PROPOSAL_NOT_PENDING, NOT_PROPOSER.
+         */
+        readonly post: operations["withdrawSecondFactorReset"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/admin/userClusters": {
         readonly parameters: {
             readonly query?: never;
@@ -882,6 +962,26 @@ export interface paths {
          * @description Idempotent. Errors: USER_NOT_FOUND.
          */
         readonly post: operations["liftBan"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/admin/users/{userId}:proposeSecondFactorReset": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Proposes to take a user's second factor away
+         * @description Whoever proposes it has made sure who asks for it, and says how. Idempotent by `requestId`. Errors: USER_NOT_FOUND, SECOND_FACTOR_MISSING, SAME_PERSON for oneself, REQUEST_ID_REUSED.
+         */
+        readonly post: operations["proposeSecondFactorReset"];
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -2437,6 +2537,11 @@ export interface components {
             /** @description What the one who decides has to say. */
             readonly note?: string;
         };
+        /** @description ApproveSecondFactorResetRequest is the request of SecondFactorResetService.ApproveSecondFactorReset. */
+        readonly ApproveSecondFactorResetRequest: {
+            /** @description What the one who decides has to say. */
+            readonly note?: string;
+        };
         /** @description ApproveVoidRequest is the request of VoidService.ApproveVoid. */
         readonly ApproveVoidRequest: {
             /** @description A word about the decision. */
@@ -3005,7 +3110,7 @@ export interface components {
          *
          *     Example:
          *         {"reason": "SECOND_FACTOR_EXISTS", "domain": "veritick"}
-         *     - `SECOND_FACTOR_MISSING`: The caller has no second factor.
+         *     - `SECOND_FACTOR_MISSING`: There is no second factor that could be changed or taken away.
          *
          *     Example:
          *         {"reason": "SECOND_FACTOR_MISSING", "domain": "veritick"}
@@ -4009,6 +4114,13 @@ export interface components {
             /** @description Seals in order; ask again after the last one. Empty when there are no more. */
             readonly seals: readonly components["schemas"]["SealedEntries"][];
         };
+        /** @description ListSecondFactorResetsResponse is the response of SecondFactorResetService.ListSecondFactorResets. */
+        readonly ListSecondFactorResetsResponse: {
+            /** @description The proposals. */
+            readonly proposals: readonly components["schemas"]["StaffProposal"][];
+            /** @description Continues this list; empty on its last page. */
+            readonly nextPageToken: string;
+        };
         /** @description ListSessionsResponse is the response of AuthService.ListSessions. */
         readonly ListSessionsResponse: {
             /** @description The caller's sessions. A user has few, so there are no pages. */
@@ -4561,6 +4673,18 @@ export interface components {
             /** @description Why. It becomes the transfer's note. */
             readonly reason: string;
         };
+        /** @description ProposeSecondFactorResetRequest is the request of SecondFactorResetService.ProposeSecondFactorReset. */
+        readonly ProposeSecondFactorResetRequest: {
+            /** @description How it was made sure who asks for it, for the record. */
+            readonly reason: string;
+            /** @description Whether the user's passkeys go as well. */
+            readonly passkeys?: boolean;
+            /**
+             * Format: uuid
+             * @description Made by the caller; repeating it repeats nothing.
+             */
+            readonly requestId: string;
+        };
         /** @description ProposeVoidRequest is the request of VoidService.ProposeVoid. */
         readonly ProposeVoidRequest: {
             /**
@@ -4846,6 +4970,11 @@ export interface components {
         };
         /** @description RejectRoleProposalRequest is the request of RoleService.RejectRoleProposal. */
         readonly RejectRoleProposalRequest: {
+            /** @description What the one who decides has to say. */
+            readonly note?: string;
+        };
+        /** @description RejectSecondFactorResetRequest is the request of SecondFactorResetService.RejectSecondFactorReset. */
+        readonly RejectSecondFactorResetRequest: {
             /** @description What the one who decides has to say. */
             readonly note?: string;
         };
@@ -5557,6 +5686,11 @@ export interface components {
             /** @description Why it is taken back. */
             readonly note: string;
         };
+        /** @description WithdrawSecondFactorResetRequest is the request of SecondFactorResetService.WithdrawSecondFactorReset. */
+        readonly WithdrawSecondFactorResetRequest: {
+            /** @description Why it is taken back. */
+            readonly note: string;
+        };
         /** @description WithdrawVoidRequest is the request of VoidService.WithdrawVoid. */
         readonly WithdrawVoidRequest: {
             /** @description Why it is taken back. */
@@ -5590,6 +5724,7 @@ export type ApiKeyEnded = components['schemas']['ApiKeyEnded'];
 export type ApproveAdjustmentRequest = components['schemas']['ApproveAdjustmentRequest'];
 export type ApproveDocumentRequest = components['schemas']['ApproveDocumentRequest'];
 export type ApproveRoleProposalRequest = components['schemas']['ApproveRoleProposalRequest'];
+export type ApproveSecondFactorResetRequest = components['schemas']['ApproveSecondFactorResetRequest'];
 export type ApproveVoidRequest = components['schemas']['ApproveVoidRequest'];
 export type AuditBreak = components['schemas']['AuditBreak'];
 export type AuditRecord = components['schemas']['AuditRecord'];
@@ -5687,6 +5822,7 @@ export type ListReceiptsResponse = components['schemas']['ListReceiptsResponse']
 export type ListRoleProposalsResponse = components['schemas']['ListRoleProposalsResponse'];
 export type ListRolesResponse = components['schemas']['ListRolesResponse'];
 export type ListSealsResponse = components['schemas']['ListSealsResponse'];
+export type ListSecondFactorResetsResponse = components['schemas']['ListSecondFactorResetsResponse'];
 export type ListSessionsResponse = components['schemas']['ListSessionsResponse'];
 export type ListSigningKeysResponse = components['schemas']['ListSigningKeysResponse'];
 export type ListTermsResponse = components['schemas']['ListTermsResponse'];
@@ -5728,6 +5864,7 @@ export type Problem = components['schemas']['Problem'];
 export type Proposal = components['schemas']['Proposal'];
 export type ProposeAdjustmentRequest = components['schemas']['ProposeAdjustmentRequest'];
 export type ProposeAnnulmentRequest = components['schemas']['ProposeAnnulmentRequest'];
+export type ProposeSecondFactorResetRequest = components['schemas']['ProposeSecondFactorResetRequest'];
 export type ProposeVoidRequest = components['schemas']['ProposeVoidRequest'];
 export type Protection = components['schemas']['Protection'];
 export type ProtectionChange = components['schemas']['ProtectionChange'];
@@ -5749,6 +5886,7 @@ export type RegisterRequest = components['schemas']['RegisterRequest'];
 export type RejectAdjustmentRequest = components['schemas']['RejectAdjustmentRequest'];
 export type RejectDocumentRequest = components['schemas']['RejectDocumentRequest'];
 export type RejectRoleProposalRequest = components['schemas']['RejectRoleProposalRequest'];
+export type RejectSecondFactorResetRequest = components['schemas']['RejectSecondFactorResetRequest'];
 export type RejectVoidRequest = components['schemas']['RejectVoidRequest'];
 export type RenewRecoveryCodesRequest = components['schemas']['RenewRecoveryCodesRequest'];
 export type RenewRecoveryCodesResponse = components['schemas']['RenewRecoveryCodesResponse'];
@@ -5803,6 +5941,7 @@ export type Void = components['schemas']['Void'];
 export type VoidReason = components['schemas']['VoidReason'];
 export type WithdrawAdjustmentRequest = components['schemas']['WithdrawAdjustmentRequest'];
 export type WithdrawRoleProposalRequest = components['schemas']['WithdrawRoleProposalRequest'];
+export type WithdrawSecondFactorResetRequest = components['schemas']['WithdrawSecondFactorResetRequest'];
 export type WithdrawVoidRequest = components['schemas']['WithdrawVoidRequest'];
 export type WriteUserNoteRequest = components['schemas']['WriteUserNoteRequest'];
 export type $defs = Record<string, never>;
@@ -9264,6 +9403,498 @@ export interface operations {
             };
         };
     };
+    readonly listSecondFactorResets: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description `state=PENDING` or another; empty for all. */
+                readonly filter?: string;
+                /** @description At most this many; 0 means 50. */
+                readonly pageSize?: number;
+                /** @description Continues after the page that answered it. */
+                readonly pageToken?: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description What was asked for. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ListSecondFactorResetsResponse"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST`, `INVALID_FILTER`, `INVALID_PAGE_TOKEN` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `PERMISSION_DENIED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly approveSecondFactorReset: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The proposal. */
+                readonly proposalId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["ApproveSecondFactorResetRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The proposal as it is now. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["StaffProposal"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `SAME_PERSON`, `PERMISSION_DENIED`, `CSRF_REJECTED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `PROPOSAL_NOT_FOUND` */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict: `PROPOSAL_NOT_PENDING` */
+            readonly 409: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `REQUEST_TOO_LARGE` */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type: `INVALID_REQUEST` */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly rejectSecondFactorReset: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The proposal. */
+                readonly proposalId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["RejectSecondFactorResetRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The proposal as it is now. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["StaffProposal"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `SAME_PERSON`, `PERMISSION_DENIED`, `CSRF_REJECTED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `PROPOSAL_NOT_FOUND` */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict: `PROPOSAL_NOT_PENDING` */
+            readonly 409: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `REQUEST_TOO_LARGE` */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type: `INVALID_REQUEST` */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly withdrawSecondFactorReset: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description The proposal. */
+                readonly proposalId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["WithdrawSecondFactorResetRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The proposal as it is now. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["StaffProposal"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `NOT_PROPOSER`, `PERMISSION_DENIED`, `CSRF_REJECTED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `PROPOSAL_NOT_FOUND` */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict: `PROPOSAL_NOT_PENDING` */
+            readonly 409: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `REQUEST_TOO_LARGE` */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type: `INVALID_REQUEST` */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     readonly listUserClusters: {
         readonly parameters: {
             readonly query?: {
@@ -10853,6 +11484,138 @@ export interface operations {
             };
             /** @description Not Found: `USER_NOT_FOUND` */
             readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `REQUEST_TOO_LARGE` */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type: `INVALID_REQUEST` */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly proposeSecondFactorReset: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path: {
+                /** @description Whose second factor was lost. */
+                readonly userId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["ProposeSecondFactorResetRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description What a second person has to approve. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["StaffProposal"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `SAME_PERSON`, `PERMISSION_DENIED`, `CSRF_REJECTED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `USER_NOT_FOUND` */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict: `SECOND_FACTOR_MISSING`, `REQUEST_ID_REUSED` */
+            readonly 409: {
                 headers: {
                     readonly [name: string]: unknown;
                 };

@@ -110,6 +110,53 @@ export class StaffClient {
     );
   }
 
+  /** Proposes to take the second factor from who has lost it; somebody else approves it. */
+  proposeSecondFactorReset(
+    userId: string,
+    passkeys: boolean,
+    reason: string,
+    requestId: string,
+  ): Promise<staff.StaffProposal> {
+    return this.session.send(
+      call("post", "/v1/admin/users/{userId}:proposeSecondFactorReset", {
+        path: { userId },
+        body: { passkeys, reason, requestId },
+      }),
+    );
+  }
+
+  /** Second factors that were proposed to be taken away, newest first: `state=PENDING`. */
+  listSecondFactorResets(page: Page): Promise<staff.RoleProposalPage> {
+    return this.session.send(call("get", "/v1/admin/secondFactorResets", { query: page }));
+  }
+
+  approveSecondFactorReset(proposalId: string, note = ""): Promise<staff.StaffProposal> {
+    return this.session.send(
+      call("post", "/v1/admin/secondFactorResets/{proposalId}:approve", {
+        path: { proposalId },
+        body: { note },
+      }),
+    );
+  }
+
+  rejectSecondFactorReset(proposalId: string, note: string): Promise<staff.StaffProposal> {
+    return this.session.send(
+      call("post", "/v1/admin/secondFactorResets/{proposalId}:reject", {
+        path: { proposalId },
+        body: { note },
+      }),
+    );
+  }
+
+  withdrawSecondFactorReset(proposalId: string, note: string): Promise<staff.StaffProposal> {
+    return this.session.send(
+      call("post", "/v1/admin/secondFactorResets/{proposalId}:withdraw", {
+        path: { proposalId },
+        body: { note },
+      }),
+    );
+  }
+
   /** Proposals about roles of one kind, newest first: `kind=role.grant AND state=PENDING`. */
   listRoleProposals(page: Page): Promise<staff.RoleProposalPage> {
     return this.session.send(call("get", "/v1/admin/roleProposals", { query: page }));

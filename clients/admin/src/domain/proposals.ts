@@ -12,7 +12,7 @@ export interface Pending {
   readonly voided?: Void;
 }
 
-export type ProposalKind = "role.grant" | "role.change" | "adjustment" | "void";
+export type ProposalKind = "role.grant" | "role.change" | "factor.reset" | "adjustment" | "void";
 
 interface KindRules {
   /** Who sees them, and who decides. */
@@ -23,6 +23,7 @@ interface KindRules {
 export const KINDS: Readonly<Record<ProposalKind, KindRules>> = {
   "role.grant": { read: "roles.read", decide: "roles.approve" },
   "role.change": { read: "roles.read", decide: "roles.approve" },
+  "factor.reset": { read: "users.read", decide: "users.factor.approve" },
   adjustment: { read: "ledger.read", decide: "ledger.adjust.approve" },
   void: { read: "audit.read", decide: "settlement.void.approve" },
 };
@@ -42,6 +43,8 @@ export function sourcesOf(
     case "role.grant":
     case "role.change":
       return [{ read: (token) => rolePage(staff, kind, state, token) }];
+    case "factor.reset":
+      return [{ read: (token) => resetPage(staff, state, token) }];
     case "adjustment":
       return books.map((book) => ({ read: (token) => adjustmentPage(staff, book, state, token) }));
     case "void":
@@ -57,6 +60,18 @@ async function rolePage(
 ): Promise<ListPage<Pending>> {
   const filter = filterText({ kind, state });
   const page = await staff.listRoleProposals({ filter, pageSize: PAGE, pageToken });
+  const items = page.proposals.map((proposal) => ({ key: proposal.proposalId, kind, proposal }));
+  return { items, nextPageToken: page.nextPageToken };
+}
+
+async function resetPage(
+  staff: StaffClient,
+  state: string,
+  pageToken: string | undefined,
+): Promise<ListPage<Pending>> {
+  const filter = filterText({ state });
+  const page = await staff.listSecondFactorResets({ filter, pageSize: PAGE, pageToken });
+  const kind = "factor.reset" as const;
   const items = page.proposals.map((proposal) => ({ key: proposal.proposalId, kind, proposal }));
   return { items, nextPageToken: page.nextPageToken };
 }
@@ -107,6 +122,10 @@ export async function decide(
       return approve
         ? await staff.approveRoleProposal(key, note)
         : await staff.rejectRoleProposal(key, note);
+    case "factor.reset":
+      return approve
+        ? await staff.approveSecondFactorReset(key, note)
+        : await staff.rejectSecondFactorReset(key, note);
     case "adjustment":
       return (
         approve ? await staff.approveAdjustment(key, note) : await staff.rejectAdjustment(key, note)

@@ -61,6 +61,7 @@ export const texts = {
     kinds: {
       "role.grant": "Role for somebody",
       "role.change": "What a role may do",
+      "factor.reset": "Lost second factor",
       adjustment: "Balance adjustment",
       void: "Voided price",
     },
@@ -92,6 +93,8 @@ export const texts = {
     until: (moment: string) => `until ${moment}`,
     getsRole: "gets the role",
     mayThen: "may then:",
+    losesFactor: (passkeys: boolean) =>
+      passkeys ? "loses the second factor and all passkeys" : "loses the second factor",
     toAccount: "to account",
     annuls: (first: string, last: string) =>
       first === last

@@ -58,6 +58,13 @@ export const people = {
     liftTitle: (email: string) => `Let ${email} in again`,
     liftText: "The user can sign in again at once.",
     liftedNow: "The ban is lifted",
+    reset: "Reset the second factor",
+    resetTitle: (email: string) => `Take the second factor from ${email}`,
+    resetText:
+      "For who has lost the code and the recovery codes. Make sure who asks, and say how. Somebody else has to approve it; then every session ends, and the password alone signs in.",
+    resetPasskeys: "Passkeys as well",
+    resetWhat: "What goes besides",
+    resetProposed: "Proposed: somebody else has to approve it",
   },
   sessions: {
     device: "Device",

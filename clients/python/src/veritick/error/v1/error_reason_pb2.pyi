@@ -236,7 +236,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
         {"reason": "SECOND_FACTOR_EXISTS", "domain": "veritick"}
     """
     SECOND_FACTOR_MISSING: _ErrorReason.ValueType  # 117
-    """The caller has no second factor.
+    """There is no second factor that could be changed or taken away.
 
     Example:
         {"reason": "SECOND_FACTOR_MISSING", "domain": "veritick"}
@@ -875,7 +875,7 @@ Example:
     {"reason": "SECOND_FACTOR_EXISTS", "domain": "veritick"}
 """
 SECOND_FACTOR_MISSING: ErrorReason.ValueType  # 117
-"""The caller has no second factor.
+"""There is no second factor that could be changed or taken away.
 
 Example:
     {"reason": "SECOND_FACTOR_MISSING", "domain": "veritick"}
