@@ -21,6 +21,7 @@ _MODULES = {
         "veritick.identity.v1.mailbox_service_pb2",
         "veritick.identity.v1.user_admin_service_pb2",
         "veritick.identity.v1.user_note_service_pb2",
+        "veritick.identity.v1.referral_service_pb2",
         "veritick.identity.v1.role_service_pb2",
         "veritick.identity.v1.second_factor_reset_service_pb2",
         "veritick.identity.v1.audit_service_pb2",

@@ -43,6 +43,9 @@ At which devices and addresses users sign in is followed a moment later (`tracin
 into clusters, unless too many share the place to mean anything, and raises flags for staff. Nothing
 follows from either by itself.
 
+Users refer others by a code (`referral`). The referrer is set in the registration's own transaction
+and never again, and not where both seem to belong together; rewards are none of identity's.
+
 Access tokens are Ed25519 JWTs that other services verify by themselves. What was taken back before
 it expired (a session that ended, permissions that changed) every service and both edges hear from
 `WatchRevocations` within a second, and keep in memory for as long as such a token could be shown.
@@ -62,15 +65,16 @@ it finds there). Calls trading once per registration, and does not depend on the
 and whenever a user's protection changes, who is answered only when the books know it.
 
 Read: `user`, `password`, `permission`, `session`, `device`, `jurisdiction`, `letter`, `throttle`,
-`revocation`, `api_key`, `protection`, `presence`, `kyc`, `sealing`, `trail`, `trace`, `flag` (pure
-rules), `users`, `sessions`, `roles`, `letters`, `mail_tokens`, `throttles`, `api_keys`,
-`protections`, `presences`, `documents`, `trail_table`, `traces`, `user_clusters`, `flags`, `notes`
-(tables), `ground`, `hashing`, `strength`, `breached`, `geography`, `vault`, `user_keys`,
-`document_store`, `issuing`, `mailers`, `wording`, `post`, `notices`, `registration`, `standing`,
-`second_factors`, `sign_in`, `signing_out`, `passwords`, `passkeys`, `key_access`, `staffing`,
-`lost_factors`, `bans`, `protecting`, `inspection`, `inspector`, `uploading`, `reviewing`,
-`tracing`, `suspicion`, `revoking`, `maintenance`, `on_record`, `auditing`, `jobs` (flow), `rpc`,
-`profile_rpc`, `key_rpc`, `passkey_rpc`, `protection_rpc`, `kyc_rpc`, `fraud_rpc`, `note_rpc`,
-`staff_rpc`, `factor_reset_rpc`, `maintenance_rpc`, `audit_rpc`, `wire`, `protection_wire`,
-`fraud_wire`, `neighbours` (faces), `admin`, `audit_command` (commands), `parts`, `records`, `app`.
+`revocation`, `api_key`, `protection`, `presence`, `kyc`, `sealing`, `trail`, `trace`, `flag`,
+`referral` (pure rules), `users`, `sessions`, `roles`, `letters`, `mail_tokens`, `throttles`,
+`api_keys`, `protections`, `presences`, `documents`, `trail_table`, `traces`, `user_clusters`,
+`flags`, `referrals`, `notes` (tables), `ground`, `hashing`, `strength`, `breached`, `geography`,
+`vault`, `user_keys`, `document_store`, `issuing`, `mailers`, `wording`, `post`, `notices`,
+`registration`, `standing`, `second_factors`, `sign_in`, `signing_out`, `passwords`, `passkeys`,
+`key_access`, `staffing`, `lost_factors`, `bans`, `protecting`, `inspection`, `inspector`,
+`uploading`, `reviewing`, `flagging`, `tracing`, `suspicion`, `referring`, `revoking`,
+`maintenance`, `on_record`, `auditing`, `jobs` (flow), `rpc`, `profile_rpc`, `key_rpc`,
+`passkey_rpc`, `protection_rpc`, `kyc_rpc`, `fraud_rpc`, `referral_rpc`, `note_rpc`, `staff_rpc`,
+`factor_reset_rpc`, `maintenance_rpc`, `audit_rpc`, `wire`, `protection_wire`, `fraud_wire`,
+`neighbours` (faces), `admin`, `audit_command` (commands), `parts`, `records`, `app`.
 """

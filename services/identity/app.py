@@ -26,6 +26,7 @@ from services.identity.password import PASSWORD_LENGTH_MIN
 from services.identity.profile_rpc import MailboxFace, ProfileFace
 from services.identity.protection_rpc import ProtectionFace
 from services.identity.records import Channel, Records
+from services.identity.referral_rpc import ReferralFace
 from services.identity.registration import Registration
 from services.identity.rpc import AuthFace, Published, RevocationFace
 from services.identity.session import Random
@@ -55,6 +56,7 @@ from veritick.identity.v1.profile_service_pb2_grpc import add_ProfileServiceServ
 from veritick.identity.v1.protection_service_pb2_grpc import (
     add_ProtectionServiceServicer_to_server,
 )
+from veritick.identity.v1.referral_service_pb2_grpc import add_ReferralServiceServicer_to_server
 from veritick.identity.v1.revocation_service_pb2_grpc import (
     add_RevocationServiceServicer_to_server,
 )
@@ -191,6 +193,7 @@ def _faces(parts: Parts, keyring: Keyring) -> list[Face]:
         (add_PasskeyServiceServicer_to_server, PasskeyFace(parts.passkeys(keyring), sign_in)),
         (add_ApiKeyServiceServicer_to_server, ApiKeyFace(parts.key_access(keyring))),
         (add_FraudServiceServicer_to_server, FraudFace(parts.suspicion)),
+        (add_ReferralServiceServicer_to_server, ReferralFace(parts.referring)),
         (
             add_ProtectionServiceServicer_to_server,
             ProtectionFace(parts.protecting, parts.settings.currency),

@@ -25,6 +25,7 @@ class Rule(StrEnum):
     COUNTRIES_PER_USER = "COUNTRIES_PER_USER"
     DEVICE_OF_BANNED_USER = "DEVICE_OF_BANNED_USER"
     DEVICE_OF_EXCLUDED_USER = "DEVICE_OF_EXCLUDED_USER"
+    OWN_REFERRAL = "OWN_REFERRAL"
 
 
 class State(StrEnum):
@@ -67,6 +68,9 @@ class Facts(NamedTuple):
     with_excluded: bool
     """Whether somebody else seen at it has excluded himself."""
 
+    with_referral: bool = False
+    """Whether it links the user with who referred him, or whom he referred."""
+
 
 class Flag(NamedTuple):
     """Something that needs a look. The fields are the columns of `fraud_flag`."""
@@ -89,6 +93,9 @@ class Flag(NamedTuple):
 def tripped(kind: Kind, facts: Facts, most: Thresholds) -> list[tuple[Rule, str]]:
     """Return the rules that a sighting trips, and what was counted, in words."""
     found = []
+    if facts.with_referral:
+        words = f"shares this {kind.lower()} with who referred him, or whom he referred"
+        found.append((Rule.OWN_REFERRAL, words))
     if kind is Kind.ADDRESS:
         if facts.new_users > most.new_users_per_address:
             words = f"{facts.new_users} users who registered within a day"

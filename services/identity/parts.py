@@ -24,6 +24,7 @@ from services.identity.passkeys import Passkeys
 from services.identity.passwords import Passwords
 from services.identity.post import Post
 from services.identity.protecting import Protecting
+from services.identity.referring import Referring
 from services.identity.registration import Registration
 from services.identity.reviewing import Reviewing
 from services.identity.revoking import RevokedSource
@@ -115,7 +116,13 @@ class Parts:
             strength=self.strength,
             standing=self.standing,
             post=self.post,
+            referring=self.referring,
         )
+
+    @cached_property
+    def referring(self) -> Referring:
+        """Keeps who brought whom."""
+        return Referring(self.ground, self.bounds, self.settings.site_url)
 
     @cached_property
     def limits(self) -> Limits:

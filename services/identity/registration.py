@@ -3,17 +3,20 @@
 from dataclasses import dataclass
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.identity import users
 from services.identity.ground import Ground
 from services.identity.hashing import PasswordHasher
 from services.identity.letter import DEFAULT_LANGUAGE, LetterKind
 from services.identity.post import Post
+from services.identity.referring import Referring
 from services.identity.standing import Standing
 from services.identity.strength import Strength
 from services.identity.user import User, address_key
 from services.identity.wire import user_changed
 from services.kit.errors import Failure, Violation
+from services.kit.origin import NOWHERE, Origin
 from services.kit.reason import Reason
 
 _log = structlog.stdlib.get_logger()
@@ -29,6 +32,9 @@ class NewUser:
     birth_date: str = ""
     agreement_version: str = ""
     language: str = ""
+    referral_code: str = ""
+    where: Origin = NOWHERE
+    """From where it is told."""
 
 
 class Registration:
@@ -41,6 +47,7 @@ class Registration:
         strength: Strength,
         standing: Standing,
         post: Post,
+        referring: Referring,
     ) -> None:
         self._database = ground.database
         self._journal = ground.journal
@@ -48,6 +55,7 @@ class Registration:
         self._strength = strength
         self._standing = standing
         self._post = post
+        self._referring = referring
         self._clock = ground.clock
         self._ids = ground.ids
 
@@ -55,13 +63,19 @@ class Registration:
         """Create a user with these roles and have the accounts opened.
 
         Failure INVALID_REQUEST for what is no mail address or no birth date, AGREEMENT_OUTDATED,
-        PASSWORD_TOO_WEAK, EMAIL_TAKEN.
+        PASSWORD_TOO_WEAK, REFERRAL_CODE_UNKNOWN, EMAIL_TAKEN.
         """
         key = _require_address(wanted.email)
         user = self._user(wanted, roles)
         self._strength.require(wanted.password, key)
+        code = wanted.referral_code
+        referrer = await self._referring.referrer(code) if code else None
         password_hash = await self._hasher.hash(wanted.password)
-        await self._store(user, key, password_hash)
+        async with self._database.transaction() as connection:
+            await self._store(connection, user, key, password_hash)
+            if referrer is not None:
+                told = await self._referring.refer(connection, user, referrer, wanted.where)
+                await self._journal.append(connection, told, user.registered_at)
         self._post.hurry()
         _log.info("user registered", user_id=str(user.user_id))
         await self._standing.tell(user)
@@ -81,12 +95,13 @@ class Registration:
             language=wanted.language or DEFAULT_LANGUAGE,
         )
 
-    async def _store(self, user: User, key: str, password_hash: str) -> None:
-        async with self._database.transaction() as connection:
-            if not await users.add(connection, user, key, password_hash):
-                raise Failure(Reason.EMAIL_TAKEN, "An account with this mail address exists.")
-            await self._post.queue(connection, LetterKind.CONFIRM_EMAIL, key)
-            await self._journal.append(connection, [user_changed(user)], user.registered_at)
+    async def _store(
+        self, connection: AsyncConnection, user: User, key: str, password_hash: str
+    ) -> None:
+        if not await users.add(connection, user, key, password_hash):
+            raise Failure(Reason.EMAIL_TAKEN, "An account with this mail address exists.")
+        await self._post.queue(connection, LetterKind.CONFIRM_EMAIL, key)
+        await self._journal.append(connection, [user_changed(user)], user.registered_at)
 
 
 def _require_address(email: str) -> str:

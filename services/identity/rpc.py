@@ -76,6 +76,8 @@ class AuthFace(AuthServiceServicer):
             request.birth_date,
             request.agreement_version,
             request.language_code,
+            request.referral_code,
+            origin(),
         )
         user = await self._registration.register(wanted, Role.TRADER)
         return auth.RegisterResponse(user=to_user(user, self._standing.missing(user)))

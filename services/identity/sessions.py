@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.identity.device import Device
 from services.identity.session import EndReason, RefreshToken, Session
+from services.identity.trace import Kind
 from services.identity.user import User
 from services.identity.users import user_of, users
 
@@ -226,6 +227,15 @@ async def untraced(connection: AsyncConnection, limit: int) -> list[Session]:
         .with_for_update(skip_locked=True)
     )
     return [_session_of(row) for row in await connection.execute(query)]
+
+
+async def began_at(connection: AsyncConnection, kind: Kind, value: str, user_id: UUID) -> bool:
+    """Tell whether a session of a user began at a place, of those that nobody has followed yet."""
+    place = sessions.c.device if kind is Kind.DEVICE else sessions.c.address
+    query = sa.select(sa.literal(1)).where(
+        sa.not_(sessions.c.traced), sessions.c.user_id == user_id, place == value
+    )
+    return (await connection.execute(query.limit(1))).first() is not None
 
 
 async def note_traced(connection: AsyncConnection, session_ids: Sequence[UUID]) -> None:

@@ -14,12 +14,12 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.identity import flags, protections, sessions, traces, user_clusters, users
+from services.identity import protections, referrals, sessions, traces, user_clusters, users
 from services.identity.flag import LATELY, NEW_FOR, Facts, Flag, Thresholds, tripped
+from services.identity.flagging import raise_flag
 from services.identity.geography import NOWHERE, Countries
 from services.identity.ground import Ground
 from services.identity.trace import Bounds, Kind, Sighting, clusters, sightings
-from services.kit.audit import By, audited
 from services.kit.jobs import Job
 from services.kit.journal import NewEvent
 
@@ -83,7 +83,7 @@ class Tracing:
         return [
             event
             for rule, detail in tripped(kind, facts, self._thresholds)
-            for event in await self._raise(
+            for event in await raise_flag(
                 connection, Flag(self._ids(), rule, user_id, detail, sighting.seen_at)
             )
         ]
@@ -113,12 +113,7 @@ class Tracing:
             countries=await traces.countries(connection, user_id, lately),
             with_banned=await users.any_banned(connection, others, seen_at),
             with_excluded=await protections.any_excluded(connection, others, seen_at),
+            # With one more than may share it, it links nobody.
+            with_referral=len(others) < self._bounds.most(kind)
+            and await referrals.any_between(connection, user_id, others),
         )
-
-    async def _raise(self, connection: AsyncConnection, flag: Flag) -> list[NewEvent]:
-        if not await flags.add(connection, flag):
-            return []
-        _log.warning("fraud flag raised", rule=flag.rule, user_id=str(flag.user_id))
-        told = {"rule": flag.rule, "detail": flag.detail, "flagId": str(flag.flag_id)}
-        by, subject = By(f"rule:{flag.rule.lower()}"), f"user:{flag.user_id}"
-        return [audited("fraud.flag", subject, flag.raised_at, by=by, after=told)]

@@ -157,6 +157,12 @@ async def any_banned(connection: AsyncConnection, user_ids: Sequence[UUID], now:
     return (await connection.execute(query.limit(1))).first() is not None
 
 
+async def some(connection: AsyncConnection, user_ids: Sequence[UUID]) -> list[User]:
+    """Return these users, who registered last first."""
+    query = sa.select(users).where(users.c.user_id.in_(user_ids)).order_by(users.c.user_id.desc())
+    return [user_of(row) for row in await connection.execute(query)]
+
+
 async def page(
     connection: AsyncConnection,
     *,

@@ -61,6 +61,7 @@ class Reason(StrEnum):
     PROTECTION_LOCKED = auto()
     SESSION_TIME_LIMIT = auto()
     FLAG_NOT_FOUND = auto()
+    REFERRAL_CODE_UNKNOWN = auto()
     INSTRUMENT_NOT_FOUND = auto()
     INSTRUMENT_EXISTS = auto()
     INVALID_SCHEDULE = auto()

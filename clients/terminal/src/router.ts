@@ -3,6 +3,7 @@ import ConfirmEmailPage from "./pages/ConfirmEmailPage.vue";
 import ForgotPasswordPage from "./pages/ForgotPasswordPage.vue";
 import ResetPasswordPage from "./pages/ResetPasswordPage.vue";
 import SignPage from "./pages/SignPage.vue";
+import { useInvitation } from "./stores/invitation";
 import { useSession } from "./stores/session";
 
 /** The pages around letters: for whoever opens them, signed in or not. */
@@ -66,6 +67,7 @@ export function createAppRouter(): Router {
     ],
   });
   router.beforeEach(async (to) => {
+    useInvitation().take(to.query.ref);
     const session = useSession();
     await session.resume();
     if (OPEN.has(to.name)) return true;

@@ -846,6 +846,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/admin/users/{userId}/referrals": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Lists, for staff, by whose link a user came and who came by his
+         * @description Also those that do not count, with the reason; who registered last first. Errors: USER_NOT_FOUND, INVALID_FILTER, INVALID_PAGE_TOKEN.
+         */
+        readonly get: operations["listUserReferrals"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/admin/users/{userId}/sessions": {
         readonly parameters: {
             readonly query?: never;
@@ -1941,7 +1961,7 @@ export interface paths {
         readonly put?: never;
         /**
          * Creates a user with the role `trader` and opens the accounts every new user gets
-         * @description Not idempotent: a second call with the same address answers EMAIL_TAKEN. The accounts appear in the same moment if trading can be reached, and as soon as it can be otherwise. Mail and password are enough to trade on demo; a letter asks to confirm the address. Errors: EMAIL_TAKEN, PASSWORD_TOO_WEAK, AGREEMENT_OUTDATED.
+         * @description Not idempotent: a second call with the same address answers EMAIL_TAKEN. The accounts appear in the same moment if trading can be reached, and as soon as it can be otherwise. Mail and password are enough to trade on demo; a letter asks to confirm the address. A referral code makes its owner the referrer, once and for good, unless device, address or cluster show that both belong together: the registration goes on without, and says nothing of it. A code that nobody has is refused before anything is done. Errors: EMAIL_TAKEN, PASSWORD_TOO_WEAK, AGREEMENT_OUTDATED, REFERRAL_CODE_UNKNOWN.
          */
         readonly post: operations["register"];
         readonly delete?: never;
@@ -2099,6 +2119,46 @@ export interface paths {
          * @description A longer break takes the place of one that goes on. Open orders settle by rule. Errors: PROTECTION_LOCKED for a shorter one, UNAVAILABLE, as of SetLimit.
          */
         readonly post: operations["takeBreak"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/users/me/referralLink": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Answers the caller's link
+         * @description It is made when it is first asked for, and stays.
+         */
+        readonly get: operations["getReferralLink"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/v1/users/me/referredUsers": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Lists whom the caller has referred, who registered last first
+         * @description Errors: INVALID_PAGE_TOKEN.
+         */
+        readonly get: operations["listReferredUsers"];
+        readonly put?: never;
+        readonly post?: never;
         readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
@@ -3166,6 +3226,10 @@ export interface components {
          *
          *     Example:
          *         {"reason": "FLAG_NOT_FOUND", "domain": "veritick"}
+         *     - `REFERRAL_CODE_UNKNOWN`: Nobody has this referral code. Nobody was registered: correct it, or leave it out.
+         *
+         *     Example:
+         *         {"reason": "REFERRAL_CODE_UNKNOWN", "domain": "veritick"}
          *     - `INSTRUMENT_NOT_FOUND`: There is no such instrument.
          *
          *     Example:
@@ -3388,7 +3452,7 @@ export interface components {
          *         {"reason": "MAINTENANCE", "domain": "veritick", "metadata": {"note": "Back at noon.", "end_time": "2026-11-24T12:00:00Z"}}
          * @enum {string}
          */
-        readonly ErrorReason: "ERROR_REASON_UNSPECIFIED" | "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "PROPOSAL_NOT_FOUND" | "PROPOSAL_NOT_PENDING" | "SAME_PERSON" | "NOT_PROPOSER" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "LINK_INVALID" | "AGREEMENT_OUTDATED" | "PROFILE_LOCKED" | "ROLE_NOT_FOUND" | "ROLE_FIXED" | "SECOND_FACTOR_REQUIRED" | "CODE_INVALID" | "SECOND_FACTOR_EXISTS" | "SECOND_FACTOR_MISSING" | "CONFIRMATION_REQUIRED" | "KEY_INVALID" | "KEY_NOT_FOUND" | "TOO_MANY_KEYS" | "PASSKEY_INVALID" | "DOCUMENT_NOT_FOUND" | "DOCUMENT_STATE_CONFLICT" | "UPLOAD_OFFSET_WRONG" | "DOCUMENT_REFUSED" | "DOCUMENT_LIMIT" | "PROTECTION_LOCKED" | "SESSION_TIME_LIMIT" | "FLAG_NOT_FOUND" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "USER_IN_BREAK" | "USER_EXCLUDED" | "USER_NOT_BANNED" | "ACCOUNT_HAS_OPEN_ORDERS" | "ALREADY_ANNULLED" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "LOSS_LIMIT" | "STAKE_LIMIT" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "FIXING_DECIDED" | "FIXING_NOT_OVERDUE" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS" | "MAINTENANCE";
+        readonly ErrorReason: "ERROR_REASON_UNSPECIFIED" | "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "PROPOSAL_NOT_FOUND" | "PROPOSAL_NOT_PENDING" | "SAME_PERSON" | "NOT_PROPOSER" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "LINK_INVALID" | "AGREEMENT_OUTDATED" | "PROFILE_LOCKED" | "ROLE_NOT_FOUND" | "ROLE_FIXED" | "SECOND_FACTOR_REQUIRED" | "CODE_INVALID" | "SECOND_FACTOR_EXISTS" | "SECOND_FACTOR_MISSING" | "CONFIRMATION_REQUIRED" | "KEY_INVALID" | "KEY_NOT_FOUND" | "TOO_MANY_KEYS" | "PASSKEY_INVALID" | "DOCUMENT_NOT_FOUND" | "DOCUMENT_STATE_CONFLICT" | "UPLOAD_OFFSET_WRONG" | "DOCUMENT_REFUSED" | "DOCUMENT_LIMIT" | "PROTECTION_LOCKED" | "SESSION_TIME_LIMIT" | "FLAG_NOT_FOUND" | "REFERRAL_CODE_UNKNOWN" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "USER_IN_BREAK" | "USER_EXCLUDED" | "USER_NOT_BANNED" | "ACCOUNT_HAS_OPEN_ORDERS" | "ALREADY_ANNULLED" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "LOSS_LIMIT" | "STAKE_LIMIT" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "FIXING_DECIDED" | "FIXING_NOT_OVERDUE" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS" | "MAINTENANCE";
         /**
          * @description Event is what travels on journals and sockets.
          *
@@ -3551,9 +3615,10 @@ export interface components {
          *     - `COUNTRIES_PER_USER`: The user signed in from too many countries within an hour.
          *     - `DEVICE_OF_BANNED_USER`: The user signed in from the device of somebody who is banned.
          *     - `DEVICE_OF_EXCLUDED_USER`: The user signed in from the device of somebody who has excluded himself.
+         *     - `OWN_REFERRAL`: The user shares a device or address with who referred him, or whom he referred.
          * @enum {string}
          */
-        readonly FraudFlagRule: "RULE_UNSPECIFIED" | "NEW_USERS_PER_ADDRESS" | "NEW_USERS_PER_DEVICE" | "DEVICES_PER_USER" | "COUNTRIES_PER_USER" | "DEVICE_OF_BANNED_USER" | "DEVICE_OF_EXCLUDED_USER";
+        readonly FraudFlagRule: "RULE_UNSPECIFIED" | "NEW_USERS_PER_ADDRESS" | "NEW_USERS_PER_DEVICE" | "DEVICES_PER_USER" | "COUNTRIES_PER_USER" | "DEVICE_OF_BANNED_USER" | "DEVICE_OF_EXCLUDED_USER" | "OWN_REFERRAL";
         /**
          * @description State is whether somebody has looked.
          *
@@ -3572,6 +3637,13 @@ export interface components {
              * @description Before then no order is accepted, for the user's break or self-exclusion; absent for none.
              */
             readonly closedUntilTime?: string;
+        };
+        /** @description GetReferralLinkResponse is the response of ReferralService.GetReferralLink. */
+        readonly GetReferralLinkResponse: {
+            /** @description The caller's code, for who types it. */
+            readonly code: string;
+            /** @description Where somebody signs up with it. */
+            readonly url: string;
         };
         /** @description GetSignUpRulesResponse is the response of AuthService.GetSignUpRules. */
         readonly GetSignUpRulesResponse: {
@@ -4095,6 +4167,18 @@ export interface components {
              */
             readonly lastSequence: string;
         };
+        /** @description ListReferredUsersResponse is the response of ReferralService.ListReferredUsers. */
+        readonly ListReferredUsersResponse: {
+            /** @description The users. */
+            readonly referredUsers: readonly components["schemas"]["ReferredUser"][];
+            /** @description Continues this list; empty on its last page. */
+            readonly nextPageToken: string;
+            /**
+             * Format: int32
+             * @description How many there are in all, whenever they registered.
+             */
+            readonly totalSize: number;
+        };
         /** @description ListRoleProposalsResponse is the response of RoleService.ListRoleProposals. */
         readonly ListRoleProposalsResponse: {
             /** @description The proposals. */
@@ -4168,6 +4252,15 @@ export interface components {
         readonly ListUserProtectionChangesResponse: {
             /** @description The changes. */
             readonly changes: readonly components["schemas"]["ProtectionChange"][];
+            /** @description Continues this list; empty on its last page. */
+            readonly nextPageToken: string;
+        };
+        /** @description ListUserReferralsResponse is the response of ReferralService.ListUserReferrals. */
+        readonly ListUserReferralsResponse: {
+            /** @description By whose link the user came; absent if by none. */
+            readonly referrer?: components["schemas"]["Referral"];
+            /** @description Who came by the user's link, who registered last first. */
+            readonly referrals: readonly components["schemas"]["Referral"][];
             /** @description Continues this list; empty on its last page. */
             readonly nextPageToken: string;
         };
@@ -4604,7 +4697,7 @@ export interface components {
             /** @description What happened, for people. Do not parse it. */
             readonly detail: string;
             /** @enum {string} */
-            readonly reason: "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "PROPOSAL_NOT_FOUND" | "PROPOSAL_NOT_PENDING" | "SAME_PERSON" | "NOT_PROPOSER" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "LINK_INVALID" | "AGREEMENT_OUTDATED" | "PROFILE_LOCKED" | "ROLE_NOT_FOUND" | "ROLE_FIXED" | "SECOND_FACTOR_REQUIRED" | "CODE_INVALID" | "SECOND_FACTOR_EXISTS" | "SECOND_FACTOR_MISSING" | "CONFIRMATION_REQUIRED" | "KEY_INVALID" | "KEY_NOT_FOUND" | "TOO_MANY_KEYS" | "PASSKEY_INVALID" | "DOCUMENT_NOT_FOUND" | "DOCUMENT_STATE_CONFLICT" | "UPLOAD_OFFSET_WRONG" | "DOCUMENT_REFUSED" | "DOCUMENT_LIMIT" | "PROTECTION_LOCKED" | "SESSION_TIME_LIMIT" | "FLAG_NOT_FOUND" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "USER_IN_BREAK" | "USER_EXCLUDED" | "USER_NOT_BANNED" | "ACCOUNT_HAS_OPEN_ORDERS" | "ALREADY_ANNULLED" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "LOSS_LIMIT" | "STAKE_LIMIT" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "FIXING_DECIDED" | "FIXING_NOT_OVERDUE" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS" | "MAINTENANCE";
+            readonly reason: "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "PROPOSAL_NOT_FOUND" | "PROPOSAL_NOT_PENDING" | "SAME_PERSON" | "NOT_PROPOSER" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "LINK_INVALID" | "AGREEMENT_OUTDATED" | "PROFILE_LOCKED" | "ROLE_NOT_FOUND" | "ROLE_FIXED" | "SECOND_FACTOR_REQUIRED" | "CODE_INVALID" | "SECOND_FACTOR_EXISTS" | "SECOND_FACTOR_MISSING" | "CONFIRMATION_REQUIRED" | "KEY_INVALID" | "KEY_NOT_FOUND" | "TOO_MANY_KEYS" | "PASSKEY_INVALID" | "DOCUMENT_NOT_FOUND" | "DOCUMENT_STATE_CONFLICT" | "UPLOAD_OFFSET_WRONG" | "DOCUMENT_REFUSED" | "DOCUMENT_LIMIT" | "PROTECTION_LOCKED" | "SESSION_TIME_LIMIT" | "FLAG_NOT_FOUND" | "REFERRAL_CODE_UNKNOWN" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "USER_IN_BREAK" | "USER_EXCLUDED" | "USER_NOT_BANNED" | "ACCOUNT_HAS_OPEN_ORDERS" | "ALREADY_ANNULLED" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "LOSS_LIMIT" | "STAKE_LIMIT" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "FIXING_DECIDED" | "FIXING_NOT_OVERDUE" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS" | "MAINTENANCE";
             /** @description Values that belong to the reason, under the keys it documents. */
             readonly metadata?: {
                 readonly [key: string]: string;
@@ -4921,6 +5014,41 @@ export interface components {
          * @enum {string}
          */
         readonly ReceiptCheckVerdict: "VERDICT_UNSPECIFIED" | "PASSED" | "FAILED" | "NOT_CHECKED";
+        /** @description Referral is that a user registered by somebody's link. */
+        readonly Referral: {
+            /** @description Who registered. */
+            readonly userId: string;
+            /** @description Whose link it was. */
+            readonly referrerId: string;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            readonly createTime?: string;
+            /** @description Why it does not count; REFUSAL_UNSPECIFIED if it does. */
+            readonly refusal: components["schemas"]["ReferralRefusal"];
+        };
+        /**
+         * @description Refusal is why a referral does not count.
+         *
+         *     - `REFUSAL_UNSPECIFIED`: It counts.
+         *     - `REFERRER_BANNED`: The referrer was banned at that moment.
+         *     - `SAME_DEVICE`: The referrer has used the device at which the user registered.
+         *     - `SAME_ADDRESS`: The referrer has been at the address from which the user registered, and few others have.
+         *     - `SAME_CLUSTER`: The referrer belongs to a cluster of linked users with somebody at that device or address.
+         * @enum {string}
+         */
+        readonly ReferralRefusal: "REFUSAL_UNSPECIFIED" | "REFERRER_BANNED" | "SAME_DEVICE" | "SAME_ADDRESS" | "SAME_CLUSTER";
+        /** @description ReferredUser is somebody who registered by the caller's link. */
+        readonly ReferredUser: {
+            /** @description So much of the mail address that a friend knows it: `a***@e***`. */
+            readonly maskedEmail: string;
+            /**
+             * Format: date-time
+             * @description When the user registered.
+             */
+            readonly registerTime?: string;
+        };
         /** @description RefillDemoAccountRequest is the request of AccountService.RefillDemoAccount. */
         readonly RefillDemoAccountRequest: {
             /**
@@ -4957,6 +5085,8 @@ export interface components {
             readonly agreementVersion?: string;
             /** @description The language of letters: `en`, `es` or `ru`; English when empty. */
             readonly languageCode?: string;
+            /** @description The code of who refers, however it is written; empty for nobody. */
+            readonly referralCode?: string;
         };
         /** @description RejectAdjustmentRequest is the request of AdjustmentService.RejectAdjustment. */
         readonly RejectAdjustmentRequest: {
@@ -5776,6 +5906,7 @@ export type FraudFlag = components['schemas']['FraudFlag'];
 export type FraudFlagRule = components['schemas']['FraudFlagRule'];
 export type FraudFlagState = components['schemas']['FraudFlagState'];
 export type GetAccountLimitsResponse = components['schemas']['GetAccountLimitsResponse'];
+export type GetReferralLinkResponse = components['schemas']['GetReferralLinkResponse'];
 export type GetSignUpRulesResponse = components['schemas']['GetSignUpRulesResponse'];
 export type GrantRoleRequest = components['schemas']['GrantRoleRequest'];
 export type GrantRoleResponse = components['schemas']['GrantRoleResponse'];
@@ -5819,6 +5950,7 @@ export type ListOrdersResponse = components['schemas']['ListOrdersResponse'];
 export type ListPasskeysResponse = components['schemas']['ListPasskeysResponse'];
 export type ListProtectionChangesResponse = components['schemas']['ListProtectionChangesResponse'];
 export type ListReceiptsResponse = components['schemas']['ListReceiptsResponse'];
+export type ListReferredUsersResponse = components['schemas']['ListReferredUsersResponse'];
 export type ListRoleProposalsResponse = components['schemas']['ListRoleProposalsResponse'];
 export type ListRolesResponse = components['schemas']['ListRolesResponse'];
 export type ListSealsResponse = components['schemas']['ListSealsResponse'];
@@ -5831,6 +5963,7 @@ export type ListUserAccountsResponse = components['schemas']['ListUserAccountsRe
 export type ListUserClustersResponse = components['schemas']['ListUserClustersResponse'];
 export type ListUserNotesResponse = components['schemas']['ListUserNotesResponse'];
 export type ListUserProtectionChangesResponse = components['schemas']['ListUserProtectionChangesResponse'];
+export type ListUserReferralsResponse = components['schemas']['ListUserReferralsResponse'];
 export type ListUserSessionsResponse = components['schemas']['ListUserSessionsResponse'];
 export type ListUserTracesResponse = components['schemas']['ListUserTracesResponse'];
 export type ListUsersResponse = components['schemas']['ListUsersResponse'];
@@ -5880,6 +6013,9 @@ export type Receipt = components['schemas']['Receipt'];
 export type ReceiptCheck = components['schemas']['ReceiptCheck'];
 export type ReceiptCheckPart = components['schemas']['ReceiptCheckPart'];
 export type ReceiptCheckVerdict = components['schemas']['ReceiptCheckVerdict'];
+export type Referral = components['schemas']['Referral'];
+export type ReferralRefusal = components['schemas']['ReferralRefusal'];
+export type ReferredUser = components['schemas']['ReferredUser'];
 export type RefillDemoAccountRequest = components['schemas']['RefillDemoAccountRequest'];
 export type RefreshSessionRequest = components['schemas']['RefreshSessionRequest'];
 export type RegisterRequest = components['schemas']['RegisterRequest'];
@@ -10761,6 +10897,114 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["ListUserProtectionChangesResponse"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST`, `INVALID_FILTER`, `INVALID_PAGE_TOKEN` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `PERMISSION_DENIED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: `USER_NOT_FOUND` */
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly listUserReferrals: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description At most this many; 0 means 50. */
+                readonly pageSize?: number;
+                /** @description Continues after the page that answered it. */
+                readonly pageToken?: string;
+                /** @description `refusal=…` for what does not count for this reason; empty for all. */
+                readonly filter?: string;
+            };
+            readonly header?: never;
+            readonly path: {
+                /** @description The user. */
+                readonly userId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description What was asked for. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ListUserReferralsResponse"];
                 };
             };
             /** @description Bad Request: `INVALID_REQUEST`, `INVALID_FILTER`, `INVALID_PAGE_TOKEN` */
@@ -17210,7 +17454,7 @@ export interface operations {
                     readonly "application/json": components["schemas"]["User"];
                 };
             };
-            /** @description Bad Request: `INVALID_REQUEST`, `PASSWORD_TOO_WEAK` */
+            /** @description Bad Request: `INVALID_REQUEST`, `PASSWORD_TOO_WEAK`, `REFERRAL_CODE_UNKNOWN` */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -18197,6 +18441,173 @@ export interface operations {
             };
             /** @description Unsupported Media Type: `INVALID_REQUEST` */
             readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly getReferralLink: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description What was asked for. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["GetReferralLinkResponse"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly listReferredUsers: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description At most this many; 0 means 50. */
+                readonly pageSize?: number;
+                /** @description Continues after the page that answered it. */
+                readonly pageToken?: string;
+                /** @description Only those who registered then or later; absent for all. */
+                readonly start?: string;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description What was asked for. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ListReferredUsersResponse"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST`, `INVALID_PAGE_TOKEN` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
                 };

@@ -47,6 +47,18 @@ export class UserClient {
     await this.session.send(call("post", "/v1/users/me:changePassword", { body }));
   }
 
+  /** The link by which others sign up with the caller as their referrer. */
+  getReferralLink(): Promise<own.ReferralLink> {
+    return this.session.send(call("get", "/v1/users/me/referralLink", {}));
+  }
+
+  /** Whom the caller has referred, who registered last first. */
+  listReferredUsers(query: {
+    readonly pageToken?: string | undefined;
+  }): Promise<own.ReferredUsers> {
+    return this.session.send(call("get", "/v1/users/me/referredUsers", { query }));
+  }
+
   async listSessions(): Promise<readonly own.OpenSession[]> {
     const request = call("get", "/v1/sessions", {});
     return (await this.session.send<own.ListSessionsResponse>(request)).sessions;

@@ -28,6 +28,12 @@ export type OpenSession = With<
 >;
 export type Passkey = With<contract.Passkey, { createTime: string }>;
 export type PasskeyChallenge = contract.BeginPasskeyEnrolmentResponse;
+export type ReferralLink = contract.GetReferralLinkResponse;
+export type ReferredUser = With<contract.ReferredUser, { registerTime: string }>;
+export type ReferredUsers = With<
+  contract.ListReferredUsersResponse,
+  { referredUsers: readonly ReferredUser[] }
+>;
 export type RenewRecoveryCodesResponse = contract.RenewRecoveryCodesResponse;
 export type Requirement = contract.Requirement;
 export type SignUpRules = contract.GetSignUpRulesResponse;

@@ -192,6 +192,7 @@ export const people = {
       COUNTRIES_PER_USER: "Many countries in an hour",
       DEVICE_OF_BANNED_USER: "Device of a banned user",
       DEVICE_OF_EXCLUDED_USER: "Device of a user who excluded himself",
+      OWN_REFERRAL: "Shares a device or address with who referred him, or whom he referred",
     },
     resolve: "Resolve",
     resolveTitle: "What came of it?",

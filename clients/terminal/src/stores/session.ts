@@ -3,6 +3,7 @@ import { askPasskey, keepSession } from "@veritick/ui";
 import { defineStore } from "pinia";
 import { i18n, type Language } from "@/messages";
 import { usePlatform } from "@/platform";
+import { useInvitation } from "./invitation";
 import { usePreferences } from "./preferences";
 
 /** That somebody has signed in from here before. */
@@ -30,8 +31,11 @@ export const useSession = defineStore("session", () => {
     return true;
   }
 
-  async function signUp(email: string, password: string): Promise<void> {
-    await client.register({ email, password, languageCode: i18n.global.locale.value });
+  /** Registers, and signs in; `referralCode` is empty for who was referred by nobody. */
+  async function signUp(email: string, password: string, referralCode: string): Promise<void> {
+    const languageCode = i18n.global.locale.value;
+    await client.register({ email, password, languageCode, referralCode });
+    useInvitation().forget();
     usePreferences().tourDue = true;
     await signIn({ email, password });
   }

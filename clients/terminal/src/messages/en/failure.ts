@@ -23,6 +23,7 @@ export const failure = {
     REQUEST_ID_REUSED: "This request was already used. Please try again.",
     EMAIL_TAKEN: "There is an account with this address. Sign in instead?",
     PASSWORD_TOO_WEAK: "Choose a longer or less common password.",
+    REFERRAL_CODE_UNKNOWN: "Nobody has this referral code. Correct it, or leave it out.",
     INVALID_CREDENTIALS: "Email and password do not belong together.",
     LINK_INVALID: "This link was used already, or it has expired.",
     SECOND_FACTOR_REQUIRED: "Your account asks for a second factor.",

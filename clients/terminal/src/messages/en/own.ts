@@ -13,6 +13,13 @@ export const own = {
     wrong: "This is not your password.",
     go: "Go on",
   },
+  invite: {
+    title: "Invite others",
+    note: "Who signs up by your link has you as the one who invited them.",
+    link: "Your link",
+    code: "Your code",
+    count: "Signed up by it",
+  },
   profile: {
     you: "About you",
     youNote: "Country and birth date are told once; afterwards only staff can correct them.",

@@ -28,6 +28,8 @@ export const sign = {
     toCode: "Use the authenticator app instead",
     byPasskey: "Sign in with a passkey",
     forgot: "Forgot your password?",
+    referralCode: "Referral code (optional)",
+    toReferralCode: "I have a referral code",
     riskTitle: "Risk notice",
     risk: "Binary options are all or nothing: if your prediction is wrong you lose the whole stake. Their sale to retail clients is restricted or banned in many countries. This platform opens demo accounts, which hold no real money.",
   },

@@ -23,6 +23,7 @@ export const failure: Translated<typeof english> = {
     REQUEST_ID_REUSED: "Esta solicitud ya se usó. Inténtelo de nuevo.",
     EMAIL_TAKEN: "Ya hay una cuenta con este correo. ¿Quiere entrar?",
     PASSWORD_TOO_WEAK: "Elija una contraseña más larga o menos común.",
+    REFERRAL_CODE_UNKNOWN: "Nadie tiene este código de invitación. Corríjalo o bórrelo.",
     INVALID_CREDENTIALS: "El correo y la contraseña no se corresponden.",
     LINK_INVALID: "Este enlace ya se usó o ha caducado.",
     SECOND_FACTOR_REQUIRED: "Su cuenta pide un segundo factor.",

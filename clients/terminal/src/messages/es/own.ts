@@ -15,6 +15,13 @@ export const own: Translated<typeof english> = {
     wrong: "Esta no es su contraseña.",
     go: "Continuar",
   },
+  invite: {
+    title: "Invitar",
+    note: "Quien se registra con su enlace queda como invitado suyo.",
+    link: "Su enlace",
+    code: "Su código",
+    count: "Registrados con él",
+  },
   profile: {
     you: "Sobre usted",
     youNote:

@@ -30,6 +30,8 @@ export const sign: Translated<typeof english> = {
     toCode: "Usar la aplicación de autenticación",
     byPasskey: "Entrar con una llave de acceso",
     forgot: "¿Olvidó su contraseña?",
+    referralCode: "Código de invitación (opcional)",
+    toReferralCode: "Tengo un código de invitación",
     riskTitle: "Aviso de riesgo",
     risk: "Las opciones binarias son todo o nada: si su predicción falla, pierde todo el importe. Su venta a clientes minoristas está restringida o prohibida en muchos países. Esta plataforma abre cuentas demo, que no contienen dinero real.",
   },

@@ -23,6 +23,7 @@ export const failure: Translated<typeof english> = {
     REQUEST_ID_REUSED: "Этот запрос уже использован. Попробуйте ещё раз.",
     EMAIL_TAKEN: "Счёт с этим адресом уже есть. Может быть, войти?",
     PASSWORD_TOO_WEAK: "Выберите пароль длиннее или не такой распространённый.",
+    REFERRAL_CODE_UNKNOWN: "Такого кода приглашения нет. Исправьте его или сотрите.",
     INVALID_CREDENTIALS: "Почта и пароль не подходят друг к другу.",
     LINK_INVALID: "Эта ссылка уже использована или устарела.",
     SECOND_FACTOR_REQUIRED: "Для входа нужен и второй фактор.",

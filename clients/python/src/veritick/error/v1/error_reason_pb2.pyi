@@ -319,6 +319,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Example:
         {"reason": "FLAG_NOT_FOUND", "domain": "veritick"}
     """
+    REFERRAL_CODE_UNKNOWN: _ErrorReason.ValueType  # 164
+    """Nobody has this referral code. Nobody was registered: correct it, or leave it out.
+
+    Example:
+        {"reason": "REFERRAL_CODE_UNKNOWN", "domain": "veritick"}
+    """
     INSTRUMENT_NOT_FOUND: _ErrorReason.ValueType  # 201
     """There is no such instrument.
 
@@ -957,6 +963,12 @@ FLAG_NOT_FOUND: ErrorReason.ValueType  # 163
 
 Example:
     {"reason": "FLAG_NOT_FOUND", "domain": "veritick"}
+"""
+REFERRAL_CODE_UNKNOWN: ErrorReason.ValueType  # 164
+"""Nobody has this referral code. Nobody was registered: correct it, or leave it out.
+
+Example:
+    {"reason": "REFERRAL_CODE_UNKNOWN", "domain": "veritick"}
 """
 INSTRUMENT_NOT_FOUND: ErrorReason.ValueType  # 201
 """There is no such instrument.

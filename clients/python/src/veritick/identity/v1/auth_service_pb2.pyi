@@ -32,6 +32,7 @@ class RegisterRequest(_message.Message):
     BIRTH_DATE_FIELD_NUMBER: _builtins.int
     AGREEMENT_VERSION_FIELD_NUMBER: _builtins.int
     LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
+    REFERRAL_CODE_FIELD_NUMBER: _builtins.int
     email: _builtins.str
     """The mail address that will sign in; compared without regard to case."""
     password: _builtins.str
@@ -44,6 +45,8 @@ class RegisterRequest(_message.Message):
     """The version of the user agreement that is accepted: see GetSignUpRules."""
     language_code: _builtins.str
     """The language of letters: `en`, `es` or `ru`; English when empty."""
+    referral_code: _builtins.str
+    """The code of who refers, however it is written; empty for nobody."""
     def __init__(
         self,
         *,
@@ -53,10 +56,11 @@ class RegisterRequest(_message.Message):
         birth_date: _builtins.str = ...,
         agreement_version: _builtins.str = ...,
         language_code: _builtins.str = ...,
+        referral_code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_version", b"agreement_version", "birth_date", b"birth_date", "country_code", b"country_code", "email", b"email", "language_code", b"language_code", "password", b"password"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_version", b"agreement_version", "birth_date", b"birth_date", "country_code", b"country_code", "email", b"email", "language_code", b"language_code", "password", b"password", "referral_code", b"referral_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -147,7 +147,10 @@ class AuthServiceServicer:
         Not idempotent: a second call with the same address answers EMAIL_TAKEN. The
         accounts appear in the same moment if trading can be reached, and as soon as
         it can be otherwise. Mail and password are enough to trade on demo; a letter asks
-        to confirm the address. Errors: EMAIL_TAKEN, PASSWORD_TOO_WEAK, AGREEMENT_OUTDATED.
+        to confirm the address. A referral code makes its owner the referrer, once and for good,
+        unless device, address or cluster show that both belong together: the registration goes on
+        without, and says nothing of it. A code that nobody has is refused before anything is done.
+        Errors: EMAIL_TAKEN, PASSWORD_TOO_WEAK, AGREEMENT_OUTDATED, REFERRAL_CODE_UNKNOWN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -39,7 +39,10 @@ class AuthServiceStub:
     Not idempotent: a second call with the same address answers EMAIL_TAKEN. The
     accounts appear in the same moment if trading can be reached, and as soon as
     it can be otherwise. Mail and password are enough to trade on demo; a letter asks
-    to confirm the address. Errors: EMAIL_TAKEN, PASSWORD_TOO_WEAK, AGREEMENT_OUTDATED.
+    to confirm the address. A referral code makes its owner the referrer, once and for good,
+    unless device, address or cluster show that both belong together: the registration goes on
+    without, and says nothing of it. A code that nobody has is refused before anything is done.
+    Errors: EMAIL_TAKEN, PASSWORD_TOO_WEAK, AGREEMENT_OUTDATED, REFERRAL_CODE_UNKNOWN.
     """
     GetSignUpRules: _grpc.UnaryUnaryMultiCallable[_auth_service_pb2.GetSignUpRulesRequest, _auth_service_pb2.GetSignUpRulesResponse]
     """GetSignUpRules tells what signing up asks for."""
@@ -143,7 +146,10 @@ class AuthServiceAsyncStub(AuthServiceStub):
     Not idempotent: a second call with the same address answers EMAIL_TAKEN. The
     accounts appear in the same moment if trading can be reached, and as soon as
     it can be otherwise. Mail and password are enough to trade on demo; a letter asks
-    to confirm the address. Errors: EMAIL_TAKEN, PASSWORD_TOO_WEAK, AGREEMENT_OUTDATED.
+    to confirm the address. A referral code makes its owner the referrer, once and for good,
+    unless device, address or cluster show that both belong together: the registration goes on
+    without, and says nothing of it. A code that nobody has is refused before anything is done.
+    Errors: EMAIL_TAKEN, PASSWORD_TOO_WEAK, AGREEMENT_OUTDATED, REFERRAL_CODE_UNKNOWN.
     """
     GetSignUpRules: _aio.UnaryUnaryMultiCallable[_auth_service_pb2.GetSignUpRulesRequest, _auth_service_pb2.GetSignUpRulesResponse]  # type: ignore[assignment]
     """GetSignUpRules tells what signing up asks for."""
@@ -250,7 +256,10 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         Not idempotent: a second call with the same address answers EMAIL_TAKEN. The
         accounts appear in the same moment if trading can be reached, and as soon as
         it can be otherwise. Mail and password are enough to trade on demo; a letter asks
-        to confirm the address. Errors: EMAIL_TAKEN, PASSWORD_TOO_WEAK, AGREEMENT_OUTDATED.
+        to confirm the address. A referral code makes its owner the referrer, once and for good,
+        unless device, address or cluster show that both belong together: the registration goes on
+        without, and says nothing of it. A code that nobody has is refused before anything is done.
+        Errors: EMAIL_TAKEN, PASSWORD_TOO_WEAK, AGREEMENT_OUTDATED, REFERRAL_CODE_UNKNOWN.
         """
 
     @_abc_1.abstractmethod

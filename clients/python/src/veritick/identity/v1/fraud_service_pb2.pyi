@@ -187,6 +187,8 @@ class FraudFlag(_message.Message):
         """The user signed in from the device of somebody who is banned."""
         DEVICE_OF_EXCLUDED_USER: FraudFlag._Rule.ValueType  # 6
         """The user signed in from the device of somebody who has excluded himself."""
+        OWN_REFERRAL: FraudFlag._Rule.ValueType  # 7
+        """The user shares a device or address with who referred him, or whom he referred."""
 
     class Rule(_Rule, metaclass=_RuleEnumTypeWrapper):
         """Rule is what raises flags. The thresholds are settings of the platform."""
@@ -205,6 +207,8 @@ class FraudFlag(_message.Message):
     """The user signed in from the device of somebody who is banned."""
     DEVICE_OF_EXCLUDED_USER: FraudFlag.Rule.ValueType  # 6
     """The user signed in from the device of somebody who has excluded himself."""
+    OWN_REFERRAL: FraudFlag.Rule.ValueType  # 7
+    """The user shares a device or address with who referred him, or whom he referred."""
 
     class _State:
         ValueType = _typing.NewType("ValueType", _builtins.int)
