@@ -256,8 +256,8 @@ class Burst:
             if time.time() > deadline:
                 raise RuntimeError(f"{settled} of {orders} orders settled")
             answer: Any = await self._redis.xread({stream_key("demo"): position}, 5_000, 50)
-            entries = answer[0][1] if answer else ()
-            settled += sum(b"order.settled.v1" in fields for _, fields in entries)
+            [entries] = answer.values() if answer else [()]
+            settled += sum(head.endswith(b" order.settled.v1") for _, (head, _) in entries)
             position = entries[-1][0] if entries else position
         return time.time()
 
