@@ -65,16 +65,17 @@ it finds there). Calls trading once per registration, and does not depend on the
 and whenever a user's protection changes, who is answered only when the books know it.
 
 Read: `user`, `password`, `permission`, `session`, `device`, `jurisdiction`, `letter`, `throttle`,
-`revocation`, `api_key`, `protection`, `presence`, `kyc`, `sealing`, `trail`, `trace`, `flag`,
-`referral` (pure rules), `users`, `sessions`, `roles`, `letters`, `mail_tokens`, `throttles`,
-`api_keys`, `protections`, `presences`, `documents`, `trail_table`, `traces`, `user_clusters`,
-`flags`, `referrals`, `notes` (tables), `ground`, `hashing`, `strength`, `breached`, `geography`,
-`vault`, `user_keys`, `document_store`, `issuing`, `mailers`, `wording`, `post`, `notices`,
-`registration`, `standing`, `second_factors`, `sign_in`, `signing_out`, `passwords`, `passkeys`,
-`key_access`, `staffing`, `lost_factors`, `bans`, `protecting`, `inspection`, `inspector`,
-`uploading`, `reviewing`, `flagging`, `tracing`, `suspicion`, `referring`, `revoking`,
-`maintenance`, `on_record`, `auditing`, `jobs` (flow), `rpc`, `profile_rpc`, `key_rpc`,
-`passkey_rpc`, `protection_rpc`, `kyc_rpc`, `fraud_rpc`, `referral_rpc`, `note_rpc`, `staff_rpc`,
-`factor_reset_rpc`, `maintenance_rpc`, `audit_rpc`, `wire`, `protection_wire`, `fraud_wire`,
-`neighbours` (faces), `admin`, `audit_command` (commands), `parts`, `records`, `app`.
+`revocation`, `api_key`, `protection`, `presence`, `sitting`, `kyc`, `sealing`, `trail`, `trace`,
+`flag`, `referral` (pure rules), `users`, `sessions`, `roles`, `letters`, `mail_tokens`,
+`throttles`, `api_keys`, `protections`, `presences`, `sittings`, `documents`, `trail_table`,
+`traces`, `user_clusters`, `flags`, `referrals`, `notes` (tables), `ground`, `hashing`, `strength`,
+`breached`, `geography`, `vault`, `user_keys`, `document_store`, `issuing`, `mailers`, `wording`,
+`post`, `notices`, `registration`, `standing`, `second_factors`, `sign_in`, `signing_out`,
+`passwords`, `passkeys`, `key_access`, `staffing`, `lost_factors`, `bans`, `protecting`,
+`reality_checks`, `inspection`, `inspector`, `uploading`, `reviewing`, `flagging`, `tracing`,
+`suspicion`, `referring`, `revoking`, `maintenance`, `on_record`, `auditing`, `jobs` (flow), `rpc`,
+`profile_rpc`, `key_rpc`, `passkey_rpc`, `protection_rpc`, `kyc_rpc`, `fraud_rpc`, `referral_rpc`,
+`note_rpc`, `staff_rpc`, `factor_reset_rpc`, `maintenance_rpc`, `audit_rpc`, `wire`,
+`protection_wire`, `fraud_wire`, `neighbours` (faces), `admin`, `audit_command` (commands), `parts`,
+`records`, `app`.
 """

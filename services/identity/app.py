@@ -225,7 +225,10 @@ def _sign_up_rules(settings: Settings) -> GetSignUpRulesResponse:
 
 def _tasks(parts: Parts, health: "_Health", others: Sequence[Job]) -> dict[str, Task]:
     carry_on = Job("approvals", _APPROVALS_EVERY, parts.staffing.approvals.carry_on)
-    jobs = [parts.purge.job(), parts.tracing.job(), carry_on, *others]
+    jobs = [
+        *(parts.purge.job(), parts.tracing.job(), parts.reality_checks.job(), carry_on),
+        *others,
+    ]
     tasks: dict[str, Task] = {
         "health": health.run,
         "post": parts.post.run,

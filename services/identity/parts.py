@@ -24,6 +24,7 @@ from services.identity.passkeys import Passkeys
 from services.identity.passwords import Passwords
 from services.identity.post import Post
 from services.identity.protecting import Protecting
+from services.identity.reality_checks import RealityChecks
 from services.identity.referring import Referring
 from services.identity.registration import Registration
 from services.identity.reviewing import Reviewing
@@ -185,6 +186,11 @@ class Parts:
     def protecting(self) -> Protecting:
         """Keeps what users set to protect themselves."""
         return Protecting(self.ground, self.settings.currency, self.accounts)
+
+    @cached_property
+    def reality_checks(self) -> RealityChecks:
+        """Tells users how long they have been signed in."""
+        return RealityChecks(self.ground, self.limits.access)
 
     @cached_property
     def bounds(self) -> Bounds:

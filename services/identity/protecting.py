@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from services.identity import protections, users
+from services.identity import protections, sittings, users
 from services.identity.ground import Ground
 from services.identity.neighbours import Accounts
 from services.identity.protection import (
@@ -82,7 +82,7 @@ class Protecting:
         )
 
     async def remind(self, user_id: UUID, minutes: int) -> Protection:
-        """Set after how many minutes of use the app is to speak up."""
+        """Set after how many minutes of being signed in the user is to be told."""
         return await self._change(
             user_id,
             Action.SET_REALITY_CHECK,
@@ -104,6 +104,7 @@ class Protecting:
             if after != before:
                 after = replace(after, version=before.version + 1)
                 await protections.add(connection, Change(action, after, now))
+                await sittings.want(connection, user_id, after.reality_check_minutes)
                 told = to_protection(after, self._currency)
                 was = to_protection(before, self._currency)
                 name = f"protection.{action.lower()}"

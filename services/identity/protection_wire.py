@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from uuid import UUID
+
 from services.identity.protection import Kind, Limit, Protection
 from services.identity.protections import Change
 from services.identity.wire import subject_of
@@ -43,6 +46,14 @@ def protection_changed(protection: ProtectionMessage) -> NewEvent:
     """Return the event that this protects a user now."""
     changed = event_pb2.ProtectionChanged(protection=protection)
     return new_event(subject_of(protection.user_id), event_pb2.Event(protection_changed=changed))
+
+
+def reality_check_due(user_id: UUID, since: datetime, now: datetime) -> NewEvent:
+    """Return the event that a user has been signed in for as long as he wanted to be told of."""
+    due = event_pb2.RealityCheckDue(
+        user_id=str(user_id), since_time=to_timestamp(since), time=to_timestamp(now)
+    )
+    return new_event(subject_of(user_id), event_pb2.Event(reality_check_due=due))
 
 
 def to_kind(number: ProtectionLimit.Kind.ValueType) -> Kind:

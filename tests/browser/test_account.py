@@ -6,12 +6,16 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psycopg
 import pyotp
 import pytest
 from PIL import Image
 from playwright.sync_api import APIRequestContext, FilePayload, Route, expect
 
 from services.kit.clock import SystemClock
+from services.local.databases import Passwords
+from services.local.home import Home
+from services.local.postgres import SUPERUSER, Cluster, embedded_binaries
 from tests.browser.visitor import PASSWORD, Visitor
 
 pytestmark = [pytest.mark.platform, pytest.mark.timeout(180)]
@@ -134,20 +138,17 @@ def make_and_revoke_a_key(visitor: Visitor) -> None:
 
 
 def be_told_how_long_it_has_been(visitor: Visitor) -> None:
-    """As somebody who has been at it for a while."""
+    """As somebody who came a while ago."""
     page = visitor.page
     page.get_by_label("How often").select_option("15")
     expect(page.get_by_role("status").get_by_text("Saved")).to_be_visible()
-    page.evaluate(
-        """() => {
-            const key = Object.keys(localStorage).find((each) => each.includes("sitting"));
-            const since = Date.now() - 16.5 * 60_000;
-            localStorage.setItem(key, JSON.stringify({ since, seen: Date.now(), told: 0 }));
-        }"""
-    )
-    page.reload()
+    home = Home(visitor.platform.home)
+    password = Passwords(home.passwords).of(SUPERUSER)
+    cluster = Cluster(home.postgres, home.sockets, password, embedded_binaries())
+    with psycopg.connect(cluster.url("identity"), autocommit=True) as database:
+        database.execute("UPDATE sitting SET since = now() - interval '16.5 minutes'")
     told = page.get_by_role("dialog", name=re.compile("You have been here for 1[67]m"))
-    expect(told.get_by_text("$0.00").first).to_be_visible()
+    expect(told.get_by_text("$0.00").first).to_be_visible(timeout=60_000)
     visitor.picture("reality-check")
     told.get_by_role("button", name="Go on").click()
     page.get_by_label("How often").select_option("0")

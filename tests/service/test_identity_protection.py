@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from services.identity.reality_checks import RealityChecks
+from services.identity.session import ACCESS_LIFETIME
+from services.kit.database import Database
 from services.kit.reason import Reason
 from services.kit.wire import to_datetime
+from tests.service.identity_documents import ground
 from tests.service.identity_server import (
     Identity,
     StartIdentity,
@@ -137,6 +141,36 @@ async def test_what_makes_no_sense_is_refused(
 
     found = await protection.GetProtection(GetProtectionRequest(), metadata=who)
     assert found.protection.version == 0
+
+
+async def test_a_user_is_told_how_long_he_has_been_signed_in(
+    identity: Identity, protection: "ProtectionServiceAsyncStub"
+) -> None:
+    session = await identity.signed_in()
+    came = identity.clock.now()
+    await protection.SetRealityCheck(
+        SetRealityCheckRequest(minutes=30), metadata=bearer(session.access_token)
+    )
+    token = session.refresh_token
+    async with Database.from_settings(identity.settings, name="checks") as database:
+        checks = RealityChecks(ground(identity, database), ACCESS_LIFETIME)
+        for minutes in (0, 14, 14, 2, 1):
+            identity.clock.advance(timedelta(minutes=minutes))
+            token = (await identity.refresh(token)).refresh_token
+            await checks.run()
+        [told] = await identity.events("reality.check.due.v1")
+        # Who was away begins anew.
+        identity.clock.advance(ACCESS_LIFETIME)
+        await checks.run()
+        await identity.refresh(token)
+        identity.clock.advance(timedelta(minutes=14))
+        await checks.run()
+        assert len(await identity.events("reality.check.due.v1")) == 1
+
+    due = told.event.reality_check_due
+    assert told.subject == f"user:{session.user_id}" == f"user:{due.user_id}"
+    assert to_datetime(due.since_time) == came
+    assert to_datetime(due.time) == came + timedelta(minutes=30)
 
 
 async def test_every_change_is_kept_told_and_on_record(

@@ -1,7 +1,6 @@
 import type { AccountLimit, Protection } from "@veritick/client";
 import { describe, expect, test } from "vitest";
 import { closureOf, limitOf, parseLimit, shareUsed } from "@/domain/protection";
-import { checksDue, continued } from "@/domain/sitting";
 import { usd } from "./examples";
 
 const NOW = Date.parse("2026-11-26T18:00:00Z");
@@ -58,30 +57,4 @@ test.each([
   [0, 0, 1],
 ])("of %i dollars, %i used is the share %d", (limit, used, share) => {
   expect(shareUsed({ limit: usd(limit), used: usd(used) } as AccountLimit)).toBe(share);
-});
-
-describe("a sitting", () => {
-  const begun = { since: NOW, seen: NOW, told: 0 };
-  const minute = 60_000;
-
-  test("goes on after a short pause, and begins anew after a long one", () => {
-    const short = NOW + 14 * minute;
-    expect(continued(begun, short)).toEqual({ since: NOW, seen: short, told: 0 });
-    const long = NOW + 15 * minute;
-    expect(continued({ ...begun, told: 2 }, long)).toEqual({ since: long, seen: long, told: 0 });
-    expect(continued(undefined, NOW)).toEqual(begun);
-  });
-
-  test("of a clock that was ahead begins anew", () => {
-    expect(continued({ since: NOW + 1, seen: NOW + 1, told: 0 }, NOW).since).toBe(NOW);
-  });
-
-  test.each([
-    [0, 600, 0],
-    [30, 29, 0],
-    [30, 30, 1],
-    [30, 95, 3],
-  ])("with a check every %i minutes, after %i minutes %i are due", (every, after, due) => {
-    expect(checksDue(begun, every, NOW + after * minute)).toBe(due);
-  });
 });

@@ -2097,7 +2097,10 @@ export interface paths {
         };
         readonly get?: never;
         readonly put?: never;
-        /** Sets after how many minutes of use the app is to speak up */
+        /**
+         * Sets after how many minutes of being signed in the user is to be told
+         * @description `reality.check.due.v1` on the user's channel does, as often as they pass while the user stays; who has no token that counts is away, and begins anew.
+         */
         readonly post: operations["setRealityCheck"];
         readonly delete?: never;
         readonly options?: never;
@@ -3483,6 +3486,8 @@ export interface components {
             readonly kycChanged?: components["schemas"]["KycChanged"];
             /** @description A user has changed what protects him. */
             readonly protectionChanged?: components["schemas"]["ProtectionChanged"];
+            /** @description A user has been signed in for as long as he wanted to be told of. */
+            readonly realityCheckDue?: components["schemas"]["RealityCheckDue"];
         };
         /** @description ExchangeApiKeyRequest is the request of ApiKeyService.ExchangeApiKey. */
         readonly ExchangeApiKeyRequest: {
@@ -4822,7 +4827,7 @@ export interface components {
             readonly exclusionUntilTime?: string;
             /**
              * Format: int32
-             * @description After how many minutes of use the app is to tell how long the user has been at it, and with what result; 0 for never.
+             * @description After how many minutes of being signed in the user is told how long it has been; 0 for never.
              */
             readonly realityCheckMinutes: number;
         };
@@ -4920,6 +4925,21 @@ export interface components {
         };
         /** @description ReadDocumentRequest is the request of KycService.ReadDocument. */
         readonly ReadDocumentRequest: Record<string, never>;
+        /** @description RealityCheckDue tells a user how long he has been signed in, as often as he wanted to be told. */
+        readonly RealityCheckDue: {
+            /** @description The user. */
+            readonly userId: string;
+            /**
+             * Format: date-time
+             * @description Since when he has been, without having been away.
+             */
+            readonly sinceTime?: string;
+            /**
+             * Format: date-time
+             * @description When this was found.
+             */
+            readonly time?: string;
+        };
         /** @description Receipt is the proof of one settlement. */
         readonly Receipt: {
             /** @description The order. */
@@ -5372,7 +5392,7 @@ export interface components {
         readonly SetRealityCheckRequest: {
             /**
              * Format: int32
-             * @description After how many minutes of use; 0 for never.
+             * @description After how many minutes of being signed in; 0 for never.
              */
             readonly minutes?: number;
         };
@@ -6009,6 +6029,7 @@ export type ProtectionLimitPeriod = components['schemas']['ProtectionLimitPeriod
 export type QuotesSession = components['schemas']['QuotesSession'];
 export type QuotesSessionInput = components['schemas']['QuotesSessionInput'];
 export type ReadDocumentRequest = components['schemas']['ReadDocumentRequest'];
+export type RealityCheckDue = components['schemas']['RealityCheckDue'];
 export type Receipt = components['schemas']['Receipt'];
 export type ReceiptCheck = components['schemas']['ReceiptCheck'];
 export type ReceiptCheckPart = components['schemas']['ReceiptCheckPart'];

@@ -96,6 +96,7 @@ export interface EventData {
   readonly "api.key.ended.v1": contract.ApiKeyEnded;
   readonly "kyc.changed.v1": contract.KycChanged;
   readonly "protection.changed.v1": contract.ProtectionChanged;
+  readonly "reality.check.due.v1": contract.RealityCheckDue;
   readonly "ticks.v1": { readonly ticks: readonly Tick[] };
   readonly "candles.v1": ListCandlesResponse;
   /** The present state of prices, in the shape of the channel's other messages. */

@@ -44,8 +44,8 @@ class Protection(_message.Message):
     version: _builtins.int
     """Counts the changes, from 1; 0 when nothing was ever set."""
     reality_check_minutes: _builtins.int
-    """After how many minutes of use the app is to tell how long the user has been at it, and
-    with what result; 0 for never.
+    """After how many minutes of being signed in the user is told how long it has been; 0 for
+    never.
     """
     @_builtins.property
     def limits(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProtectionLimit]:

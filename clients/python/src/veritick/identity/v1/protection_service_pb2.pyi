@@ -266,7 +266,7 @@ class SetRealityCheckRequest(_message.Message):
 
     MINUTES_FIELD_NUMBER: _builtins.int
     minutes: _builtins.int
-    """After how many minutes of use; 0 for never."""
+    """After how many minutes of being signed in; 0 for never."""
     def __init__(
         self,
         *,

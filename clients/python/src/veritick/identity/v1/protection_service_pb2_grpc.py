@@ -143,7 +143,10 @@ class ProtectionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SetRealityCheck(self, request, context):
-        """SetRealityCheck sets after how many minutes of use the app is to speak up.
+        """SetRealityCheck sets after how many minutes of being signed in the user is to be told.
+
+        `reality.check.due.v1` on the user's channel does, as often as they pass while the user
+        stays; who has no token that counts is away, and begins anew.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -66,7 +66,11 @@ class ProtectionServiceStub:
     Errors: PROTECTION_LOCKED for a shorter one, UNAVAILABLE, as of SetLimit.
     """
     SetRealityCheck: _grpc.UnaryUnaryMultiCallable[_protection_service_pb2.SetRealityCheckRequest, _protection_service_pb2.SetRealityCheckResponse]
-    """SetRealityCheck sets after how many minutes of use the app is to speak up."""
+    """SetRealityCheck sets after how many minutes of being signed in the user is to be told.
+
+    `reality.check.due.v1` on the user's channel does, as often as they pass while the user
+    stays; who has no token that counts is away, and begins anew.
+    """
     ListProtectionChanges: _grpc.UnaryUnaryMultiCallable[_protection_service_pb2.ListProtectionChangesRequest, _protection_service_pb2.ListProtectionChangesResponse]
     """ListProtectionChanges lists what the caller has changed, newest first.
 
@@ -118,7 +122,11 @@ class ProtectionServiceAsyncStub(ProtectionServiceStub):
     Errors: PROTECTION_LOCKED for a shorter one, UNAVAILABLE, as of SetLimit.
     """
     SetRealityCheck: _aio.UnaryUnaryMultiCallable[_protection_service_pb2.SetRealityCheckRequest, _protection_service_pb2.SetRealityCheckResponse]  # type: ignore[assignment]
-    """SetRealityCheck sets after how many minutes of use the app is to speak up."""
+    """SetRealityCheck sets after how many minutes of being signed in the user is to be told.
+
+    `reality.check.due.v1` on the user's channel does, as often as they pass while the user
+    stays; who has no token that counts is away, and begins anew.
+    """
     ListProtectionChanges: _aio.UnaryUnaryMultiCallable[_protection_service_pb2.ListProtectionChangesRequest, _protection_service_pb2.ListProtectionChangesResponse]  # type: ignore[assignment]
     """ListProtectionChanges lists what the caller has changed, newest first.
 
@@ -203,7 +211,11 @@ class ProtectionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _protection_service_pb2.SetRealityCheckRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_protection_service_pb2.SetRealityCheckResponse, _abc.Awaitable[_protection_service_pb2.SetRealityCheckResponse]]:
-        """SetRealityCheck sets after how many minutes of use the app is to speak up."""
+        """SetRealityCheck sets after how many minutes of being signed in the user is to be told.
+
+        `reality.check.due.v1` on the user's channel does, as often as they pass while the user
+        stays; who has no token that counts is away, and begins anew.
+        """
 
     @_abc_1.abstractmethod
     def ListProtectionChanges(
