@@ -8,6 +8,7 @@ import ssl
 import sys
 from asyncio import StreamReader, StreamWriter
 from asyncio.subprocess import PIPE, Process
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -130,9 +131,10 @@ async def _is_served(rest: httpx.AsyncClient, held: list[StreamWriter]) -> bool:
     """Open a connection, and hold it if it is served."""
     reader, writer = await connected(rest)
     writer.write(HEAD + b"\r\n")
-    if b"alive" in await answer_of(reader):
-        held.append(writer)
-        return True
+    with suppress(asyncio.IncompleteReadError, ConnectionError):  # cut without a word
+        if b"alive" in await answer_of(reader):
+            held.append(writer)
+            return True
     writer.close()
     return False
 
