@@ -110,13 +110,17 @@ async def trading(platform: Platform, who: Credentials) -> AsyncIterator[Trader]
 
 
 async def default_instrument(veritick: Veritick) -> Instrument:
-    """Return the instrument that a newcomer sees first."""
-    listed = await veritick.call(ListInstrumentsRequest(), ListInstrumentsResponse)
-    return next(
-        instrument
-        for instrument in listed.instruments
-        if instrument.status == Instrument.ENABLED and instrument.market_status == Market.OPEN
-    )
+    """Return the instrument that a newcomer sees first.
+
+    On a busy machine the feed may be silent for a moment, and then no market is open.
+    """
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            listed = await veritick.call(ListInstrumentsRequest(), ListInstrumentsResponse)
+            for each in listed.instruments:
+                if each.status == Instrument.ENABLED and each.market_status == Market.OPEN:
+                    return each
+            await asyncio.sleep(0.1)
 
 
 def assert_adds_up(entries: list[Entry], account: Account) -> None:

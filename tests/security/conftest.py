@@ -42,6 +42,8 @@ def running_edge(platform: Platform) -> Iterator[str]:
         "VERITICK_HTTP_LISTEN": "127.0.0.1:0",
         "VERITICK_ALLOWANCES": GENEROUS,
         "VERITICK_DRAIN_SECONDS": "1",
+        # What is asked here is who may, not how soon: the machine may be slow.
+        "VERITICK_CALL_SECONDS_MAX": "60",
         "VERITICK_TRUSTED_PROXIES": '["127.0.0.0/8"]',
         **{
             f"VERITICK_{name.upper()}_ADDRESS": ports.address(name)

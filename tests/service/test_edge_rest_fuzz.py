@@ -27,6 +27,7 @@ from edge.contract import bindings
 from edge.rest.openapi import document
 from services.kit.process import Face
 from tests.service.edge_rest_world import running_edge, running_world
+from tests.waiting import PATIENCE_SECONDS
 
 pytest_plugins = ["tests.service.edge_rest_fixtures"]
 pytestmark = pytest.mark.security
@@ -121,12 +122,12 @@ def test_whatever_is_asked_the_answer_is_as_documented(
     @PATIENTLY
     @given(case=operation.as_strategy(generation_mode=GenerationMode.POSITIVE))
     def well_formed(case: Any) -> None:
-        case.call_and_validate(base_url=url, checks=checks, headers=staff)
+        case.call_and_validate(base_url=url, checks=checks, headers=staff, timeout=PATIENCE_SECONDS)
 
     @PATIENTLY
     @given(case=operation.as_strategy(generation_mode=GenerationMode.NEGATIVE))
     def malformed(case: Any) -> None:
-        case.call_and_validate(base_url=url, checks=CHECKS, headers=staff)
+        case.call_and_validate(base_url=url, checks=CHECKS, headers=staff, timeout=PATIENCE_SECONDS)
 
     checks = CHECKS
     if operation.label not in BEYOND_OPENAPI:
