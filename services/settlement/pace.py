@@ -7,7 +7,7 @@ that moment; when it is busy, few, and a burst takes longer instead of those who
 from __future__ import annotations
 
 CHUNK_MIN, CHUNK_MAX = 64, 512
-MOMENT_SECONDS = 0.025
+MOMENT_SECONDS = 0.04
 _TOLERANCE = 1.5
 
 
