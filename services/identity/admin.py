@@ -2,7 +2,7 @@
 
 A password is never an argument, where other users of the machine could read it. It is asked for
 at a terminal, or read as one line from standard input; an empty one is replaced by a generated
-password, which is shown once.
+password, which is shown once, and counts for a day: whoever signs in chooses another until then.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import getpass
 import logging
 import secrets
 import sys
+from datetime import timedelta
 
 import structlog
 
@@ -23,6 +24,7 @@ from services.kit.errors import Failure
 from services.kit.settings import load_settings
 
 _GENERATED_BYTES = 18
+_GENERATED_LASTS = timedelta(hours=24)
 _LINE_LENGTH_MAX = 256
 
 
@@ -37,7 +39,8 @@ def create_admin(arguments: list[str]) -> None:
     given = _asked_password()
     password = given or secrets.token_urlsafe(_GENERATED_BYTES)
     try:
-        user_id = asyncio.run(_register(settings, email, password))
+        lasts = None if given else _GENERATED_LASTS
+        user_id = asyncio.run(_register(settings, NewUser(email, password, password_lasts=lasts)))
     except (Failure, DatabaseUnavailable) as refusal:
         raise SystemExit(f"create-admin: {refusal}") from None
     sys.stdout.write(f"created {email} as {user_id} with the role {Role.ADMIN}\n")
@@ -45,6 +48,7 @@ def create_admin(arguments: list[str]) -> None:
         sys.stdout.write("its permissions count once it has a second factor\n")
     if not given:
         sys.stdout.write(f"password, shown only now: {password}\n")
+        sys.stdout.write("it works for 24 hours: choose another until then\n")
 
 
 def _asked_password() -> str:
@@ -53,7 +57,7 @@ def _asked_password() -> str:
     return sys.stdin.readline(_LINE_LENGTH_MAX + 1).rstrip("\r\n")
 
 
-async def _register(settings: Settings, email: str, password: str) -> str:
+async def _register(settings: Settings, wanted: NewUser) -> str:
     async with administration(settings) as registration:
-        user = await registration.register(NewUser(email, password), Role.ADMIN)
+        user = await registration.register(wanted, Role.ADMIN)
         return str(user.user_id)

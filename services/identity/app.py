@@ -93,6 +93,8 @@ async def build(
     keyring = _keyring(settings)
     if settings.mode == "production" and settings.smtp_url is None:
         raise SystemExit("settings: VERITICK_SMTP_URL: production sends its mails")
+    if settings.mode == "production" and not settings.site_url.startswith("https://"):
+        raise SystemExit("settings: VERITICK_SITE_URL: production's letters lead to https://")
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database.from_settings(settings, name=NAME))
         parts = Parts(

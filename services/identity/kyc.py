@@ -10,10 +10,13 @@ from datetime import datetime
 from enum import StrEnum, auto
 from uuid import UUID
 
-from services.kit.errors import Failure
+from services.kit.errors import Failure, Violation
 from services.kit.reason import Reason
 
 PART_BYTES_MAX = 1024 * 1024
+PART_BYTES_MIN = 64 * 1024
+"""But for the last: a document is not to become thousands of rows."""
+
 UPLOADING_MAX = 5
 """Documents that one user may be uploading at a time."""
 
@@ -101,7 +104,8 @@ def check_part(document: Document, offset: int, length: int) -> bool:
     """Tell whether a part brings something new; False for one that arrived before.
 
     Failures: DOCUMENT_STATE_CONFLICT after completion, UPLOAD_OFFSET_WRONG (it tells where to go
-    on) for a part that neither follows nor repeats, REQUEST_TOO_LARGE beyond the announced size.
+    on) for a part that neither follows nor repeats, REQUEST_TOO_LARGE beyond the announced size,
+    INVALID_REQUEST for one that is too small and not the last.
     """
     require_state(document, State.UPLOADING)
     if offset + length <= document.received:
@@ -112,6 +116,10 @@ def check_part(document: Document, offset: int, length: int) -> bool:
         metadata = {"max_bytes": str(document.size)}
         message = "The upload is larger than it was announced."
         raise Failure(Reason.REQUEST_TOO_LARGE, message, metadata=metadata)
+    if length < PART_BYTES_MIN and offset + length < document.size:
+        problem = f"must hold at least {PART_BYTES_MIN} bytes, unless it is the last"
+        violations = [Violation("content", problem)]
+        raise Failure(Reason.INVALID_REQUEST, f"content {problem}.", violations=violations)
     return True
 
 

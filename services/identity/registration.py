@@ -1,6 +1,7 @@
 """A new user: stored, told to the others, written to, and given accounts."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -35,6 +36,8 @@ class NewUser:
     referral_code: str = ""
     where: Origin = NOWHERE
     """From where it is told."""
+    password_lasts: timedelta | None = None
+    """How long the password counts; None where its user has chosen it."""
 
 
 class Registration:
@@ -71,8 +74,10 @@ class Registration:
         code = wanted.referral_code
         referrer = await self._referring.referrer(code) if code else None
         password_hash = await self._hasher.hash(wanted.password)
+        lasts = wanted.password_lasts
+        expires_at = None if lasts is None else user.registered_at + lasts
         async with self._database.transaction() as connection:
-            await self._store(connection, user, key, password_hash)
+            await self._store(connection, user, key, password_hash, expires_at)
             if referrer is not None:
                 told = await self._referring.refer(connection, user, referrer, wanted.where)
                 await self._journal.append(connection, told, user.registered_at)
@@ -96,9 +101,14 @@ class Registration:
         )
 
     async def _store(
-        self, connection: AsyncConnection, user: User, key: str, password_hash: str
+        self,
+        connection: AsyncConnection,
+        user: User,
+        key: str,
+        password_hash: str,
+        expires_at: datetime | None,
     ) -> None:
-        if not await users.add(connection, user, key, password_hash):
+        if not await users.add(connection, user, key, password_hash, expires_at):
             raise Failure(Reason.EMAIL_TAKEN, "An account with this mail address exists.")
         await self._post.queue(connection, LetterKind.CONFIRM_EMAIL, key)
         await self._journal.append(connection, [user_changed(user)], user.registered_at)

@@ -90,7 +90,7 @@ class SignIn:
         with refusals_noted(self._refusals, BEGIN, user_id):
             await self._throttle.admit(buckets)
             verdict = await self._hasher.check(password, known.password_hash if known else None)
-            if known is None or not verdict.fits:
+            if known is None or not verdict.fits or known.has_expired(self._clock.now()):
                 raise _wrong()
             if verdict.new_hash is not None:
                 await self._rehash(known, verdict.new_hash)

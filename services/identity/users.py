@@ -40,6 +40,7 @@ credentials = sa.Table(
     sa.Column("password_hash", sa.Text),
     sa.Column("changed_at", sa.DateTime(timezone=True)),
     sa.Column("version", sa.BigInteger),
+    sa.Column("expires_at", sa.DateTime(timezone=True)),
 )
 
 
@@ -52,13 +53,25 @@ class Credential:
     version: int
     """Counts the passwords that the user has had."""
 
+    expires_at: datetime | None = None
+    """When the password stops to count; None for one that its user has chosen."""
+
+    def has_expired(self, now: datetime) -> bool:
+        """Tell whether the password does not count any more."""
+        return self.expires_at is not None and now >= self.expires_at
+
 
 async def add(
-    connection: AsyncConnection, user: User, address_key: str, password_hash: str
+    connection: AsyncConnection,
+    user: User,
+    address_key: str,
+    password_hash: str,
+    expires_at: datetime | None = None,
 ) -> bool:
     """Store a new user, unless someone has the address; tell whether it was stored.
 
-    Of several callers with one address, at once or not, exactly one stores.
+    The password counts until `expires_at`, if that is given, or until there is another. Of several
+    callers with one address, at once or not, exactly one stores.
     """
     row = {
         "user_id": user.user_id,
@@ -84,6 +97,7 @@ async def add(
         "user_id": user.user_id,
         "password_hash": password_hash,
         "changed_at": user.registered_at,
+        "expires_at": expires_at,
     }
     await connection.execute(sa.insert(credentials).values(credential))
     return True
@@ -93,12 +107,19 @@ async def find_credential(connection: AsyncConnection, address_key: str) -> Cred
     """Return the user with this address, and the hash to check."""
     joined = users.join(credentials, users.c.user_id == credentials.c.user_id)
     query = (
-        sa.select(users, credentials.c.password_hash, credentials.c.version)
+        sa.select(
+            users,
+            credentials.c.password_hash,
+            credentials.c.version,
+            credentials.c.expires_at.label("password_expires_at"),
+        )
         .select_from(joined)
         .where(users.c.address_key == address_key)
     )
     row = (await connection.execute(query)).one_or_none()
-    return Credential(user_of(row), row.password_hash, row.version) if row else None
+    if row is None:
+        return None
+    return Credential(user_of(row), row.password_hash, row.version, row.password_expires_at)
 
 
 async def password_hash_of(connection: AsyncConnection, user_id: UUID) -> str:
@@ -206,7 +227,12 @@ async def set_hash(connection: AsyncConnection, user_id: UUID, new: str, now: da
     change = (
         sa.update(credentials)
         .where(credentials.c.user_id == user_id)
-        .values(password_hash=new, changed_at=now, version=credentials.c.version + 1)
+        .values(
+            password_hash=new,
+            changed_at=now,
+            version=credentials.c.version + 1,
+            expires_at=None,
+        )
     )
     await connection.execute(change)
 

@@ -23,6 +23,7 @@ from edge.stream.settings import StreamSettings
 from services.identity.settings import Settings as IdentitySettings
 from services.kit.settings import ServiceSettings
 from services.kit.tls import TlsSettings
+from services.local.keys import ensure_keys
 from services.quotes.settings import Settings as QuotesSettings
 from services.settlement.settings import Settings as SettlementSettings
 from services.trading.settings import Settings as TradingSettings
@@ -96,6 +97,17 @@ def test_a_redis_on_a_socket_of_this_machine_needs_no_password(make: Make) -> No
 def test_a_mail_server_with_a_guessable_password_is_refused() -> None:
     with pytest.raises(ValidationError, match="default or guessable secret: smtp_url"):
         identity(smtp_url="smtp+starttls://post:Change%6de@mail.example.org")
+
+
+@pytest.mark.parametrize("site", [{}, {"site_url": "http://trade.example.org"}])
+async def test_letters_never_lead_to_this_machine_nor_into_the_open(
+    site: dict[str, str], tmp_path: Path
+) -> None:
+    ensure_keys(tmp_path)
+    url = "smtp+starttls://post:Xq9-long-and-random@mail.example.org"
+    settings = identity(keys=tmp_path, smtp_url=url, **site)
+    with pytest.raises(SystemExit, match="VERITICK_SITE_URL"):
+        await services.identity.app.build(settings).__aenter__()
 
 
 async def test_no_process_starts_without_keys() -> None:

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 
@@ -18,8 +19,9 @@ from services.identity.permission import Role, permissions_of
 from services.kit.reason import Reason
 from services.local.databases import Access
 from tests.service.commands import Ended, RunCommand
-from tests.service.identity_server import Identity, StartIdentity, refused
+from tests.service.identity_server import Identity, StartIdentity, bearer, refused
 from tests.waiting import PATIENCE_SECONDS
+from veritick.identity.v1.auth_service_pb2 import ChangePasswordRequest
 
 pytest_plugins = ["tests.service.commands", "tests.service.identity_fixtures"]
 
@@ -81,6 +83,27 @@ async def test_an_empty_password_is_replaced_by_one_that_is_shown_once(
         assert "ledger.read" in await _permissions(identity, shown[0])
         with refused(Reason.INVALID_CREDENTIALS):
             await identity.log_in(EMAIL, shown[0] + "x")
+
+
+async def test_a_password_that_was_made_up_counts_for_a_day_unless_another_is_chosen(
+    start_identity: StartIdentity, create_admin: CreateAdmin
+) -> None:
+    run = await create_admin("--email", EMAIL)
+    (made_up,) = re.findall(r"password, shown only now: (\S+)", run.stdout)
+    async with start_identity() as identity:
+        ((registered, expires),) = identity.rows("SELECT changed_at, expires_at FROM credentials")
+        assert expires - registered == timedelta(hours=24)
+        identity.clock.set(expires - timedelta(minutes=1))
+        session = await identity.log_in(EMAIL, made_up)
+        identity.clock.set(expires)
+        with refused(Reason.INVALID_CREDENTIALS):
+            await identity.log_in(EMAIL, made_up)
+        change = ChangePasswordRequest(
+            current_password=made_up, new_password="a password of her own"
+        )
+        await identity.auth.ChangePassword(change, metadata=bearer(session.access_token))
+        identity.clock.advance(timedelta(days=1))
+        await identity.log_in(EMAIL, "a password of her own")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from PIL import Image
 from pydantic import SecretStr
 
 from services.identity.document_store import DocumentStore, S3Settings, folder_store, s3_store
-from services.identity.kyc import UPLOADING_MAX
+from services.identity.kyc import PART_BYTES_MIN, UPLOADING_MAX
 from services.kit.database import Database
 from services.kit.errors import Failure
 from services.kit.reason import Reason
@@ -88,14 +88,14 @@ async def test_an_upload_goes_on_where_it_stopped(desk: Identity) -> None:
 
 async def test_what_is_not_all_there_is_not_completed(desk: Identity) -> None:
     session = await desk.signed_in()
-    document_id = await begin(desk, session, 100, KycDocument.IDENTITY)
-    await send(desk, session, document_id, 0, b"x" * 60)
+    document_id = await begin(desk, session, PART_BYTES_MIN + 40, KycDocument.IDENTITY)
+    await send(desk, session, document_id, 0, b"x" * PART_BYTES_MIN)
     request = CompleteDocumentRequest(document_id=document_id)
     with refused(Reason.UPLOAD_OFFSET_WRONG) as wrong:
         await desk.kyc.CompleteDocument(request, metadata=mine(session))
-    assert wrong.metadata == {"received": "60"}
+    assert wrong.metadata == {"received": str(PART_BYTES_MIN)}
     with refused(Reason.REQUEST_TOO_LARGE):
-        await send(desk, session, document_id, 60, b"x" * 41)
+        await send(desk, session, document_id, PART_BYTES_MIN, b"x" * 41)
 
 
 @pytest.mark.parametrize("size", [0, -1, 8 * 1024 * 1024 + 1])
@@ -108,9 +108,10 @@ async def test_a_size_out_of_bounds_is_refused(desk: Identity, size: int) -> Non
 async def test_a_part_out_of_bounds_is_refused(desk: Identity) -> None:
     session = await desk.signed_in()
     document_id = await begin(desk, session, 3 * PART, KycDocument.IDENTITY)
-    for part in (b"", b"x" * (PART + 1)):
-        with refused(Reason.INVALID_REQUEST):
+    for part in (b"", b"x" * (PART_BYTES_MIN - 1), b"x" * (PART + 1)):
+        with refused(Reason.INVALID_REQUEST) as refusal:
             await send(desk, session, document_id, 0, part)
+        assert refusal.fields[0].startswith("content")
 
 
 @pytest.mark.parametrize("content", [b"MZ a program", bomb(), pdf(with_script)])
@@ -202,12 +203,12 @@ async def test_a_destroyed_key_leaves_nothing_to_read(desk: Identity) -> None:
 
 async def test_uploads_that_nobody_completes_are_forgotten(desk: Identity, tmp_path: Path) -> None:
     session = await desk.signed_in()
-    document_id = await begin(desk, session, 100, KycDocument.IDENTITY)
-    await send(desk, session, document_id, 0, b"x" * 60)
+    document_id = await begin(desk, session, PART_BYTES_MIN + 40, KycDocument.IDENTITY)
+    await send(desk, session, document_id, 0, b"x" * PART_BYTES_MIN)
     kept, store = await hand_in(desk, session, photo()), DocumentStore(folder_store(tmp_path))
     desk.clock.advance(timedelta(hours=25))
     # What crashes leave: a part that nobody told the database of, and one of what was completed.
-    await store.put(f"uploads/{document_id}/60", b"stored")
+    await store.put(f"uploads/{document_id}/{PART_BYTES_MIN}", b"stored")
     await store.put(f"uploads/{kept.document_id}/0", b"stored")
     desk.rows("INSERT INTO kyc_part VALUES (%s, 0) RETURNING 1", kept.document_id)
     async with Database.from_settings(desk.settings, name="purge") as database:
@@ -254,16 +255,16 @@ async def test_what_somebody_else_has_completed_meanwhile_was_not_refused(
 async def test_parts_sent_at_once_for_one_place_make_no_larger_file(
     desk: Identity, tmp_path: Path
 ) -> None:
-    session, content = await desk.signed_in(), photo()
+    session, content = await desk.signed_in(), photo("PNG", (300, 300), compress_level=0)
     user_id, store = UUID(session.user_id), Overtaken(folder_store(tmp_path))
     document_id = UUID(await begin(desk, session, len(content), KycDocument.IDENTITY))
     async with Database.from_settings(desk.settings, name="uploading") as database:
         upload = uploading(desk, database, store)
-        store.meanwhile = lambda: upload.take(user_id, document_id, 0, content[:1])
+        store.meanwhile = lambda: upload.take(user_id, document_id, 0, content[:PART_BYTES_MIN])
         with pytest.raises(Failure) as overtaken:
             await upload.take(user_id, document_id, 0, content)
         assert overtaken.value.reason is Reason.UPLOAD_OFFSET_WRONG
-        await upload.take(user_id, document_id, 1, content[1:])
+        await upload.take(user_id, document_id, PART_BYTES_MIN, content[PART_BYTES_MIN:])
         with pytest.raises(Failure) as refusal:
             await upload.complete(user_id, document_id)
     assert refusal.value.reason is Reason.DOCUMENT_REFUSED

@@ -22,9 +22,13 @@ from services.kit.reason import Reason
 ANA, BEN = UUID(int=1), UUID(int=2)
 
 
-def document(received: int = 0, size: int = 100, state: State = State.UPLOADING) -> Document:
-    noon = utc(2026, 11, 26, 12)
-    return Document(UUID(int=9), ANA, Kind.IDENTITY, state, size, received, "", created_at=noon)
+UNIT = 2 * 1024
+
+
+def document(received: int = 0, state: State = State.UPLOADING) -> Document:
+    """A document of 100 units of which some have arrived."""
+    noon, size, there = utc(2026, 11, 26, 12), 100 * UNIT, received * UNIT
+    return Document(UUID(int=9), ANA, Kind.IDENTITY, state, size, there, "", created_at=noon)
 
 
 @pytest.mark.parametrize(
@@ -45,12 +49,18 @@ def test_the_level_follows_what_is_known(
 
 @pytest.mark.parametrize(
     ("received", "offset", "length", "new"),
-    [(0, 0, 40, True), (40, 40, 60, True), (40, 0, 40, False), (40, 10, 20, False)],
+    [
+        (0, 0, 40, True),
+        (40, 40, 60, True),
+        (99, 99, 1, True),  # the last may be small
+        (40, 0, 40, False),
+        (40, 10, 20, False),
+    ],
 )
 def test_a_part_follows_or_was_there_before(
     received: int, offset: int, length: int, *, new: bool
 ) -> None:
-    assert check_part(document(received), offset, length) is new
+    assert check_part(document(received), offset * UNIT, length * UNIT) is new
 
 
 @pytest.mark.parametrize(
@@ -60,21 +70,22 @@ def test_a_part_follows_or_was_there_before(
         (40, 30, 20, Reason.UPLOAD_OFFSET_WRONG),
         (0, 1, 1, Reason.UPLOAD_OFFSET_WRONG),
         (40, 40, 61, Reason.REQUEST_TOO_LARGE),
+        (40, 40, 31, Reason.INVALID_REQUEST),
     ],
 )
 def test_any_other_part_is_refused(received: int, offset: int, length: int, reason: Reason) -> None:
     with pytest.raises(Failure) as refused:
-        check_part(document(received), offset, length)
+        check_part(document(received), offset * UNIT, length * UNIT)
     assert refused.value.reason is reason
     if reason is Reason.UPLOAD_OFFSET_WRONG:
-        assert refused.value.metadata == {"received": str(received)}
+        assert refused.value.metadata == {"received": str(received * UNIT)}
 
 
 def test_only_all_of_it_is_complete() -> None:
     check_complete(document(100))
     with pytest.raises(Failure) as refused:
         check_complete(document(99))
-    assert refused.value.metadata == {"received": "99"}
+    assert refused.value.metadata == {"received": str(99 * UNIT)}
 
 
 def test_nobody_reviews_a_document_of_their_own() -> None:

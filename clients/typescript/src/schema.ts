@@ -1463,7 +1463,7 @@ export interface paths {
         readonly get?: never;
         /**
          * Takes a part, of at most 1 MiB, that begins at an offset
-         * @description A part that came before is not taken again. Errors: DOCUMENT_NOT_FOUND, DOCUMENT_STATE_CONFLICT, UPLOAD_OFFSET_WRONG, REQUEST_TOO_LARGE.
+         * @description Every part but the last has at least 64 KiB. One that came before is not taken again. Errors: DOCUMENT_NOT_FOUND, DOCUMENT_STATE_CONFLICT, UPLOAD_OFFSET_WRONG, REQUEST_TOO_LARGE, INVALID_REQUEST.
          */
         readonly put: operations["uploadDocumentPart"];
         readonly post?: never;

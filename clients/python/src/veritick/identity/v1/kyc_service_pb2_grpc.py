@@ -106,8 +106,9 @@ class KycServiceServicer:
     def UploadDocumentPart(self, request, context):
         """UploadDocumentPart takes a part, of at most 1 MiB, that begins at an offset.
 
-        A part that came before is not taken again. Errors: DOCUMENT_NOT_FOUND,
-        DOCUMENT_STATE_CONFLICT, UPLOAD_OFFSET_WRONG, REQUEST_TOO_LARGE.
+        Every part but the last has at least 64 KiB. One that came before is not taken again.
+        Errors: DOCUMENT_NOT_FOUND, DOCUMENT_STATE_CONFLICT, UPLOAD_OFFSET_WRONG,
+        REQUEST_TOO_LARGE, INVALID_REQUEST.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -46,8 +46,9 @@ class KycServiceStub:
     UploadDocumentPart: _grpc.UnaryUnaryMultiCallable[_kyc_service_pb2.UploadDocumentPartRequest, _kyc_service_pb2.UploadDocumentPartResponse]
     """UploadDocumentPart takes a part, of at most 1 MiB, that begins at an offset.
 
-    A part that came before is not taken again. Errors: DOCUMENT_NOT_FOUND,
-    DOCUMENT_STATE_CONFLICT, UPLOAD_OFFSET_WRONG, REQUEST_TOO_LARGE.
+    Every part but the last has at least 64 KiB. One that came before is not taken again.
+    Errors: DOCUMENT_NOT_FOUND, DOCUMENT_STATE_CONFLICT, UPLOAD_OFFSET_WRONG,
+    REQUEST_TOO_LARGE, INVALID_REQUEST.
     """
     CompleteDocument: _grpc.UnaryUnaryMultiCallable[_kyc_service_pb2.CompleteDocumentRequest, _kyc_service_pb2.CompleteDocumentResponse]
     """CompleteDocument opens what was sent, and keeps a clean copy for review.
@@ -102,8 +103,9 @@ class KycServiceAsyncStub(KycServiceStub):
     UploadDocumentPart: _aio.UnaryUnaryMultiCallable[_kyc_service_pb2.UploadDocumentPartRequest, _kyc_service_pb2.UploadDocumentPartResponse]  # type: ignore[assignment]
     """UploadDocumentPart takes a part, of at most 1 MiB, that begins at an offset.
 
-    A part that came before is not taken again. Errors: DOCUMENT_NOT_FOUND,
-    DOCUMENT_STATE_CONFLICT, UPLOAD_OFFSET_WRONG, REQUEST_TOO_LARGE.
+    Every part but the last has at least 64 KiB. One that came before is not taken again.
+    Errors: DOCUMENT_NOT_FOUND, DOCUMENT_STATE_CONFLICT, UPLOAD_OFFSET_WRONG,
+    REQUEST_TOO_LARGE, INVALID_REQUEST.
     """
     CompleteDocument: _aio.UnaryUnaryMultiCallable[_kyc_service_pb2.CompleteDocumentRequest, _kyc_service_pb2.CompleteDocumentResponse]  # type: ignore[assignment]
     """CompleteDocument opens what was sent, and keeps a clean copy for review.
@@ -167,8 +169,9 @@ class KycServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_kyc_service_pb2.UploadDocumentPartResponse, _abc.Awaitable[_kyc_service_pb2.UploadDocumentPartResponse]]:
         """UploadDocumentPart takes a part, of at most 1 MiB, that begins at an offset.
 
-        A part that came before is not taken again. Errors: DOCUMENT_NOT_FOUND,
-        DOCUMENT_STATE_CONFLICT, UPLOAD_OFFSET_WRONG, REQUEST_TOO_LARGE.
+        Every part but the last has at least 64 KiB. One that came before is not taken again.
+        Errors: DOCUMENT_NOT_FOUND, DOCUMENT_STATE_CONFLICT, UPLOAD_OFFSET_WRONG,
+        REQUEST_TOO_LARGE, INVALID_REQUEST.
         """
 
     @_abc_1.abstractmethod
