@@ -194,7 +194,8 @@ def take_a_break(visitor: Visitor) -> None:
 
 
 def test_a_user_protects_himself(newcomer: Visitor) -> None:
-    newcomer.sign_up()
+    newcomer.join()
+    newcomer.open_trade_page()
     go(newcomer, "Protection")
     be_told_how_long_it_has_been(newcomer)
     limit_losses(newcomer)
@@ -202,7 +203,8 @@ def test_a_user_protects_himself(newcomer: Visitor) -> None:
 
 
 def test_a_user_sees_to_who_he_is_and_to_who_gets_in(newcomer: Visitor) -> None:
-    newcomer.sign_up()
+    newcomer.join()
+    newcomer.open_trade_page()
     tell_about_oneself(newcomer)
     end_other_sessions(newcomer)
     change_the_password(newcomer)

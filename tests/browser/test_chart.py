@@ -1,14 +1,12 @@
 """The chart: what is drawn and calculated on it, several instruments, and prices that stop."""
 
 import re
-from decimal import Decimal
-from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, expect
 
 from tests.browser.feed import command
-from tests.browser.visitor import SETTLED_MS, Visitor
+from tests.browser.visitor import Visitor
 
 pytestmark = [pytest.mark.platform, pytest.mark.timeout(240)]
 
@@ -142,24 +140,7 @@ def test_a_price_that_stands_still_is_not_shown_as_live(trader: Visitor) -> None
     expect(trader.button("Up")).to_have_attribute("aria-disabled", "false")
 
 
-def settled_account(visitor: Visitor) -> dict[str, Any]:
-    """The demo account once the server has settled all its orders, asked past the page."""
-    ask = visitor.page.context.request
-    url = f"{visitor.platform.url}/v1/accounts"
-    account_id = ask.get(url).json()["accounts"][0]["accountId"]
-    for _ in range(SETTLED_MS // 250):
-        answer = ask.get(f"{url}/{account_id}/orders", params={"filter": "state=OPEN"})
-        if answer.json()["orders"] == []:
-            account: dict[str, Any] = ask.get(f"{url}/{account_id}").json()
-            return account
-        visitor.page.wait_for_timeout(250)
-    raise AssertionError("the order was never settled")
-
-
-def test_a_page_that_slept_shows_the_truth_when_it_wakes(newcomer: Visitor) -> None:
-    # Whose only order this is: those of others may be open for a while.
-    trader = newcomer
-    trader.sign_up()
+def test_a_page_that_slept_shows_the_truth_when_it_wakes(trader: Visitor) -> None:
     before = trader.balance
     trader.button("5s").click()
     trader.button("Up").click()
@@ -168,9 +149,9 @@ def test_a_page_that_slept_shows_the_truth_when_it_wakes(newcomer: Visitor) -> N
     devtools = trader.page.context.new_cdp_session(trader.page)
 
     devtools.send("Page.setWebLifecycleState", {"state": "frozen"})
-    account = settled_account(trader)
+    available = trader.await_settled()
     devtools.send("Page.setWebLifecycleState", {"state": "active"})
 
     expect(trader.open_orders).to_have_count(0)
-    trader.await_balance(Decimal(account["available"]["minorUnits"]) / 100)
+    trader.await_balance(available)
     expect(trader.button("Up")).to_have_attribute("aria-disabled", "false")

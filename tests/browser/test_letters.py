@@ -44,7 +44,8 @@ def sign_in(visitor: Visitor, password: str) -> None:
 
 
 def test_a_forgotten_password_is_replaced_by_a_letter(newcomer: Visitor) -> None:
-    newcomer.sign_up()
+    newcomer.join()
+    newcomer.open_trade_page()
     sign_out(newcomer)
     page = newcomer.page
     page.get_by_role("link", name="Forgot your password?").click()
@@ -86,7 +87,8 @@ def test_who_has_no_account_is_told_the_same(newcomer: Visitor) -> None:
 
 
 def test_an_address_is_confirmed_by_a_press_and_a_used_link_replaced(newcomer: Visitor) -> None:
-    newcomer.sign_up()
+    newcomer.join()
+    newcomer.open_trade_page()
     page = newcomer.page
     link = await_link(newcomer.platform, newcomer.email, CONFIRM)
     page.goto(link)
@@ -106,7 +108,8 @@ def test_an_address_is_confirmed_by_a_press_and_a_used_link_replaced(newcomer: V
 
 
 def test_a_second_factor_is_asked_for_and_a_recovery_code_serves(newcomer: Visitor) -> None:
-    newcomer.sign_up()
+    newcomer.join()
+    newcomer.open_trade_page()
     page = newcomer.page
     app = pyotp.TOTP(call(page, "/v1/users/me/totp")["secret"])
     now = SystemClock().now()

@@ -35,7 +35,8 @@ def test_who_signs_out_is_out(newcomer: Visitor) -> None:
 
 
 def test_a_session_outlives_its_access_token(newcomer: Visitor) -> None:
-    newcomer.sign_up()
+    newcomer.join()
+    newcomer.open_trade_page()
 
     newcomer.page.context.clear_cookies(name="veritick_access")
     newcomer.page.reload()
@@ -46,7 +47,8 @@ def test_a_session_outlives_its_access_token(newcomer: Visitor) -> None:
 
 
 def test_a_session_ended_elsewhere_leads_back_to_signing_in(newcomer: Visitor) -> None:
-    newcomer.sign_up()
+    newcomer.join()
+    newcomer.open_trade_page()
     page = newcomer.page
 
     status = page.evaluate(

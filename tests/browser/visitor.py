@@ -1,5 +1,6 @@
 """What a person does and sees in the terminal."""
 
+import os
 import re
 import uuid
 from collections.abc import Iterator
@@ -23,9 +24,18 @@ from tests.platform import Platform
 
 DESKTOP: ViewportSize = {"width": 1440, "height": 900}
 PHONE: ViewportSize = {"width": 360, "height": 740}
-SCREENS = Path(__file__).parents[2] / "build" / "screens"
+SCREENS = os.environ.get("VERITICK_SCREENS")
+"""Where pictures are kept for a person to look at; by default nobody wishes for any."""
+
 PASSWORD = "a long walk by the sea"
 SETTLED_MS = 60_000
+# What a page remembers of a session whose cookies it cannot see; said once, for it may forget.
+_REMEMBER = """
+    if (!sessionStorage.getItem("joined")) {
+        sessionStorage.setItem("joined", "yes");
+        for (const mark of ["signedIn", "known"]) localStorage.setItem(`veritick.${mark}`, "yes");
+    }
+"""
 
 
 @dataclass
@@ -72,6 +82,16 @@ class Visitor:
         self.await_trade_page()
         if not tour:
             self.button("Skip the tour").click()
+
+    def join(self) -> None:
+        """Register and sign in as the pages do, but past them."""
+        who = {"email": self.email, "password": PASSWORD}
+        headers = {"Origin": self.platform.url, "Veritick-Session": "cookie"}
+        for path in ("/v1/users", "/v1/sessions"):
+            url = f"{self.platform.url}{path}"
+            answer = self.page.context.request.post(url, data=who, headers=headers)
+            assert answer.ok, answer.text()
+        self.page.add_init_script(_REMEMBER)
 
     def open_trade_page(self) -> None:
         """Come back with a session."""
@@ -127,10 +147,25 @@ class Visitor:
         shown = self.page.get_by_label("Balance").locator("output")
         expect(shown).to_have_text(f"${amount:,.2f}")
 
+    def await_settled(self) -> Decimal:
+        """Wait, past the page, until no order is open; return the available balance.
+
+        AssertionError when that takes too long.
+        """
+        ask, url = self.page.context.request, f"{self.platform.url}/v1/accounts"
+        account_id = ask.get(url).json()["accounts"][0]["accountId"]
+        for _ in range(SETTLED_MS // 250):
+            answer = ask.get(f"{url}/{account_id}/orders", params={"filter": "state=OPEN"})
+            if answer.json()["orders"] == []:
+                account = ask.get(f"{url}/{account_id}").json()
+                return Decimal(account["available"]["minorUnits"]) / 100
+            self.page.wait_for_timeout(250)
+        raise AssertionError("the order was never settled")
+
     def picture(self, name: str) -> None:
-        """Save what is seen, so that a person can look at it later."""
-        SCREENS.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=SCREENS / f"{name}.png")
+        """Save what is seen, if pictures are wished for."""
+        if SCREENS:
+            self.page.screenshot(path=Path(SCREENS) / f"{name}.png")
 
 
 @contextmanager
