@@ -41,7 +41,7 @@ kept here, by how long access tokens last (`presence`); those on losses and stak
 
 At which devices and addresses users sign in is followed a moment later (`tracing`): it links users
 into clusters, unless too many share the place to mean anything, and raises flags for staff. Nothing
-follows from either by itself.
+follows from either by itself. Where orders come from it asks trading, minute by minute (`pacing`).
 
 Users refer others by a code (`referral`). The referrer is set in the registration's own transaction
 and never again, and not where both seem to belong together; rewards are none of identity's.
@@ -66,16 +66,16 @@ and whenever a user's protection changes, who is answered only when the books kn
 
 Read: `user`, `password`, `permission`, `session`, `device`, `jurisdiction`, `letter`, `throttle`,
 `revocation`, `api_key`, `protection`, `presence`, `sitting`, `kyc`, `sealing`, `trail`, `trace`,
-`flag`, `referral` (pure rules), `users`, `sessions`, `roles`, `letters`, `mail_tokens`,
-`throttles`, `api_keys`, `protections`, `presences`, `sittings`, `documents`, `trail_table`,
-`traces`, `user_clusters`, `flags`, `referrals`, `notes` (tables), `ground`, `hashing`, `strength`,
-`breached`, `geography`, `vault`, `user_keys`, `document_store`, `issuing`, `mailers`, `wording`,
-`post`, `notices`, `registration`, `standing`, `second_factors`, `sign_in`, `signing_out`,
-`passwords`, `passkeys`, `key_access`, `staffing`, `lost_factors`, `bans`, `protecting`,
-`reality_checks`, `inspection`, `inspector`, `uploading`, `reviewing`, `flagging`, `tracing`,
-`suspicion`, `referring`, `revoking`, `maintenance`, `on_record`, `auditing`, `jobs` (flow), `rpc`,
-`profile_rpc`, `key_rpc`, `passkey_rpc`, `protection_rpc`, `kyc_rpc`, `fraud_rpc`, `referral_rpc`,
-`note_rpc`, `staff_rpc`, `factor_reset_rpc`, `maintenance_rpc`, `audit_rpc`, `wire`,
-`protection_wire`, `fraud_wire`, `neighbours` (faces), `admin`, `audit_command` (commands), `parts`,
-`records`, `app`.
+`flag`, `order_velocity`, `referral` (pure rules), `users`, `sessions`, `roles`, `letters`,
+`mail_tokens`, `throttles`, `api_keys`, `protections`, `presences`, `sittings`, `documents`,
+`trail_table`, `traces`, `user_clusters`, `flags`, `referrals`, `device_traders`, `notes` (tables),
+`ground`, `hashing`, `strength`, `breached`, `geography`, `vault`, `user_keys`, `document_store`,
+`issuing`, `mailers`, `wording`, `post`, `notices`, `registration`, `standing`, `second_factors`,
+`sign_in`, `signing_out`, `passwords`, `passkeys`, `key_access`, `staffing`, `lost_factors`, `bans`,
+`protecting`, `reality_checks`, `inspection`, `inspector`, `uploading`, `reviewing`, `flagging`,
+`tracing`, `pacing`, `suspicion`, `referring`, `revoking`, `maintenance`, `on_record`, `auditing`,
+`jobs` (flow), `rpc`, `profile_rpc`, `key_rpc`, `passkey_rpc`, `protection_rpc`, `kyc_rpc`,
+`fraud_rpc`, `referral_rpc`, `note_rpc`, `staff_rpc`, `factor_reset_rpc`, `maintenance_rpc`,
+`audit_rpc`, `wire`, `protection_wire`, `fraud_wire`, `neighbours` (faces), `admin`, `audit_command`
+(commands), `parts`, `records`, `app`.
 """

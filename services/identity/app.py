@@ -17,7 +17,7 @@ from services.identity.key_rpc import ApiKeyFace
 from services.identity.kyc_rpc import KycFace
 from services.identity.maintenance import MaintenanceSwitch
 from services.identity.maintenance_rpc import MaintenanceFace, add_maintenance_face
-from services.identity.neighbours import TradingAccounts
+from services.identity.neighbours import TradingAccounts, TradingOrders
 from services.identity.note_rpc import UserNoteFace
 from services.identity.notes import Notes
 from services.identity.parts import Parts
@@ -103,13 +103,17 @@ async def build(
             await stack.enter_async_context(password_hasher(settings)),
             await _accounts(settings, keyring, clock, stack),
         )
-        records = Records(parts.ground, keyring, await _neighbours(settings, keyring, clock, stack))
+        neighbours = await _neighbours(settings, keyring, clock, stack)
+        records = Records(parts.ground, keyring, neighbours)
         kyc_faces, kyc_jobs = _kyc(parts)
         health = _Health(database)
         yield Application(
             keyring=keyring,
             faces=[*_faces(parts, keyring), *records.faces, *kyc_faces],
-            tasks={**_tasks(parts, health, [*records.jobs, *kyc_jobs]), **records.tasks},
+            tasks={
+                **_tasks(parts, health, [*records.jobs, *kyc_jobs, *_pacing(parts, neighbours)]),
+                **records.tasks,
+            },
             ready=lambda: health.good,
             revocations=parts.revoked,
             refusals=parts.refusals,
@@ -214,6 +218,12 @@ def _kyc(parts: Parts) -> tuple[list[Face], list[Job]]:
     uploading, reviewing = parts.uploading(parts.documents), parts.reviewing(parts.documents)
     face = KycFace(uploading, reviewing)
     return [(add_KycServiceServicer_to_server, face)], [uploading.job(), reviewing.job()]
+
+
+def _pacing(parts: Parts, neighbours: dict[str, Channel]) -> list[Job]:
+    """Return the job that counts orders: none where it is not known who has them."""
+    trading = neighbours.get("trading")
+    return [] if trading is None else [parts.pacing(TradingOrders(trading)).job()]
 
 
 def _sign_up_rules(settings: Settings) -> GetSignUpRulesResponse:

@@ -29,7 +29,15 @@ flags = sa.Table(
 
 
 async def add(connection: AsyncConnection, flag: Flag) -> bool:
-    """Store a flag, unless its rule raised one about the user that day; tell whether it did."""
+    """Store a flag; tell whether it did.
+
+    It does not if its rule raised one about the user that day, or one that is still open.
+    """
+    still_open = sa.select(sa.literal(1)).where(
+        flags.c.rule == flag.rule, flags.c.user_id == flag.user_id, flags.c.resolved_at.is_(None)
+    )
+    if (await connection.execute(still_open.limit(1))).first() is not None:
+        return False
     unless_raised = (
         insert(flags).values(flag._asdict()).on_conflict_do_nothing().returning(flags.c.flag_id)
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.identity.auditing import AuditTrail
+from services.identity.order_velocity import Activity
 from services.identity.wire import record_of
 from services.kit.audit import AUDIT_SUBJECT
 from services.kit.channels import failure_of
@@ -22,6 +23,7 @@ from services.kit.follower import Follower, advance_position, lock_position
 from services.kit.journal import Journal
 from services.kit.journal_wire import to_entries
 from services.kit.reason import Reason
+from services.kit.wire import to_timestamp
 from veritick.identity.v1.protection_pb2 import Protection
 from veritick.journal.v1.journal_service_pb2 import JournalEntry
 from veritick.trading.v1.account_service_pb2 import OpenAccountsRequest
@@ -30,10 +32,15 @@ from veritick.trading.v1.book_service_pb2 import ListBooksRequest
 from veritick.trading.v1.book_service_pb2_grpc import BookServiceStub
 from veritick.trading.v1.limit_service_pb2 import ApplyProtectionRequest
 from veritick.trading.v1.limit_service_pb2_grpc import LimitServiceStub
+from veritick.trading.v1.order_origin_service_pb2 import CountOrderOriginsRequest
+from veritick.trading.v1.order_origin_service_pb2_grpc import OrderOriginServiceStub
 
 _ASK_EVERY_SECONDS = 10.0
 _LOOK_EVERY_SECONDS = 0.2
 _TOGETHER = 200
+_ACTIVITY_MAX = 50_000
+"""Who traded in one minute, at most so many users at so many places are looked at."""
+
 _TRADING = "trading"
 """The one service whose journals are not called after it, but after its books."""
 
@@ -91,6 +98,37 @@ class TradingAccounts:
             raise Failure(
                 Reason.UNAVAILABLE, message, metadata=metadata, retry_after=_RETRY
             ) from error
+
+
+class TradingOrders:
+    """The orders that trading keeps, by where they came from."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._channel = channel
+        self._stub = OrderOriginServiceStub(channel)
+
+    async def books(self) -> list[str]:
+        """Return the names of the books; none while nobody answers."""
+        return sorted(await _books(self._channel))
+
+    async def activity(self, book: str, start: datetime, end: datetime) -> list[Activity]:
+        """Return who placed how many orders from where. Failure when nobody answers in time."""
+        request = CountOrderOriginsRequest(
+            book=book, start=to_timestamp(start), end=to_timestamp(end)
+        )
+        found: list[Activity] = []
+        try:
+            while True:
+                answer = await self._stub.CountOrderOrigins(request)
+                found += [
+                    Activity(each.address, each.device, UUID(each.user_id), each.orders)
+                    for each in answer.counts
+                ]
+                if not answer.next_page_token or len(found) >= _ACTIVITY_MAX:
+                    return found
+                request.page_token = answer.next_page_token
+        except grpc.aio.AioRpcError as error:
+            raise failure_of(error) from error
 
 
 class AuditFeeds:

@@ -20,6 +20,8 @@ from services.identity.lost_factors import RESET, LostFactors
 from services.identity.mailers import LocalMailbox, Mailer, SmtpMailer
 from services.identity.neighbours import Accounts
 from services.identity.notices import Notices
+from services.identity.order_velocity import Velocity
+from services.identity.pacing import Orders, Pacing
 from services.identity.passkeys import Passkeys
 from services.identity.passwords import Passwords
 from services.identity.post import Post
@@ -220,6 +222,17 @@ class Parts:
             countries_per_user=fraud.countries_per_user,
         )
         return Tracing(self.ground, self.bounds, thresholds, self.countries)
+
+    def pacing(self, orders: Orders) -> Pacing:
+        """Return what counts these orders by where they came from."""
+        fraud = self.settings.fraud
+        most = Velocity(
+            orders_per_device=fraud.orders_per_device,
+            orders_per_address=fraud.orders_per_address,
+            traders_per_device=fraud.traders_per_device,
+            address_users=fraud.users_per_address,
+        )
+        return Pacing(self.ground, orders, most)
 
     @cached_property
     def revoked(self) -> RevokedSource:

@@ -25,6 +25,13 @@ class FraudSettings(BaseModel):
     new_users_per_address: int = Field(default=5, ge=1, le=100, description="within a day")
     devices_per_user: int = Field(default=4, ge=1, le=100, description="new ones within an hour")
     countries_per_user: int = Field(default=1, ge=1, le=100, description="within an hour")
+    orders_per_device: int = Field(
+        default=120, ge=1, le=100_000, description="within a minute, by several users"
+    )
+    orders_per_address: int = Field(
+        default=240, ge=1, le=100_000, description="within a minute, by several users"
+    )
+    traders_per_device: int = Field(default=3, ge=1, le=100, description="within a day")
     keep_traces_days: int = Field(default=365, ge=1, le=3650)
 
 

@@ -19,8 +19,8 @@ place where its money moves. Books share this code and nothing else.
 - What staff correct, one person proposed and another approved; it is a transfer like any other.
 
 **Called by** traders (accounts, orders, terms) through the edge, by settlement (BookService), by
-identity (OpenAccounts, ApplyProtection), by payments and tournaments (LedgerService), by staff
-(AdjustmentService) and operators (AuditService).
+identity (OpenAccounts, ApplyProtection, CountOrderOrigins), by payments and tournaments
+(LedgerService), by staff (AdjustmentService) and operators (AuditService).
 **Calls** quotes for the live market and for fixings, and follows identity's journal.
 
 Read in this order: `order`, `terms`, `payout`, `protection`, `acceptance`, `posting`, `filters`

@@ -6,15 +6,16 @@ from typing import Any
 from uuid import UUID
 
 from services.kit.pages import decode_page_token, encode_page_token
-from services.kit.wire import to_timestamp
+from services.kit.wire import to_datetime, to_timestamp
 from services.trading.desk import Desk
 from services.trading.filters import order_id_filter
-from services.trading.origins import OrderOrigin
+from services.trading.origins import FIRST, OrderOrigin, Place
 from services.trading.rpc import Desks, desk_of
 from veritick.trading.v1 import order_origin_service_pb2 as origins_pb
 from veritick.trading.v1.order_origin_service_pb2_grpc import OrderOriginServiceServicer
 
 _PAGE = 50
+_COUNTS = 1_000
 
 
 class OriginFace(OrderOriginServiceServicer):
@@ -34,6 +35,28 @@ class OriginFace(OrderOriginServiceServicer):
         following = encode_page_token([str(found[-1].order_id)]) if len(found) == limit else ""
         return origins_pb.ListOrderOriginsResponse(
             origins=[_message(item, desk) for item in found], next_page_token=following
+        )
+
+    async def CountOrderOrigins(
+        self, request: origins_pb.CountOrderOriginsRequest, context: Any
+    ) -> origins_pb.CountOrderOriginsResponse:
+        desk = desk_of(self._desks, request.book)
+        token, limit = request.page_token, request.page_size or _COUNTS
+        after = Place(*decode_page_token(token, str, str, UUID)) if token else FIRST
+        span = (to_datetime(request.start), to_datetime(request.end))
+        found = await desk.origins.counts(*span, after, limit)
+        following = encode_page_token(list(map(str, found[-1][0]))) if len(found) == limit else ""
+        return origins_pb.CountOrderOriginsResponse(
+            counts=[
+                origins_pb.OrderOriginCount(
+                    address=where.address,
+                    device=where.device,
+                    user_id=str(where.user_id),
+                    orders=orders,
+                )
+                for where, orders in found
+            ],
+            next_page_token=following,
         )
 
 

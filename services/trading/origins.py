@@ -23,13 +23,16 @@ from sqlalchemy import text
 from services.kit.arrays import texts, timestamps, uuids
 from services.kit.clock import Clock
 from services.kit.database import Database, DatabaseUnavailable
+from services.kit.errors import Failure
 from services.kit.jobs import Job
 from services.kit.origin import Origin, origin
+from services.kit.reason import Reason
 from services.trading.order import Order
 from services.trading.placing import Placed
 
 WAITING_MAX = 100_000
 KEEP = timedelta(days=365)
+COUNTED_MAX = timedelta(hours=1)
 _TOGETHER = 2_000
 _EVERY_SECONDS = 0.5
 _LAST_WORDS_SECONDS = 2.0
@@ -63,6 +66,16 @@ _PAGE = text(
     ORDER BY order_id DESC LIMIT :limit
     """
 )
+_COUNT = text(
+    """
+    SELECT o.address, o.device, x.user_id, count(*)
+    FROM order_origin x JOIN origin o USING (origin_id)
+    WHERE x.opened_at >= :start AND x.opened_at < :end
+      AND (o.address, o.device, x.user_id)
+          > (CAST(:address AS text), CAST(:device AS text), CAST(:user_id AS uuid))
+    GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 LIMIT :limit
+    """
+)
 _FORGET = text(
     """
     DELETE FROM order_origin WHERE order_id IN (
@@ -88,6 +101,17 @@ class OrderOrigin(NamedTuple):
     device: str
     agent: str
     opened_at: datetime
+
+
+class Place(NamedTuple):
+    """A user somewhere: the order in which counts are listed."""
+
+    address: str
+    device: str
+    user_id: UUID
+
+
+FIRST = Place("", "", UUID(int=0))
 
 
 class _Noted(NamedTuple):
@@ -163,6 +187,20 @@ class Origins:
         parameters = {"user_id": user_id, "only": only, "before": before, "limit": limit}
         async with self._database.connection() as connection:
             return [OrderOrigin(*row) for row in await connection.execute(_PAGE, parameters)]
+
+    async def counts(
+        self, start: datetime, end: datetime, after: Place, limit: int
+    ) -> list[tuple[Place, int]]:
+        """Return how many orders each user placed from where, of those that opened in a span.
+
+        Failure INVALID_TIME_RANGE for none, or one that is too long.
+        """
+        if not timedelta(0) < end - start <= COUNTED_MAX:
+            raise Failure(Reason.INVALID_TIME_RANGE, "This is no span, or too long a one.")
+        parameters = {"start": start, "end": end, "limit": limit, **after._asdict()}
+        async with self._database.connection() as connection:
+            rows = await connection.execute(_COUNT, parameters)
+            return [(Place(*where), orders) for *where, orders in rows]
 
     def job(self) -> Job:
         """Return the forgetting as a job."""

@@ -20,6 +20,7 @@ from veritick.trading.v1.limit_service_pb2_grpc import add_LimitServiceServicer_
 
 _TABLES = (
     "users, roles, maintenance, proposal, used_assertions, letters, mailbox, throttles, job, "
+    "device_trader, "
     "journal, journal_head, journal_subject, "
     "follower_position, audit_record, audit_seal"
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
@@ -15,13 +15,17 @@ from services.kit.ids import scoped
 from services.kit.origin import Origin, set_origin
 from services.kit.principal import Principal, set_caller
 from services.kit.reason import Reason
+from services.kit.wire import to_timestamp
 from services.trading.book import Account
 from services.trading.origin_rpc import OriginFace
 from services.trading.rpc import OrderFace
 from tests.service.trading_fixtures import SYMBOL, Bench, bench
 from tests.stores import Postgres
-from veritick.trading.v1.order_origin_service_pb2 import ListOrderOriginsRequest
-from veritick.trading.v1.order_pb2 import Direction
+from veritick.trading.v1.order_origin_service_pb2 import (
+    CountOrderOriginsRequest,
+    ListOrderOriginsRequest,
+)
+from veritick.trading.v1.order_pb2 import Direction, Order
 from veritick.trading.v1.order_service_pb2 import PlaceOrderRequest, PlaceOrdersRequest
 from veritick.type.v1.money_pb2 import Money
 
@@ -125,3 +129,48 @@ async def test_origins_have_pages_and_are_forgotten_in_time(demo: Bench) -> None
     with psycopg.connect(demo.owner) as connection:
         left = connection.execute("SELECT count(*) FROM origin, order_origin").fetchone()
     assert left == (0,)
+
+
+async def test_orders_are_counted_by_who_placed_them_from_where(demo: Bench) -> None:
+    ana, ben = await demo.account(), await demo.account()
+    desks = {"demo": demo.desk}
+    orders, origins = OrderFace(desks), OriginFace(desks)
+    places = {"laptop": lambda: LAPTOP, "program": lambda: PROGRAM}
+    placed: list[Order] = []
+    for account, where in [(ana, "laptop"), (ana, "laptop"), (ben, "laptop"), (ben, "program")]:
+        set_caller(Principal("user", str(account.user_id)))
+        set_origin(places[where])
+        answer = await orders.PlaceOrder(asked(account, len(placed)), None)
+        placed.append(answer.order)
+    await demo.desk.origins.write()
+    opened = placed[-1].open_time.ToDatetime(UTC)
+
+    async def counted(start: datetime, minutes: int = 2) -> list[tuple[str, str, str, int]]:
+        found, token = [], ""
+        while True:
+            request = CountOrderOriginsRequest(
+                book="demo",
+                start=to_timestamp(start),
+                end=to_timestamp(start + timedelta(minutes=minutes)),
+                page_size=2,
+                page_token=token,
+            )
+            answer = await origins.CountOrderOrigins(request, None)
+            found += [
+                (each.address, each.device, each.user_id, each.orders) for each in answer.counts
+            ]
+            token = answer.next_page_token
+            if not token:
+                return found
+
+    first, second = sorted([(str(ana.user_id), 2), (str(ben.user_id), 1)], key=lambda each: each[0])
+    assert await counted(opened - timedelta(minutes=1)) == [
+        (LAPTOP.address, LAPTOP.device, *first),
+        (LAPTOP.address, LAPTOP.device, *second),
+        (PROGRAM.address, "", str(ben.user_id), 1),
+    ]
+    assert await counted(opened + timedelta(minutes=1)) == []
+    for minutes in (0, 61):
+        with pytest.raises(Failure) as refused:
+            await counted(opened, minutes)
+        assert refused.value.reason is Reason.INVALID_TIME_RANGE

@@ -3595,7 +3595,7 @@ export interface components {
             readonly detail: string;
             /**
              * Format: date-time
-             * @description When it was noticed. A rule raises one flag a day about a user.
+             * @description When it was noticed. A rule raises one flag a day about a user, and none while one is open.
              */
             readonly createTime?: string;
             /** @description Whether somebody has looked. */
@@ -3621,9 +3621,12 @@ export interface components {
          *     - `DEVICE_OF_BANNED_USER`: The user signed in from the device of somebody who is banned.
          *     - `DEVICE_OF_EXCLUDED_USER`: The user signed in from the device of somebody who has excluded himself.
          *     - `OWN_REFERRAL`: The user shares a device or address with who referred him, or whom he referred.
+         *     - `ORDERS_PER_DEVICE`: Several users, this one most, placed too many orders at one device within a minute.
+         *     - `ORDERS_PER_ADDRESS`: The same from one address, unless too many trade there to mean anything.
+         *     - `TRADERS_PER_DEVICE`: Too many users traded at one device within a day (UTC), this one last.
          * @enum {string}
          */
-        readonly FraudFlagRule: "RULE_UNSPECIFIED" | "NEW_USERS_PER_ADDRESS" | "NEW_USERS_PER_DEVICE" | "DEVICES_PER_USER" | "COUNTRIES_PER_USER" | "DEVICE_OF_BANNED_USER" | "DEVICE_OF_EXCLUDED_USER" | "OWN_REFERRAL";
+        readonly FraudFlagRule: "RULE_UNSPECIFIED" | "NEW_USERS_PER_ADDRESS" | "NEW_USERS_PER_DEVICE" | "DEVICES_PER_USER" | "COUNTRIES_PER_USER" | "DEVICE_OF_BANNED_USER" | "DEVICE_OF_EXCLUDED_USER" | "OWN_REFERRAL" | "ORDERS_PER_DEVICE" | "ORDERS_PER_ADDRESS" | "TRADERS_PER_DEVICE";
         /**
          * @description State is whether somebody has looked.
          *

@@ -189,6 +189,12 @@ class FraudFlag(_message.Message):
         """The user signed in from the device of somebody who has excluded himself."""
         OWN_REFERRAL: FraudFlag._Rule.ValueType  # 7
         """The user shares a device or address with who referred him, or whom he referred."""
+        ORDERS_PER_DEVICE: FraudFlag._Rule.ValueType  # 8
+        """Several users, this one most, placed too many orders at one device within a minute."""
+        ORDERS_PER_ADDRESS: FraudFlag._Rule.ValueType  # 9
+        """The same from one address, unless too many trade there to mean anything."""
+        TRADERS_PER_DEVICE: FraudFlag._Rule.ValueType  # 10
+        """Too many users traded at one device within a day (UTC), this one last."""
 
     class Rule(_Rule, metaclass=_RuleEnumTypeWrapper):
         """Rule is what raises flags. The thresholds are settings of the platform."""
@@ -209,6 +215,12 @@ class FraudFlag(_message.Message):
     """The user signed in from the device of somebody who has excluded himself."""
     OWN_REFERRAL: FraudFlag.Rule.ValueType  # 7
     """The user shares a device or address with who referred him, or whom he referred."""
+    ORDERS_PER_DEVICE: FraudFlag.Rule.ValueType  # 8
+    """Several users, this one most, placed too many orders at one device within a minute."""
+    ORDERS_PER_ADDRESS: FraudFlag.Rule.ValueType  # 9
+    """The same from one address, unless too many trade there to mean anything."""
+    TRADERS_PER_DEVICE: FraudFlag.Rule.ValueType  # 10
+    """Too many users traded at one device within a day (UTC), this one last."""
 
     class _State:
         ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -258,7 +270,7 @@ class FraudFlag(_message.Message):
     """What came of it."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was noticed. A rule raises one flag a day about a user."""
+        """When it was noticed. A rule raises one flag a day about a user, and none while one is open."""
 
     @_builtins.property
     def resolve_time(self) -> _timestamp_pb2.Timestamp:

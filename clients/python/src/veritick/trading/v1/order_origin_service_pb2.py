@@ -28,13 +28,23 @@ from veritick.option.v1 import access_pb2 as veritick_dot_option_dot_v1_dot_acce
 from veritick.option.v1 import field_pb2 as veritick_dot_option_dot_v1_dot_field__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.veritick/trading/v1/order_origin_service.proto\x12\x13veritick.trading.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fveritick/option/v1/access.proto\x1a\x1everitick/option/v1/field.proto\"~\n\x0bOrderOrigin\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x03 \x01(\t\x12\r\n\x05\x61gent\x18\x04 \x01(\t\x12-\n\topen_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa0\x01\n\x17ListOrderOriginsRequest\x12\x16\n\x04\x62ook\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01\x18(\x12\x19\n\x07user_id\x18\x02 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x01\x12\x17\n\x06\x66ilter\x18\x03 \x01(\tB\x07\xba\xbb\x18\x03\x18\xc8\x01\x12\x1c\n\tpage_size\x18\x04 \x01(\x05\x42\t\xba\xbb\x18\x05(\x00\x30\xc8\x01\x12\x1b\n\npage_token\x18\x05 \x01(\tB\x07\xba\xbb\x18\x03\x18\xc8\x01\"f\n\x18ListOrderOriginsResponse\x12\x31\n\x07origins\x18\x01 \x03(\x0b\x32 .veritick.trading.v1.OrderOrigin\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xdc\x01\n\x12OrderOriginService\x12\xc5\x01\n\x10ListOrderOrigins\x12,.veritick.trading.v1.ListOrderOriginsRequest\x1a-.veritick.trading.v1.ListOrderOriginsResponse\"T\x90\x02\x01\xaa\xbb\x18\x0e\x1a\x0c\x66raud.review\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x35\x12\x33/v1/admin/books/{book}/users/{user_id}/orderOriginsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.veritick/trading/v1/order_origin_service.proto\x12\x13veritick.trading.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fveritick/option/v1/access.proto\x1a\x1everitick/option/v1/field.proto\"T\n\x10OrderOriginCount\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\x0e\n\x06orders\x18\x04 \x01(\x05\"\xd1\x01\n\x18\x43ountOrderOriginsRequest\x12\x16\n\x04\x62ook\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01\x18(\x12\x31\n\x05start\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xba\xbb\x18\x02\x08\x01\x12/\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xba\xbb\x18\x02\x08\x01\x12\x1c\n\tpage_size\x18\x04 \x01(\x05\x42\t\xba\xbb\x18\x05(\x00\x30\xe8\x07\x12\x1b\n\npage_token\x18\x05 \x01(\tB\x07\xba\xbb\x18\x03\x18\x90\x03\"k\n\x19\x43ountOrderOriginsResponse\x12\x35\n\x06\x63ounts\x18\x01 \x03(\x0b\x32%.veritick.trading.v1.OrderOriginCount\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"~\n\x0bOrderOrigin\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x03 \x01(\t\x12\r\n\x05\x61gent\x18\x04 \x01(\t\x12-\n\topen_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa0\x01\n\x17ListOrderOriginsRequest\x12\x16\n\x04\x62ook\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01\x18(\x12\x19\n\x07user_id\x18\x02 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x01\x12\x17\n\x06\x66ilter\x18\x03 \x01(\tB\x07\xba\xbb\x18\x03\x18\xc8\x01\x12\x1c\n\tpage_size\x18\x04 \x01(\x05\x42\t\xba\xbb\x18\x05(\x00\x30\xc8\x01\x12\x1b\n\npage_token\x18\x05 \x01(\tB\x07\xba\xbb\x18\x03\x18\xc8\x01\"f\n\x18ListOrderOriginsResponse\x12\x31\n\x07origins\x18\x01 \x03(\x0b\x32 .veritick.trading.v1.OrderOrigin\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xe8\x02\n\x12OrderOriginService\x12\xc5\x01\n\x10ListOrderOrigins\x12,.veritick.trading.v1.ListOrderOriginsRequest\x1a-.veritick.trading.v1.ListOrderOriginsResponse\"T\x90\x02\x01\xaa\xbb\x18\x0e\x1a\x0c\x66raud.review\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x35\x12\x33/v1/admin/books/{book}/users/{user_id}/orderOrigins\x12\x89\x01\n\x11\x43ountOrderOrigins\x12-.veritick.trading.v1.CountOrderOriginsRequest\x1a..veritick.trading.v1.CountOrderOriginsResponse\"\x15\x90\x02\x01\xaa\xbb\x18\n\"\x08identity\xb0\xbb\x18\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'veritick.trading.v1.order_origin_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_COUNTORDERORIGINSREQUEST'].fields_by_name['book']._loaded_options = None
+  _globals['_COUNTORDERORIGINSREQUEST'].fields_by_name['book']._serialized_options = b'\272\273\030\004\010\001\030('
+  _globals['_COUNTORDERORIGINSREQUEST'].fields_by_name['start']._loaded_options = None
+  _globals['_COUNTORDERORIGINSREQUEST'].fields_by_name['start']._serialized_options = b'\272\273\030\002\010\001'
+  _globals['_COUNTORDERORIGINSREQUEST'].fields_by_name['end']._loaded_options = None
+  _globals['_COUNTORDERORIGINSREQUEST'].fields_by_name['end']._serialized_options = b'\272\273\030\002\010\001'
+  _globals['_COUNTORDERORIGINSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_COUNTORDERORIGINSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272\273\030\005(\0000\350\007'
+  _globals['_COUNTORDERORIGINSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_COUNTORDERORIGINSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272\273\030\003\030\220\003'
   _globals['_LISTORDERORIGINSREQUEST'].fields_by_name['book']._loaded_options = None
   _globals['_LISTORDERORIGINSREQUEST'].fields_by_name['book']._serialized_options = b'\272\273\030\004\010\001\030('
   _globals['_LISTORDERORIGINSREQUEST'].fields_by_name['user_id']._loaded_options = None
@@ -47,12 +57,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTORDERORIGINSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272\273\030\003\030\310\001'
   _globals['_ORDERORIGINSERVICE'].methods_by_name['ListOrderOrigins']._loaded_options = None
   _globals['_ORDERORIGINSERVICE'].methods_by_name['ListOrderOrigins']._serialized_options = b'\220\002\001\252\273\030\016\032\014fraud.review\260\273\030\001\202\323\344\223\0025\0223/v1/admin/books/{book}/users/{user_id}/orderOrigins'
-  _globals['_ORDERORIGIN']._serialized_start=199
-  _globals['_ORDERORIGIN']._serialized_end=325
-  _globals['_LISTORDERORIGINSREQUEST']._serialized_start=328
-  _globals['_LISTORDERORIGINSREQUEST']._serialized_end=488
-  _globals['_LISTORDERORIGINSRESPONSE']._serialized_start=490
-  _globals['_LISTORDERORIGINSRESPONSE']._serialized_end=592
-  _globals['_ORDERORIGINSERVICE']._serialized_start=595
-  _globals['_ORDERORIGINSERVICE']._serialized_end=815
+  _globals['_ORDERORIGINSERVICE'].methods_by_name['CountOrderOrigins']._loaded_options = None
+  _globals['_ORDERORIGINSERVICE'].methods_by_name['CountOrderOrigins']._serialized_options = b'\220\002\001\252\273\030\n\"\010identity\260\273\030\001'
+  _globals['_ORDERORIGINCOUNT']._serialized_start=199
+  _globals['_ORDERORIGINCOUNT']._serialized_end=283
+  _globals['_COUNTORDERORIGINSREQUEST']._serialized_start=286
+  _globals['_COUNTORDERORIGINSREQUEST']._serialized_end=495
+  _globals['_COUNTORDERORIGINSRESPONSE']._serialized_start=497
+  _globals['_COUNTORDERORIGINSRESPONSE']._serialized_end=604
+  _globals['_ORDERORIGIN']._serialized_start=606
+  _globals['_ORDERORIGIN']._serialized_end=732
+  _globals['_LISTORDERORIGINSREQUEST']._serialized_start=735
+  _globals['_LISTORDERORIGINSREQUEST']._serialized_end=895
+  _globals['_LISTORDERORIGINSRESPONSE']._serialized_start=897
+  _globals['_LISTORDERORIGINSRESPONSE']._serialized_end=999
+  _globals['_ORDERORIGINSERVICE']._serialized_start=1002
+  _globals['_ORDERORIGINSERVICE']._serialized_end=1362
 # @@protoc_insertion_point(module_scope)

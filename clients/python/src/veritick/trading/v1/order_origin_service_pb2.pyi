@@ -20,6 +20,110 @@ else:
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
+class OrderOriginCount(_message.Message):
+    """OrderOriginCount is how many orders a user placed from somewhere."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    DEVICE_FIELD_NUMBER: _builtins.int
+    USER_ID_FIELD_NUMBER: _builtins.int
+    ORDERS_FIELD_NUMBER: _builtins.int
+    address: _builtins.str
+    """The IP address; of an IPv6 address its /64 network."""
+    device: _builtins.str
+    """The random id by which the edge knows a browser again; empty for other programs."""
+    user_id: _builtins.str
+    """The user."""
+    orders: _builtins.int
+    """How many."""
+    def __init__(
+        self,
+        *,
+        address: _builtins.str = ...,
+        device: _builtins.str = ...,
+        user_id: _builtins.str = ...,
+        orders: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "device", b"device", "orders", b"orders", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OrderOriginCount: _TypeAlias = OrderOriginCount  # noqa: Y015
+
+@_typing.final
+class CountOrderOriginsRequest(_message.Message):
+    """CountOrderOriginsRequest is the request of OrderOriginService.CountOrderOrigins."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOOK_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    book: _builtins.str
+    """`demo`, `real`, …"""
+    page_size: _builtins.int
+    """At most this many; 0 means 1000."""
+    page_token: _builtins.str
+    """Continues after the page that answered it."""
+    @_builtins.property
+    def start(self) -> _timestamp_pb2.Timestamp:
+        """Orders that opened then or later."""
+
+    @_builtins.property
+    def end(self) -> _timestamp_pb2.Timestamp:
+        """And before then: at most an hour later."""
+
+    def __init__(
+        self,
+        *,
+        book: _builtins.str = ...,
+        start: _timestamp_pb2.Timestamp | None = ...,
+        end: _timestamp_pb2.Timestamp | None = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["book", b"book", "end", b"end", "page_size", b"page_size", "page_token", b"page_token", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CountOrderOriginsRequest: _TypeAlias = CountOrderOriginsRequest  # noqa: Y015
+
+@_typing.final
+class CountOrderOriginsResponse(_message.Message):
+    """CountOrderOriginsResponse is the response of OrderOriginService.CountOrderOrigins."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Continues this list; empty on its last page."""
+    @_builtins.property
+    def counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderOriginCount]:
+        """The counts."""
+
+    def __init__(
+        self,
+        *,
+        counts: _abc.Iterable[Global___OrderOriginCount] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counts", b"counts", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CountOrderOriginsResponse: _TypeAlias = CountOrderOriginsResponse  # noqa: Y015
+
+@_typing.final
 class OrderOrigin(_message.Message):
     """OrderOrigin is from where an order was placed."""
 

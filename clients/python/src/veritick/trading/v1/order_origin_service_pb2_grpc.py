@@ -43,6 +43,11 @@ class OrderOriginServiceStub:
                 request_serializer=veritick_dot_trading_dot_v1_dot_order__origin__service__pb2.ListOrderOriginsRequest.SerializeToString,
                 response_deserializer=veritick_dot_trading_dot_v1_dot_order__origin__service__pb2.ListOrderOriginsResponse.FromString,
                 _registered_method=True)
+        self.CountOrderOrigins = channel.unary_unary(
+                '/veritick.trading.v1.OrderOriginService/CountOrderOrigins',
+                request_serializer=veritick_dot_trading_dot_v1_dot_order__origin__service__pb2.CountOrderOriginsRequest.SerializeToString,
+                response_deserializer=veritick_dot_trading_dot_v1_dot_order__origin__service__pb2.CountOrderOriginsResponse.FromString,
+                _registered_method=True)
 
 
 class OrderOriginServiceServicer:
@@ -61,6 +66,16 @@ class OrderOriginServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CountOrderOrigins(self, request, context):
+        """CountOrderOrigins tells who placed how many orders from where, in a span of time.
+
+        In order of address, device and user. For identity, which looks for several users who trade as
+        one would. Errors: BOOK_NOT_FOUND, INVALID_TIME_RANGE, INVALID_PAGE_TOKEN.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OrderOriginServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -68,6 +83,11 @@ def add_OrderOriginServiceServicer_to_server(servicer, server):
                     servicer.ListOrderOrigins,
                     request_deserializer=veritick_dot_trading_dot_v1_dot_order__origin__service__pb2.ListOrderOriginsRequest.FromString,
                     response_serializer=veritick_dot_trading_dot_v1_dot_order__origin__service__pb2.ListOrderOriginsResponse.SerializeToString,
+            ),
+            'CountOrderOrigins': grpc.unary_unary_rpc_method_handler(
+                    servicer.CountOrderOrigins,
+                    request_deserializer=veritick_dot_trading_dot_v1_dot_order__origin__service__pb2.CountOrderOriginsRequest.FromString,
+                    response_serializer=veritick_dot_trading_dot_v1_dot_order__origin__service__pb2.CountOrderOriginsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -101,6 +121,33 @@ class OrderOriginService:
             '/veritick.trading.v1.OrderOriginService/ListOrderOrigins',
             veritick_dot_trading_dot_v1_dot_order__origin__service__pb2.ListOrderOriginsRequest.SerializeToString,
             veritick_dot_trading_dot_v1_dot_order__origin__service__pb2.ListOrderOriginsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CountOrderOrigins(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/veritick.trading.v1.OrderOriginService/CountOrderOrigins',
+            veritick_dot_trading_dot_v1_dot_order__origin__service__pb2.CountOrderOriginsRequest.SerializeToString,
+            veritick_dot_trading_dot_v1_dot_order__origin__service__pb2.CountOrderOriginsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -42,6 +42,12 @@ class OrderOriginServiceStub:
 
     Errors: BOOK_NOT_FOUND, INVALID_FILTER, INVALID_PAGE_TOKEN.
     """
+    CountOrderOrigins: _grpc.UnaryUnaryMultiCallable[_order_origin_service_pb2.CountOrderOriginsRequest, _order_origin_service_pb2.CountOrderOriginsResponse]
+    """CountOrderOrigins tells who placed how many orders from where, in a span of time.
+
+    In order of address, device and user. For identity, which looks for several users who trade as
+    one would. Errors: BOOK_NOT_FOUND, INVALID_TIME_RANGE, INVALID_PAGE_TOKEN.
+    """
 
 @_typing.type_check_only
 class OrderOriginServiceAsyncStub(OrderOriginServiceStub):
@@ -56,6 +62,12 @@ class OrderOriginServiceAsyncStub(OrderOriginServiceStub):
     """ListOrderOrigins lists from where a user's orders were placed, newest first.
 
     Errors: BOOK_NOT_FOUND, INVALID_FILTER, INVALID_PAGE_TOKEN.
+    """
+    CountOrderOrigins: _aio.UnaryUnaryMultiCallable[_order_origin_service_pb2.CountOrderOriginsRequest, _order_origin_service_pb2.CountOrderOriginsResponse]  # type: ignore[assignment]
+    """CountOrderOrigins tells who placed how many orders from where, in a span of time.
+
+    In order of address, device and user. For identity, which looks for several users who trade as
+    one would. Errors: BOOK_NOT_FOUND, INVALID_TIME_RANGE, INVALID_PAGE_TOKEN.
     """
 
 class OrderOriginServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -74,6 +86,18 @@ class OrderOriginServiceServicer(metaclass=_abc_1.ABCMeta):
         """ListOrderOrigins lists from where a user's orders were placed, newest first.
 
         Errors: BOOK_NOT_FOUND, INVALID_FILTER, INVALID_PAGE_TOKEN.
+        """
+
+    @_abc_1.abstractmethod
+    def CountOrderOrigins(
+        self,
+        request: _order_origin_service_pb2.CountOrderOriginsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_order_origin_service_pb2.CountOrderOriginsResponse, _abc.Awaitable[_order_origin_service_pb2.CountOrderOriginsResponse]]:
+        """CountOrderOrigins tells who placed how many orders from where, in a span of time.
+
+        In order of address, device and user. For identity, which looks for several users who trade as
+        one would. Errors: BOOK_NOT_FOUND, INVALID_TIME_RANGE, INVALID_PAGE_TOKEN.
         """
 
 def add_OrderOriginServiceServicer_to_server(servicer: OrderOriginServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
