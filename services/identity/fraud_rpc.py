@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from services.identity.flag import Rule, State
-from services.identity.fraud_wire import to_cluster, to_flag, to_linked_user, to_trace
+from services.identity.fraud_wire import to_cluster, to_flag, to_link, to_linked_user, to_trace
 from services.identity.suspicion import Suspicion
 from services.identity.trace import Kind, Trace
 from services.kit.errors import Failure
@@ -73,6 +73,25 @@ class FraudFace(FraudServiceServicer):
         return pb.ListUserClustersResponse(
             clusters=map(to_cluster, found),
             next_page_token=encode_page_token([str(found[-1].cluster_id)]) if more else "",
+        )
+
+    async def ListClusterLinks(
+        self, request: pb.ListClusterLinksRequest, context: Any
+    ) -> pb.ListClusterLinksResponse:
+        """List what links the users of a cluster."""
+        wanted = parse_filter(request.filter, {"kind"})
+        token, limit = request.page_token, request.page_size or _PAGE
+        key = decode_page_token(token, str, str) if token else None
+        found = await self._suspicion.links(
+            UUID(request.cluster_id),
+            _one_of(Kind, wanted.get("kind")),
+            (key[0], key[1]) if key else None,
+            limit,
+        )
+        last = found[-1] if len(found) == limit else None
+        return pb.ListClusterLinksResponse(
+            links=map(to_link, found),
+            next_page_token=encode_page_token([last.kind, last.value]) if last else "",
         )
 
     async def ListFraudFlags(

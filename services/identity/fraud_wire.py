@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.identity.device import described
 from services.identity.flag import Flag
 from services.identity.suspicion import Linked
-from services.identity.trace import Bounds, Trace
+from services.identity.trace import Bounds, Link, Trace
 from services.identity.user_clusters import Cluster
 from services.kit.wire import to_timestamp
 from veritick.identity.v1 import fraud_service_pb2 as pb
@@ -35,6 +35,18 @@ def to_cluster(cluster: Cluster) -> pb.UserCluster:
     """Return a group of linked users as a message."""
     return pb.UserCluster(
         cluster_id=str(cluster.cluster_id), size=cluster.size, user_ids=map(str, cluster.users)
+    )
+
+
+def to_link(link: Link) -> pb.ClusterLink:
+    """Return what links several users as a message."""
+    return pb.ClusterLink(
+        kind=pb.UserTrace.Kind.Value(link.kind),
+        value=link.value,
+        description=described(link.agent),
+        country_code=link.country,
+        last_seen_time=to_timestamp(link.last_at),
+        user_ids=map(str, link.users),
     )
 
 

@@ -9,7 +9,7 @@ from services.identity.permission import ALL, FIXED
 from services.identity.second_factors import in_force
 from services.identity.signing_out import SigningOut
 from services.identity.staffing import CHANGE, GRANT, Staffing, existing
-from services.identity.user import address_key
+from services.identity.user import ADDRESS_PART_LENGTH_MIN, address_key, folded
 from services.identity.wire import to_open_session, to_user
 from services.kit.approval import Proposal, State
 from services.kit.approval_wire import to_proposal
@@ -42,7 +42,7 @@ class UserAdminFace(UserAdminServiceServicer):
     async def ListUsers(
         self, request: admin_pb.ListUsersRequest, context: Any
     ) -> admin_pb.ListUsersResponse:
-        wanted = parse_filter(request.filter, {"email", "role", "banned"})
+        wanted = parse_filter(request.filter, {"email", "emailPart", "role", "banned"})
         before = decode_page_token(request.page_token, UUID)[0] if request.page_token else None
         limit = request.page_size or _PAGE
         email = wanted.get("email")
@@ -50,6 +50,7 @@ class UserAdminFace(UserAdminServiceServicer):
             found = await users.page(
                 connection,
                 email_key=None if email is None else address_key(email) or "",
+                email_part=_part(wanted.get("emailPart"), request.filter),
                 role=wanted.get("role"),
                 banned=_flag(wanted.get("banned"), request.filter),
                 before=before,
@@ -202,6 +203,13 @@ def _flag(text: str | None, written: str) -> bool | None:
     if text not in {None, "true", "false"}:
         raise _unknown(written)
     return None if text is None else text == "true"
+
+
+def _part(text: str | None, written: str) -> str | None:
+    part = None if text is None else folded(text)
+    if part is not None and len(part) < ADDRESS_PART_LENGTH_MIN:
+        raise _unknown(written)
+    return part
 
 
 def state_of(name: str | None, written: str) -> State | None:

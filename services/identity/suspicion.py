@@ -9,7 +9,7 @@ from services.identity import flags, traces, user_clusters
 from services.identity.flag import Flag, Rule, State
 from services.identity.ground import Ground
 from services.identity.staffing import existing
-from services.identity.trace import Bounds, Kind, Trace
+from services.identity.trace import Bounds, Kind, Link, Trace
 from services.identity.traces import Key
 from services.identity.user_clusters import Cluster
 from services.kit.audit import audited
@@ -70,6 +70,15 @@ class Suspicion:
                 if only is None:
                     return []
             return await user_clusters.page(connection, only, before, limit)
+
+    async def links(
+        self, cluster_id: UUID, kind: Kind | None, before: tuple[str, str] | None, limit: int
+    ) -> list[Link]:
+        """Return what links the users of a cluster, devices first; none for one that is no more."""
+        async with self._database.connection() as connection:
+            return await traces.links(
+                connection, cluster_id, self.bounds, kind=kind, before=before, limit=limit
+            )
 
     async def flags(
         self,

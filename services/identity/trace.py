@@ -52,6 +52,18 @@ class Trace(NamedTuple):
     """At most one more than link."""
 
 
+class Link(NamedTuple):
+    """A trace that links several users."""
+
+    kind: Kind
+    value: str
+    agent: str
+    country: str
+    last_at: datetime
+    users: list[UUID]
+    """In order of ids."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """How many users may share a trace that still links them."""

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.identity.trace import Bounds, Kind, Sighting, Trace
+from services.identity.trace import Bounds, Kind, Link, Sighting, Trace
 
 _metadata = sa.MetaData()
 
@@ -40,6 +40,29 @@ _SHARED = sa.text(
     GROUP BY t.kind, t.value
     HAVING count(*) BETWEEN 2
         AND CASE t.kind WHEN 'DEVICE' THEN :device_users ELSE :address_users END
+    """
+)
+_LINKS = sa.text(
+    """
+    SELECT t.kind, t.value, x.agent, x.country, x.last_at, x.users FROM (
+        SELECT DISTINCT kind, value FROM trace
+        WHERE user_id IN (SELECT user_id FROM linked_user WHERE cluster_id = :cluster)
+          AND (CAST(:only AS text) IS NULL OR kind = :only)
+          AND (CAST(:kind AS text) IS NULL OR (kind, value) < (:kind, :value))
+    ) t CROSS JOIN LATERAL (
+        SELECT (array_agg(agent ORDER BY last_at DESC))[1] AS agent,
+               (array_agg(country ORDER BY last_at DESC))[1] AS country,
+               max(last_at) AS last_at,
+               array_agg(user_id ORDER BY user_id) AS users
+        FROM (
+            SELECT agent, country, last_at, user_id FROM trace
+            WHERE kind = t.kind AND value = t.value
+            LIMIT CASE t.kind WHEN 'DEVICE' THEN :device_users ELSE :address_users END + 1
+        ) seen
+        HAVING count(*) BETWEEN 2
+            AND CASE t.kind WHEN 'DEVICE' THEN :device_users ELSE :address_users END
+    ) x
+    ORDER BY t.kind DESC, t.value DESC LIMIT :limit
     """
 )
 
@@ -153,6 +176,29 @@ async def in_common(
     )
     found = [_trace(row) for row in await connection.execute(query)]
     return [trace for trace in found if bounds.links(trace)]
+
+
+async def links(
+    connection: AsyncConnection,
+    cluster_id: UUID,
+    bounds: Bounds,
+    *,
+    kind: Kind | None,
+    before: tuple[str, str] | None,
+    limit: int,
+) -> list[Link]:
+    """Return what links the users of a cluster, devices first; `before` is a kind and a value."""
+    parameters = {
+        "cluster": cluster_id,
+        "only": kind,
+        "kind": before[0] if before else None,
+        "value": before[1] if before else "",
+        "limit": limit,
+        "device_users": bounds.device_users,
+        "address_users": bounds.address_users,
+    }
+    rows = await connection.execute(_LINKS, parameters)
+    return [Link(Kind(row.kind), *row[1:]) for row in rows]
 
 
 async def purge(connection: AsyncConnection, before: datetime, limit: int) -> int:

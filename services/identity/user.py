@@ -51,6 +51,10 @@ class User:
         return self.banned and (self.banned_until is None or now < self.banned_until)
 
 
+ADDRESS_PART_LENGTH_MIN = 3
+"""Fewer characters are in so many addresses that no index tells them apart."""
+
+
 def address_key(email: str) -> str | None:
     """Return what two spellings of a mail address have in common, or None if it is no address.
 
@@ -60,10 +64,14 @@ def address_key(email: str) -> str | None:
     (controls, zero-width marks) and those without meaning make it no address. Accents, dots and
     `+tags` are kept: whether they matter is up to the mail server.
     """
-    folded = unicodedata.normalize("NFKC", email).casefold()
-    key = unicodedata.normalize("NFKC", folded)
+    key = folded(email)
     if len(key) > ADDRESS_KEY_LENGTH_MAX or not _ADDRESS.fullmatch(key):
         return None
     if any(unicodedata.category(character).startswith("C") for character in email + key):
         return None
     return key
+
+
+def folded(text: str) -> str:
+    """Return a text as it would be written within an `address_key`."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())

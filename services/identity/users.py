@@ -188,6 +188,7 @@ async def page(
     connection: AsyncConnection,
     *,
     email_key: str | None,
+    email_part: str | None,
     role: str | None,
     banned: bool | None,
     before: UUID | None,
@@ -197,6 +198,8 @@ async def page(
     query = sa.select(users).order_by(users.c.user_id.desc()).limit(limit)
     if email_key is not None:
         query = query.where(users.c.address_key == email_key)
+    if email_part is not None:
+        query = query.where(users.c.address_key.contains(email_part, autoescape=True))
     if role is not None:
         query = query.where(users.c.roles.contains([role]))
     if banned is not None:

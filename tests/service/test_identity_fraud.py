@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from services.identity.settings import FraudSettings
@@ -16,6 +16,8 @@ from tests.waiting import eventually
 from veritick.identity.v1.auth_service_pb2 import LogInRequest
 from veritick.identity.v1.fraud_service_pb2 import (
     FraudFlag,
+    ListClusterLinksRequest,
+    ListClusterLinksResponse,
     ListFraudFlagsRequest,
     ListLinkedUsersRequest,
     ListUserClustersRequest,
@@ -121,6 +123,42 @@ async def test_users_who_share_something_are_linked_until_too_many_share_it(
         (LAPTOP, 2, True),
     ]
     assert left == [[ana.user_id, ben.user_id]]
+
+
+async def test_what_links_a_cluster_is_listed_with_whom_it_links(
+    start_identity: StartIdentity,
+) -> None:
+    async with watch(start_identity, users_per_address=2) as watching:
+        ana, ben, cai, dot = [await watching.identity.register() for _ in range(4)]
+        await watching.seen(ana, HOME, LAPTOP)
+        await watching.seen(ben, OFFICE, LAPTOP)
+        await watching.seen(cai, OFFICE, PHONE)
+        for user in (ana, ben, dot):
+            await watching.seen(user, "203.0.113.1")
+        await watching.looked()
+        fraud, staff, cluster = watching.fraud, watching.staff, ana.user_id
+
+        async def links(**more: Any) -> ListClusterLinksResponse:
+            request = ListClusterLinksRequest(cluster_id=cluster, **more)
+            return await fraud.ListClusterLinks(request, metadata=staff)
+
+        every = await links()
+        first = await links(page_size=1)
+        second = await links(page_size=1, page_token=first.next_page_token)
+        addresses = await links(filter="kind=ADDRESS")
+        with refused(Reason.INVALID_FILTER):
+            await links(filter="kind=SHOE")
+        nobody = await fraud.ListClusterLinks(
+            ListClusterLinksRequest(cluster_id=dot.user_id), metadata=staff
+        )
+
+    assert [(link.kind, link.value, [*link.user_ids]) for link in every.links] == [
+        (DEVICE, LAPTOP, [ana.user_id, ben.user_id]),
+        (ADDRESS, OFFICE, [ben.user_id, cai.user_id]),
+    ]
+    assert [*first.links, *second.links] == [*every.links]
+    assert [*addresses.links] == [every.links[1]]
+    assert [*nobody.links] == []
 
 
 async def test_lists_have_pages_and_filters(start_identity: StartIdentity) -> None:

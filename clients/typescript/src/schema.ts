@@ -702,6 +702,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/admin/userClusters/{clusterId}/links": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /**
+         * Lists what links the users of a cluster, devices first
+         * @description Empty for a cluster that is no more: it has become part of another, or has come apart. Errors: INVALID_FILTER, INVALID_PAGE_TOKEN.
+         */
+        readonly get: operations["listClusterLinks"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/admin/users": {
         readonly parameters: {
             readonly query?: never;
@@ -2834,6 +2854,24 @@ export interface components {
             /** @description The signature, 64 bytes. */
             readonly signature: string;
         };
+        /** @description ClusterLink is a device or an address at which several users of a cluster were seen. */
+        readonly ClusterLink: {
+            /** @description What it is. */
+            readonly kind: components["schemas"]["UserTraceKind"];
+            /** @description Which, as in UserTrace. */
+            readonly value: string;
+            /** @description What was used there last, as far as it told: `Firefox on Linux`. */
+            readonly description: string;
+            /** @description ISO 3166 code of the country where an address is; empty when it is not known. */
+            readonly countryCode: string;
+            /**
+             * Format: date-time
+             * @description When one of them was last seen there.
+             */
+            readonly lastSeenTime?: string;
+            /** @description Whom it links, in order of ids. */
+            readonly userIds: readonly string[];
+        };
         /** @description CompleteDocumentRequest is the request of KycService.CompleteDocument. */
         readonly CompleteDocumentRequest: Record<string, never>;
         /** @description ConfirmIdentityRequest is the request of AuthService.ConfirmIdentity. */
@@ -4077,6 +4115,13 @@ export interface components {
             readonly priceScale: number;
             /** @description There is more before the first candle listed. */
             readonly more: boolean;
+        };
+        /** @description ListClusterLinksResponse is the response of FraudService.ListClusterLinks. */
+        readonly ListClusterLinksResponse: {
+            /** @description The links. */
+            readonly links: readonly components["schemas"]["ClusterLink"][];
+            /** @description Continues this list; empty on its last page. */
+            readonly nextPageToken: string;
         };
         /** @description ListDailyProfitsResponse is the response of ReportService.ListDailyProfits. */
         readonly ListDailyProfitsResponse: {
@@ -5896,6 +5941,7 @@ export type ChangePasswordRequest = components['schemas']['ChangePasswordRequest
 export type ChangePasswordResponse = components['schemas']['ChangePasswordResponse'];
 export type CheckAuditTrailResponse = components['schemas']['CheckAuditTrailResponse'];
 export type Checkpoint = components['schemas']['Checkpoint'];
+export type ClusterLink = components['schemas']['ClusterLink'];
 export type CompleteDocumentRequest = components['schemas']['CompleteDocumentRequest'];
 export type ConfirmIdentityRequest = components['schemas']['ConfirmIdentityRequest'];
 export type ConfirmTotpRequest = components['schemas']['ConfirmTotpRequest'];
@@ -5959,6 +6005,7 @@ export type ListApiKeysResponse = components['schemas']['ListApiKeysResponse'];
 export type ListAuditRecordsResponse = components['schemas']['ListAuditRecordsResponse'];
 export type ListBooksResponse = components['schemas']['ListBooksResponse'];
 export type ListCandlesResponse = components['schemas']['ListCandlesResponse'];
+export type ListClusterLinksResponse = components['schemas']['ListClusterLinksResponse'];
 export type ListDailyProfitsResponse = components['schemas']['ListDailyProfitsResponse'];
 export type ListDocumentsForReviewResponse = components['schemas']['ListDocumentsForReviewResponse'];
 export type ListDocumentsResponse = components['schemas']['ListDocumentsResponse'];
@@ -10151,10 +10198,109 @@ export interface operations {
             };
         };
     };
+    readonly listClusterLinks: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description `kind=…`; empty for all. */
+                readonly filter?: string;
+                /** @description At most this many; 0 means 50. */
+                readonly pageSize?: number;
+                /** @description Continues after the page that answered it. */
+                readonly pageToken?: string;
+            };
+            readonly header?: never;
+            readonly path: {
+                /** @description The cluster. */
+                readonly clusterId: string;
+            };
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            /** @description What was asked for. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["ListClusterLinksResponse"];
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST`, `INVALID_FILTER`, `INVALID_PAGE_TOKEN` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `PERMISSION_DENIED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     readonly listUsers: {
         readonly parameters: {
             readonly query?: {
-                /** @description `email=…`, `role=…`, `banned=true`, joined by ` AND `; empty for all. */
+                /** @description `email=…` for a whole address, `emailPart=…` for at least three characters in a row of one, `role=…`, `banned=true`, joined by ` AND `; empty for all. */
                 readonly filter?: string;
                 /** @description At most this many; 0 means 50. */
                 readonly pageSize?: number;

@@ -28,7 +28,7 @@ from veritick.option.v1 import access_pb2 as veritick_dot_option_dot_v1_dot_acce
 from veritick.option.v1 import field_pb2 as veritick_dot_option_dot_v1_dot_field__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(veritick/identity/v1/fraud_service.proto\x12\x14veritick.identity.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fveritick/option/v1/access.proto\x1a\x1everitick/option/v1/field.proto\"\xb7\x02\n\tUserTrace\x12\x32\n\x04kind\x18\x01 \x01(\x0e\x32$.veritick.identity.v1.UserTrace.Kind\x12\r\n\x05value\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x14\n\x0c\x63ountry_code\x18\x04 \x01(\t\x12\x33\n\x0f\x66irst_seen_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0elast_seen_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05users\x18\x07 \x01(\x05\x12\r\n\x05links\x18\x08 \x01(\x08\"5\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\n\n\x06\x44\x45VICE\x10\x01\x12\x0b\n\x07\x41\x44\x44RESS\x10\x02\"N\n\nLinkedUser\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12/\n\x06shared\x18\x02 \x03(\x0b\x32\x1f.veritick.identity.v1.UserTrace\"A\n\x0bUserCluster\x12\x12\n\ncluster_id\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x05\x12\x10\n\x08user_ids\x18\x03 \x03(\t\"\xf8\x04\n\tFraudFlag\x12\x0f\n\x07\x66lag_id\x18\x01 \x01(\t\x12\x32\n\x04rule\x18\x02 \x01(\x0e\x32$.veritick.identity.v1.FraudFlag.Rule\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x05state\x18\x06 \x01(\x0e\x32%.veritick.identity.v1.FraudFlag.State\x12\x13\n\x0bresolved_by\x18\x07 \x01(\t\x12\x30\n\x0cresolve_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04note\x18\t \x01(\t\"\x90\x02\n\x04Rule\x12\x14\n\x10RULE_UNSPECIFIED\x10\x00\x12\x19\n\x15NEW_USERS_PER_ADDRESS\x10\x01\x12\x18\n\x14NEW_USERS_PER_DEVICE\x10\x02\x12\x14\n\x10\x44\x45VICES_PER_USER\x10\x03\x12\x16\n\x12\x43OUNTRIES_PER_USER\x10\x04\x12\x19\n\x15\x44\x45VICE_OF_BANNED_USER\x10\x05\x12\x1b\n\x17\x44\x45VICE_OF_EXCLUDED_USER\x10\x06\x12\x10\n\x0cOWN_REFERRAL\x10\x07\x12\x15\n\x11ORDERS_PER_DEVICE\x10\x08\x12\x16\n\x12ORDERS_PER_ADDRESS\x10\t\x12\x16\n\x12TRADERS_PER_DEVICE\x10\n\"6\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x08\n\x04OPEN\x10\x01\x12\x0c\n\x08RESOLVED\x10\x02\"\x85\x01\n\x15ListUserTracesRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x01\x12\x16\n\x06\x66ilter\x18\x02 \x01(\tB\x06\xba\xbb\x18\x02\x18\x64\x12\x1c\n\tpage_size\x18\x03 \x01(\x05\x42\t\xba\xbb\x18\x05(\x00\x30\xc8\x01\x12\x1b\n\npage_token\x18\x04 \x01(\tB\x07\xba\xbb\x18\x03\x18\x90\x03\"b\n\x16ListUserTracesResponse\x12/\n\x06traces\x18\x01 \x03(\x0b\x32\x1f.veritick.identity.v1.UserTrace\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x86\x01\n\x16ListLinkedUsersRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x01\x12\x16\n\x06\x66ilter\x18\x02 \x01(\tB\x06\xba\xbb\x18\x02\x18\x64\x12\x1c\n\tpage_size\x18\x03 \x01(\x05\x42\t\xba\xbb\x18\x05(\x00\x30\xc8\x01\x12\x1b\n\npage_token\x18\x04 \x01(\tB\x07\xba\xbb\x18\x03\x18\xc8\x01\"j\n\x17ListLinkedUsersResponse\x12\x36\n\x0clinked_users\x18\x01 \x03(\x0b\x32 .veritick.identity.v1.LinkedUser\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"l\n\x17ListUserClustersRequest\x12\x16\n\x06\x66ilter\x18\x01 \x01(\tB\x06\xba\xbb\x18\x02\x18\x64\x12\x1c\n\tpage_size\x18\x02 \x01(\x05\x42\t\xba\xbb\x18\x05(\x00\x30\xc8\x01\x12\x1b\n\npage_token\x18\x03 \x01(\tB\x07\xba\xbb\x18\x03\x18\xc8\x01\"h\n\x18ListUserClustersResponse\x12\x33\n\x08\x63lusters\x18\x01 \x03(\x0b\x32!.veritick.identity.v1.UserCluster\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"k\n\x15ListFraudFlagsRequest\x12\x17\n\x06\x66ilter\x18\x01 \x01(\tB\x07\xba\xbb\x18\x03\x18\xc8\x01\x12\x1c\n\tpage_size\x18\x02 \x01(\x05\x42\t\xba\xbb\x18\x05(\x00\x30\xc8\x01\x12\x1b\n\npage_token\x18\x03 \x01(\tB\x07\xba\xbb\x18\x03\x18\xc8\x01\"a\n\x16ListFraudFlagsResponse\x12.\n\x05\x66lags\x18\x01 \x03(\x0b\x32\x1f.veritick.identity.v1.FraudFlag\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"M\n\x17ResolveFraudFlagRequest\x12\x19\n\x07\x66lag_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x01\x12\x17\n\x04note\x18\x02 \x01(\tB\t\xba\xbb\x18\x05\x08\x01\x18\xf4\x03\"I\n\x18ResolveFraudFlagResponse\x12-\n\x04\x66lag\x18\x01 \x01(\x0b\x32\x1f.veritick.identity.v1.FraudFlag2\x90\x07\n\x0c\x46raudService\x12\xae\x01\n\x0eListUserTraces\x12+.veritick.identity.v1.ListUserTracesRequest\x1a,.veritick.identity.v1.ListUserTracesResponse\"A\x90\x02\x01\xaa\xbb\x18\x0e\x1a\x0c\x66raud.review\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02\"\x12 /v1/admin/users/{user_id}/traces\x12\xb6\x01\n\x0fListLinkedUsers\x12,.veritick.identity.v1.ListLinkedUsersRequest\x1a-.veritick.identity.v1.ListLinkedUsersResponse\"F\x90\x02\x01\xaa\xbb\x18\x0e\x1a\x0c\x66raud.review\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02\'\x12%/v1/admin/users/{user_id}/linkedUsers\x12\xaa\x01\n\x10ListUserClusters\x12-.veritick.identity.v1.ListUserClustersRequest\x1a..veritick.identity.v1.ListUserClustersResponse\"7\x90\x02\x01\xaa\xbb\x18\x0e\x1a\x0c\x66raud.review\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/admin/userClusters\x12\xa2\x01\n\x0eListFraudFlags\x12+.veritick.identity.v1.ListFraudFlagsRequest\x1a,.veritick.identity.v1.ListFraudFlagsResponse\"5\x90\x02\x01\xaa\xbb\x18\x0e\x1a\x0c\x66raud.review\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/admin/fraudFlags\x12\xc3\x01\n\x10ResolveFraudFlag\x12-.veritick.identity.v1.ResolveFraudFlagRequest\x1a..veritick.identity.v1.ResolveFraudFlagResponse\"P\x90\x02\x02\xaa\xbb\x18\x0e\x1a\x0c\x66raud.review\xb0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x31\"&/v1/admin/fraudFlags/{flag_id}:resolve:\x01*b\x04\x66lagb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(veritick/identity/v1/fraud_service.proto\x12\x14veritick.identity.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fveritick/option/v1/access.proto\x1a\x1everitick/option/v1/field.proto\"\xb7\x02\n\tUserTrace\x12\x32\n\x04kind\x18\x01 \x01(\x0e\x32$.veritick.identity.v1.UserTrace.Kind\x12\r\n\x05value\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x14\n\x0c\x63ountry_code\x18\x04 \x01(\t\x12\x33\n\x0f\x66irst_seen_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0elast_seen_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05users\x18\x07 \x01(\x05\x12\r\n\x05links\x18\x08 \x01(\x08\"5\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\n\n\x06\x44\x45VICE\x10\x01\x12\x0b\n\x07\x41\x44\x44RESS\x10\x02\"N\n\nLinkedUser\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12/\n\x06shared\x18\x02 \x03(\x0b\x32\x1f.veritick.identity.v1.UserTrace\"A\n\x0bUserCluster\x12\x12\n\ncluster_id\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\x05\x12\x10\n\x08user_ids\x18\x03 \x03(\t\"\xc1\x01\n\x0b\x43lusterLink\x12\x32\n\x04kind\x18\x01 \x01(\x0e\x32$.veritick.identity.v1.UserTrace.Kind\x12\r\n\x05value\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x14\n\x0c\x63ountry_code\x18\x04 \x01(\t\x12\x32\n\x0elast_seen_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08user_ids\x18\x06 \x03(\t\"\xb1\x04\n\tFraudFlag\x12\x0f\n\x07\x66lag_id\x18\x01 \x01(\t\x12\x32\n\x04rule\x18\x02 \x01(\x0e\x32$.veritick.identity.v1.FraudFlag.Rule\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x05state\x18\x06 \x01(\x0e\x32%.veritick.identity.v1.FraudFlag.State\x12\x13\n\x0bresolved_by\x18\x07 \x01(\t\x12\x30\n\x0cresolve_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04note\x18\t \x01(\t\"\xc9\x01\n\x04Rule\x12\x14\n\x10RULE_UNSPECIFIED\x10\x00\x12\x19\n\x15NEW_USERS_PER_ADDRESS\x10\x01\x12\x18\n\x14NEW_USERS_PER_DEVICE\x10\x02\x12\x14\n\x10\x44\x45VICES_PER_USER\x10\x03\x12\x16\n\x12\x43OUNTRIES_PER_USER\x10\x04\x12\x19\n\x15\x44\x45VICE_OF_BANNED_USER\x10\x05\x12\x1b\n\x17\x44\x45VICE_OF_EXCLUDED_USER\x10\x06\x12\x10\n\x0cOWN_REFERRAL\x10\x07\"6\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x08\n\x04OPEN\x10\x01\x12\x0c\n\x08RESOLVED\x10\x02\"\x85\x01\n\x15ListUserTracesRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x01\x12\x16\n\x06\x66ilter\x18\x02 \x01(\tB\x06\xba\xbb\x18\x02\x18\x64\x12\x1c\n\tpage_size\x18\x03 \x01(\x05\x42\t\xba\xbb\x18\x05(\x00\x30\xc8\x01\x12\x1b\n\npage_token\x18\x04 \x01(\tB\x07\xba\xbb\x18\x03\x18\x90\x03\"b\n\x16ListUserTracesResponse\x12/\n\x06traces\x18\x01 \x03(\x0b\x32\x1f.veritick.identity.v1.UserTrace\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x86\x01\n\x16ListLinkedUsersRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x01\x12\x16\n\x06\x66ilter\x18\x02 \x01(\tB\x06\xba\xbb\x18\x02\x18\x64\x12\x1c\n\tpage_size\x18\x03 \x01(\x05\x42\t\xba\xbb\x18\x05(\x00\x30\xc8\x01\x12\x1b\n\npage_token\x18\x04 \x01(\tB\x07\xba\xbb\x18\x03\x18\xc8\x01\"j\n\x17ListLinkedUsersResponse\x12\x36\n\x0clinked_users\x18\x01 \x03(\x0b\x32 .veritick.identity.v1.LinkedUser\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"l\n\x17ListUserClustersRequest\x12\x16\n\x06\x66ilter\x18\x01 \x01(\tB\x06\xba\xbb\x18\x02\x18\x64\x12\x1c\n\tpage_size\x18\x02 \x01(\x05\x42\t\xba\xbb\x18\x05(\x00\x30\xc8\x01\x12\x1b\n\npage_token\x18\x03 \x01(\tB\x07\xba\xbb\x18\x03\x18\xc8\x01\"h\n\x18ListUserClustersResponse\x12\x33\n\x08\x63lusters\x18\x01 \x03(\x0b\x32!.veritick.identity.v1.UserCluster\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x8a\x01\n\x17ListClusterLinksRequest\x12\x1c\n\ncluster_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x01\x12\x16\n\x06\x66ilter\x18\x02 \x01(\tB\x06\xba\xbb\x18\x02\x18\x64\x12\x1c\n\tpage_size\x18\x03 \x01(\x05\x42\t\xba\xbb\x18\x05(\x00\x30\xc8\x01\x12\x1b\n\npage_token\x18\x04 \x01(\tB\x07\xba\xbb\x18\x03\x18\x90\x03\"e\n\x18ListClusterLinksResponse\x12\x30\n\x05links\x18\x01 \x03(\x0b\x32!.veritick.identity.v1.ClusterLink\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"k\n\x15ListFraudFlagsRequest\x12\x17\n\x06\x66ilter\x18\x01 \x01(\tB\x07\xba\xbb\x18\x03\x18\xc8\x01\x12\x1c\n\tpage_size\x18\x02 \x01(\x05\x42\t\xba\xbb\x18\x05(\x00\x30\xc8\x01\x12\x1b\n\npage_token\x18\x03 \x01(\tB\x07\xba\xbb\x18\x03\x18\xc8\x01\"a\n\x16ListFraudFlagsResponse\x12.\n\x05\x66lags\x18\x01 \x03(\x0b\x32\x1f.veritick.identity.v1.FraudFlag\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"M\n\x17ResolveFraudFlagRequest\x12\x19\n\x07\x66lag_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x01\x12\x17\n\x04note\x18\x02 \x01(\tB\t\xba\xbb\x18\x05\x08\x01\x18\xf4\x03\"I\n\x18ResolveFraudFlagResponse\x12-\n\x04\x66lag\x18\x01 \x01(\x0b\x32\x1f.veritick.identity.v1.FraudFlag2\xd0\x08\n\x0c\x46raudService\x12\xae\x01\n\x0eListUserTraces\x12+.veritick.identity.v1.ListUserTracesRequest\x1a,.veritick.identity.v1.ListUserTracesResponse\"A\x90\x02\x01\xaa\xbb\x18\x0e\x1a\x0c\x66raud.review\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02\"\x12 /v1/admin/users/{user_id}/traces\x12\xb6\x01\n\x0fListLinkedUsers\x12,.veritick.identity.v1.ListLinkedUsersRequest\x1a-.veritick.identity.v1.ListLinkedUsersResponse\"F\x90\x02\x01\xaa\xbb\x18\x0e\x1a\x0c\x66raud.review\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02\'\x12%/v1/admin/users/{user_id}/linkedUsers\x12\xaa\x01\n\x10ListUserClusters\x12-.veritick.identity.v1.ListUserClustersRequest\x1a..veritick.identity.v1.ListUserClustersResponse\"7\x90\x02\x01\xaa\xbb\x18\x0e\x1a\x0c\x66raud.review\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/admin/userClusters\x12\xbd\x01\n\x10ListClusterLinks\x12-.veritick.identity.v1.ListClusterLinksRequest\x1a..veritick.identity.v1.ListClusterLinksResponse\"J\x90\x02\x01\xaa\xbb\x18\x0e\x1a\x0c\x66raud.review\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02+\x12)/v1/admin/userClusters/{cluster_id}/links\x12\xa2\x01\n\x0eListFraudFlags\x12+.veritick.identity.v1.ListFraudFlagsRequest\x1a,.veritick.identity.v1.ListFraudFlagsResponse\"5\x90\x02\x01\xaa\xbb\x18\x0e\x1a\x0c\x66raud.review\xb0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/admin/fraudFlags\x12\xc3\x01\n\x10ResolveFraudFlag\x12-.veritick.identity.v1.ResolveFraudFlagRequest\x1a..veritick.identity.v1.ResolveFraudFlagResponse\"P\x90\x02\x02\xaa\xbb\x18\x0e\x1a\x0c\x66raud.review\xb0\xbb\x18\x02\x82\xd3\xe4\x93\x02\x31\"&/v1/admin/fraudFlags/{flag_id}:resolve:\x01*b\x04\x66lagb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -57,6 +57,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTUSERCLUSTERSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272\273\030\005(\0000\310\001'
   _globals['_LISTUSERCLUSTERSREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTUSERCLUSTERSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272\273\030\003\030\310\001'
+  _globals['_LISTCLUSTERLINKSREQUEST'].fields_by_name['cluster_id']._loaded_options = None
+  _globals['_LISTCLUSTERLINKSREQUEST'].fields_by_name['cluster_id']._serialized_options = b'\272\273\030\004\010\001@\001'
+  _globals['_LISTCLUSTERLINKSREQUEST'].fields_by_name['filter']._loaded_options = None
+  _globals['_LISTCLUSTERLINKSREQUEST'].fields_by_name['filter']._serialized_options = b'\272\273\030\002\030d'
+  _globals['_LISTCLUSTERLINKSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTCLUSTERLINKSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272\273\030\005(\0000\310\001'
+  _globals['_LISTCLUSTERLINKSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTCLUSTERLINKSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272\273\030\003\030\220\003'
   _globals['_LISTFRAUDFLAGSREQUEST'].fields_by_name['filter']._loaded_options = None
   _globals['_LISTFRAUDFLAGSREQUEST'].fields_by_name['filter']._serialized_options = b'\272\273\030\003\030\310\001'
   _globals['_LISTFRAUDFLAGSREQUEST'].fields_by_name['page_size']._loaded_options = None
@@ -73,6 +81,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FRAUDSERVICE'].methods_by_name['ListLinkedUsers']._serialized_options = b'\220\002\001\252\273\030\016\032\014fraud.review\260\273\030\001\202\323\344\223\002\'\022%/v1/admin/users/{user_id}/linkedUsers'
   _globals['_FRAUDSERVICE'].methods_by_name['ListUserClusters']._loaded_options = None
   _globals['_FRAUDSERVICE'].methods_by_name['ListUserClusters']._serialized_options = b'\220\002\001\252\273\030\016\032\014fraud.review\260\273\030\001\202\323\344\223\002\030\022\026/v1/admin/userClusters'
+  _globals['_FRAUDSERVICE'].methods_by_name['ListClusterLinks']._loaded_options = None
+  _globals['_FRAUDSERVICE'].methods_by_name['ListClusterLinks']._serialized_options = b'\220\002\001\252\273\030\016\032\014fraud.review\260\273\030\001\202\323\344\223\002+\022)/v1/admin/userClusters/{cluster_id}/links'
   _globals['_FRAUDSERVICE'].methods_by_name['ListFraudFlags']._loaded_options = None
   _globals['_FRAUDSERVICE'].methods_by_name['ListFraudFlags']._serialized_options = b'\220\002\001\252\273\030\016\032\014fraud.review\260\273\030\001\202\323\344\223\002\026\022\024/v1/admin/fraudFlags'
   _globals['_FRAUDSERVICE'].methods_by_name['ResolveFraudFlag']._loaded_options = None
@@ -85,32 +95,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LINKEDUSER']._serialized_end=586
   _globals['_USERCLUSTER']._serialized_start=588
   _globals['_USERCLUSTER']._serialized_end=653
-  _globals['_FRAUDFLAG']._serialized_start=656
-  _globals['_FRAUDFLAG']._serialized_end=1288
-  _globals['_FRAUDFLAG_RULE']._serialized_start=960
-  _globals['_FRAUDFLAG_RULE']._serialized_end=1232
-  _globals['_FRAUDFLAG_STATE']._serialized_start=1234
-  _globals['_FRAUDFLAG_STATE']._serialized_end=1288
-  _globals['_LISTUSERTRACESREQUEST']._serialized_start=1291
-  _globals['_LISTUSERTRACESREQUEST']._serialized_end=1424
-  _globals['_LISTUSERTRACESRESPONSE']._serialized_start=1426
-  _globals['_LISTUSERTRACESRESPONSE']._serialized_end=1524
-  _globals['_LISTLINKEDUSERSREQUEST']._serialized_start=1527
-  _globals['_LISTLINKEDUSERSREQUEST']._serialized_end=1661
-  _globals['_LISTLINKEDUSERSRESPONSE']._serialized_start=1663
-  _globals['_LISTLINKEDUSERSRESPONSE']._serialized_end=1769
-  _globals['_LISTUSERCLUSTERSREQUEST']._serialized_start=1771
-  _globals['_LISTUSERCLUSTERSREQUEST']._serialized_end=1879
-  _globals['_LISTUSERCLUSTERSRESPONSE']._serialized_start=1881
-  _globals['_LISTUSERCLUSTERSRESPONSE']._serialized_end=1985
-  _globals['_LISTFRAUDFLAGSREQUEST']._serialized_start=1987
-  _globals['_LISTFRAUDFLAGSREQUEST']._serialized_end=2094
-  _globals['_LISTFRAUDFLAGSRESPONSE']._serialized_start=2096
-  _globals['_LISTFRAUDFLAGSRESPONSE']._serialized_end=2193
-  _globals['_RESOLVEFRAUDFLAGREQUEST']._serialized_start=2195
-  _globals['_RESOLVEFRAUDFLAGREQUEST']._serialized_end=2272
-  _globals['_RESOLVEFRAUDFLAGRESPONSE']._serialized_start=2274
-  _globals['_RESOLVEFRAUDFLAGRESPONSE']._serialized_end=2347
-  _globals['_FRAUDSERVICE']._serialized_start=2350
-  _globals['_FRAUDSERVICE']._serialized_end=3262
+  _globals['_CLUSTERLINK']._serialized_start=656
+  _globals['_CLUSTERLINK']._serialized_end=849
+  _globals['_FRAUDFLAG']._serialized_start=852
+  _globals['_FRAUDFLAG']._serialized_end=1413
+  _globals['_FRAUDFLAG_RULE']._serialized_start=1156
+  _globals['_FRAUDFLAG_RULE']._serialized_end=1357
+  _globals['_FRAUDFLAG_STATE']._serialized_start=1359
+  _globals['_FRAUDFLAG_STATE']._serialized_end=1413
+  _globals['_LISTUSERTRACESREQUEST']._serialized_start=1416
+  _globals['_LISTUSERTRACESREQUEST']._serialized_end=1549
+  _globals['_LISTUSERTRACESRESPONSE']._serialized_start=1551
+  _globals['_LISTUSERTRACESRESPONSE']._serialized_end=1649
+  _globals['_LISTLINKEDUSERSREQUEST']._serialized_start=1652
+  _globals['_LISTLINKEDUSERSREQUEST']._serialized_end=1786
+  _globals['_LISTLINKEDUSERSRESPONSE']._serialized_start=1788
+  _globals['_LISTLINKEDUSERSRESPONSE']._serialized_end=1894
+  _globals['_LISTUSERCLUSTERSREQUEST']._serialized_start=1896
+  _globals['_LISTUSERCLUSTERSREQUEST']._serialized_end=2004
+  _globals['_LISTUSERCLUSTERSRESPONSE']._serialized_start=2006
+  _globals['_LISTUSERCLUSTERSRESPONSE']._serialized_end=2110
+  _globals['_LISTCLUSTERLINKSREQUEST']._serialized_start=2113
+  _globals['_LISTCLUSTERLINKSREQUEST']._serialized_end=2251
+  _globals['_LISTCLUSTERLINKSRESPONSE']._serialized_start=2253
+  _globals['_LISTCLUSTERLINKSRESPONSE']._serialized_end=2354
+  _globals['_LISTFRAUDFLAGSREQUEST']._serialized_start=2356
+  _globals['_LISTFRAUDFLAGSREQUEST']._serialized_end=2463
+  _globals['_LISTFRAUDFLAGSRESPONSE']._serialized_start=2465
+  _globals['_LISTFRAUDFLAGSRESPONSE']._serialized_end=2562
+  _globals['_RESOLVEFRAUDFLAGREQUEST']._serialized_start=2564
+  _globals['_RESOLVEFRAUDFLAGREQUEST']._serialized_end=2641
+  _globals['_RESOLVEFRAUDFLAGRESPONSE']._serialized_start=2643
+  _globals['_RESOLVEFRAUDFLAGRESPONSE']._serialized_end=2716
+  _globals['_FRAUDSERVICE']._serialized_start=2719
+  _globals['_FRAUDSERVICE']._serialized_end=3823
 # @@protoc_insertion_point(module_scope)

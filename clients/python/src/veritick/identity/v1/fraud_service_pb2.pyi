@@ -162,6 +162,52 @@ class UserCluster(_message.Message):
 Global___UserCluster: _TypeAlias = UserCluster  # noqa: Y015
 
 @_typing.final
+class ClusterLink(_message.Message):
+    """ClusterLink is a device or an address at which several users of a cluster were seen."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    COUNTRY_CODE_FIELD_NUMBER: _builtins.int
+    LAST_SEEN_TIME_FIELD_NUMBER: _builtins.int
+    USER_IDS_FIELD_NUMBER: _builtins.int
+    kind: Global___UserTrace.Kind.ValueType
+    """What it is."""
+    value: _builtins.str
+    """Which, as in UserTrace."""
+    description: _builtins.str
+    """What was used there last, as far as it told: `Firefox on Linux`."""
+    country_code: _builtins.str
+    """ISO 3166 code of the country where an address is; empty when it is not known."""
+    @_builtins.property
+    def last_seen_time(self) -> _timestamp_pb2.Timestamp:
+        """When one of them was last seen there."""
+
+    @_builtins.property
+    def user_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Whom it links, in order of ids."""
+
+    def __init__(
+        self,
+        *,
+        kind: Global___UserTrace.Kind.ValueType = ...,
+        value: _builtins.str = ...,
+        description: _builtins.str = ...,
+        country_code: _builtins.str = ...,
+        last_seen_time: _timestamp_pb2.Timestamp | None = ...,
+        user_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_seen_time", b"last_seen_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["country_code", b"country_code", "description", b"description", "kind", b"kind", "last_seen_time", b"last_seen_time", "user_ids", b"user_ids", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClusterLink: _TypeAlias = ClusterLink  # noqa: Y015
+
+@_typing.final
 class FraudFlag(_message.Message):
     """FraudFlag is something about a user that needs a look."""
 
@@ -478,6 +524,68 @@ class ListUserClustersResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListUserClustersResponse: _TypeAlias = ListUserClustersResponse  # noqa: Y015
+
+@_typing.final
+class ListClusterLinksRequest(_message.Message):
+    """ListClusterLinksRequest is the request of FraudService.ListClusterLinks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLUSTER_ID_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    cluster_id: _builtins.str
+    """The cluster."""
+    filter: _builtins.str
+    """`kind=…`; empty for all."""
+    page_size: _builtins.int
+    """At most this many; 0 means 50."""
+    page_token: _builtins.str
+    """Continues after the page that answered it."""
+    def __init__(
+        self,
+        *,
+        cluster_id: _builtins.str = ...,
+        filter: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cluster_id", b"cluster_id", "filter", b"filter", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListClusterLinksRequest: _TypeAlias = ListClusterLinksRequest  # noqa: Y015
+
+@_typing.final
+class ListClusterLinksResponse(_message.Message):
+    """ListClusterLinksResponse is the response of FraudService.ListClusterLinks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINKS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Continues this list; empty on its last page."""
+    @_builtins.property
+    def links(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClusterLink]:
+        """The links."""
+
+    def __init__(
+        self,
+        *,
+        links: _abc.Iterable[Global___ClusterLink] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["links", b"links", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListClusterLinksResponse: _TypeAlias = ListClusterLinksResponse  # noqa: Y015
 
 @_typing.final
 class ListFraudFlagsRequest(_message.Message):

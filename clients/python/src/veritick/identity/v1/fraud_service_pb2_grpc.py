@@ -55,6 +55,11 @@ class FraudServiceStub:
                 request_serializer=veritick_dot_identity_dot_v1_dot_fraud__service__pb2.ListUserClustersRequest.SerializeToString,
                 response_deserializer=veritick_dot_identity_dot_v1_dot_fraud__service__pb2.ListUserClustersResponse.FromString,
                 _registered_method=True)
+        self.ListClusterLinks = channel.unary_unary(
+                '/veritick.identity.v1.FraudService/ListClusterLinks',
+                request_serializer=veritick_dot_identity_dot_v1_dot_fraud__service__pb2.ListClusterLinksRequest.SerializeToString,
+                response_deserializer=veritick_dot_identity_dot_v1_dot_fraud__service__pb2.ListClusterLinksResponse.FromString,
+                _registered_method=True)
         self.ListFraudFlags = channel.unary_unary(
                 '/veritick.identity.v1.FraudService/ListFraudFlags',
                 request_serializer=veritick_dot_identity_dot_v1_dot_fraud__service__pb2.ListFraudFlagsRequest.SerializeToString,
@@ -103,6 +108,16 @@ class FraudServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListClusterLinks(self, request, context):
+        """ListClusterLinks lists what links the users of a cluster, devices first.
+
+        Empty for a cluster that is no more: it has become part of another, or has come apart.
+        Errors: INVALID_FILTER, INVALID_PAGE_TOKEN.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListFraudFlags(self, request, context):
         """ListFraudFlags lists what needs a look, newest first.
 
@@ -138,6 +153,11 @@ def add_FraudServiceServicer_to_server(servicer, server):
                     servicer.ListUserClusters,
                     request_deserializer=veritick_dot_identity_dot_v1_dot_fraud__service__pb2.ListUserClustersRequest.FromString,
                     response_serializer=veritick_dot_identity_dot_v1_dot_fraud__service__pb2.ListUserClustersResponse.SerializeToString,
+            ),
+            'ListClusterLinks': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListClusterLinks,
+                    request_deserializer=veritick_dot_identity_dot_v1_dot_fraud__service__pb2.ListClusterLinksRequest.FromString,
+                    response_serializer=veritick_dot_identity_dot_v1_dot_fraud__service__pb2.ListClusterLinksResponse.SerializeToString,
             ),
             'ListFraudFlags': grpc.unary_unary_rpc_method_handler(
                     servicer.ListFraudFlags,
@@ -237,6 +257,33 @@ class FraudService:
             '/veritick.identity.v1.FraudService/ListUserClusters',
             veritick_dot_identity_dot_v1_dot_fraud__service__pb2.ListUserClustersRequest.SerializeToString,
             veritick_dot_identity_dot_v1_dot_fraud__service__pb2.ListUserClustersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListClusterLinks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/veritick.identity.v1.FraudService/ListClusterLinks',
+            veritick_dot_identity_dot_v1_dot_fraud__service__pb2.ListClusterLinksRequest.SerializeToString,
+            veritick_dot_identity_dot_v1_dot_fraud__service__pb2.ListClusterLinksResponse.FromString,
             options,
             channel_credentials,
             insecure,

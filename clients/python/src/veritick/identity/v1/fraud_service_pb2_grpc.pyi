@@ -54,6 +54,12 @@ class FraudServiceStub:
 
     Errors: INVALID_FILTER, INVALID_PAGE_TOKEN.
     """
+    ListClusterLinks: _grpc.UnaryUnaryMultiCallable[_fraud_service_pb2.ListClusterLinksRequest, _fraud_service_pb2.ListClusterLinksResponse]
+    """ListClusterLinks lists what links the users of a cluster, devices first.
+
+    Empty for a cluster that is no more: it has become part of another, or has come apart.
+    Errors: INVALID_FILTER, INVALID_PAGE_TOKEN.
+    """
     ListFraudFlags: _grpc.UnaryUnaryMultiCallable[_fraud_service_pb2.ListFraudFlagsRequest, _fraud_service_pb2.ListFraudFlagsResponse]
     """ListFraudFlags lists what needs a look, newest first.
 
@@ -89,6 +95,12 @@ class FraudServiceAsyncStub(FraudServiceStub):
     ListUserClusters: _aio.UnaryUnaryMultiCallable[_fraud_service_pb2.ListUserClustersRequest, _fraud_service_pb2.ListUserClustersResponse]  # type: ignore[assignment]
     """ListUserClusters lists groups of linked users, the one with the newest first user first.
 
+    Errors: INVALID_FILTER, INVALID_PAGE_TOKEN.
+    """
+    ListClusterLinks: _aio.UnaryUnaryMultiCallable[_fraud_service_pb2.ListClusterLinksRequest, _fraud_service_pb2.ListClusterLinksResponse]  # type: ignore[assignment]
+    """ListClusterLinks lists what links the users of a cluster, devices first.
+
+    Empty for a cluster that is no more: it has become part of another, or has come apart.
     Errors: INVALID_FILTER, INVALID_PAGE_TOKEN.
     """
     ListFraudFlags: _aio.UnaryUnaryMultiCallable[_fraud_service_pb2.ListFraudFlagsRequest, _fraud_service_pb2.ListFraudFlagsResponse]  # type: ignore[assignment]
@@ -141,6 +153,18 @@ class FraudServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_fraud_service_pb2.ListUserClustersResponse, _abc.Awaitable[_fraud_service_pb2.ListUserClustersResponse]]:
         """ListUserClusters lists groups of linked users, the one with the newest first user first.
 
+        Errors: INVALID_FILTER, INVALID_PAGE_TOKEN.
+        """
+
+    @_abc_1.abstractmethod
+    def ListClusterLinks(
+        self,
+        request: _fraud_service_pb2.ListClusterLinksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_fraud_service_pb2.ListClusterLinksResponse, _abc.Awaitable[_fraud_service_pb2.ListClusterLinksResponse]]:
+        """ListClusterLinks lists what links the users of a cluster, devices first.
+
+        Empty for a cluster that is no more: it has become part of another, or has come apart.
         Errors: INVALID_FILTER, INVALID_PAGE_TOKEN.
         """
 

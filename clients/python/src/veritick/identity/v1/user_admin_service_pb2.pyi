@@ -32,7 +32,9 @@ class ListUsersRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     filter: _builtins.str
-    """`email=…`, `role=…`, `banned=true`, joined by ` AND `; empty for all."""
+    """`email=…` for a whole address, `emailPart=…` for at least three characters in a row of
+    one, `role=…`, `banned=true`, joined by ` AND `; empty for all.
+    """
     page_size: _builtins.int
     """At most this many; 0 means 50."""
     page_token: _builtins.str

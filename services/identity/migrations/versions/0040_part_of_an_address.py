@@ -1,0 +1,15 @@
+"""Let staff find users by any part of their addresses."""
+
+from alembic import op
+
+revision = "0040"
+down_revision = "0039"
+
+
+def upgrade() -> None:
+    op.execute(
+        """
+        CREATE EXTENSION IF NOT EXISTS pg_trgm;
+        CREATE INDEX users_address_parts ON users USING gin (address_key gin_trgm_ops)
+        """
+    )
