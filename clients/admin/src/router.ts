@@ -1,7 +1,55 @@
-import { createRouter, createWebHistory, type Router } from "vue-router";
+import { createRouter, createWebHistory, type Router, type RouteRecordRaw } from "vue-router";
 import SignPage from "./pages/SignPage.vue";
 import { SECTIONS } from "./domain/sections";
 import { useSession } from "./stores/session";
+
+/** The pages of somebody who is signed in. */
+const PAGES: readonly RouteRecordRaw[] = [
+  { path: "users", name: "users", component: () => import("./pages/UsersPage.vue") },
+  {
+    path: "users/:userId/:tab?",
+    name: "user",
+    component: () => import("./pages/UserPage.vue"),
+    props: true,
+  },
+  {
+    path: "approvals",
+    name: "approvals",
+    component: () => import("./pages/ApprovalsPage.vue"),
+  },
+  { path: "documents", name: "kyc", component: () => import("./pages/KycPage.vue") },
+  {
+    path: "documents/:userId/:documentId",
+    name: "review",
+    component: () => import("./pages/ReviewPage.vue"),
+    props: true,
+  },
+  { path: "flags", name: "flags", component: () => import("./pages/FlagsPage.vue") },
+  {
+    path: "clusters",
+    name: "clusters",
+    component: () => import("./pages/ClustersPage.vue"),
+  },
+  {
+    path: "clusters/:userId",
+    name: "cluster",
+    component: () => import("./pages/ClusterPage.vue"),
+    props: true,
+  },
+  { path: "audit", name: "audit", component: () => import("./pages/AuditPage.vue") },
+  { path: "roles", name: "roles", component: () => import("./pages/RolesPage.vue") },
+  { path: "mailbox", name: "mailbox", component: () => import("./pages/MailboxPage.vue") },
+  {
+    path: "maintenance",
+    name: "maintenance",
+    component: () => import("./pages/MaintenancePage.vue"),
+  },
+  {
+    path: "security",
+    name: "security",
+    component: () => import("./pages/SecurityPage.vue"),
+  },
+];
 
 /** The pages; all but signing in need a session. */
 export function createAppRouter(): Router {
@@ -13,30 +61,7 @@ export function createAppRouter(): Router {
         path: "/",
         name: "home",
         component: () => import("./pages/StaffShell.vue"),
-        children: [
-          { path: "users", name: "users", component: () => import("./pages/UsersPage.vue") },
-          {
-            path: "users/:userId/:tab?",
-            name: "user",
-            component: () => import("./pages/UserPage.vue"),
-            props: true,
-          },
-          {
-            path: "approvals",
-            name: "approvals",
-            component: () => import("./pages/ApprovalsPage.vue"),
-          },
-          { path: "documents", name: "kyc", component: () => import("./pages/KycPage.vue") },
-          {
-            path: "documents/:userId/:documentId",
-            name: "review",
-            component: () => import("./pages/ReviewPage.vue"),
-            props: true,
-          },
-          { path: "flags", name: "flags", component: () => import("./pages/FlagsPage.vue") },
-          { path: "audit", name: "audit", component: () => import("./pages/AuditPage.vue") },
-          { path: "roles", name: "roles", component: () => import("./pages/RolesPage.vue") },
-        ],
+        children: [...PAGES],
       },
       { path: "/:rest(.*)*", redirect: { name: "home" } },
     ],

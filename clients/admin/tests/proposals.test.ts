@@ -15,6 +15,7 @@ function calls(told: unknown[]): StaffClient {
     listSecondFactorResets: () => Promise.resolve({ proposals: [proposal], nextPageToken: "" }),
     approveSecondFactorReset: noted("approve"),
     rejectSecondFactorReset: noted("reject"),
+    withdrawSecondFactorReset: noted("withdraw"),
   } as unknown as StaffClient;
 }
 
@@ -25,10 +26,12 @@ test("a lost second factor is among what waits, and decided where it belongs", a
   const pages = await Promise.all(sources.map(({ read }) => read(undefined)));
   const [pending] = pages.flatMap(({ items }) => items) as [Pending];
   expect([pending.key, pending.kind, pages.length]).toEqual(["p", "factor.reset", 1]);
-  await decide(staff, pending, true, "");
-  await decide(staff, pending, false, "no passport");
+  await decide(staff, pending, "approve", "");
+  await decide(staff, pending, "reject", "no passport");
+  await decide(staff, pending, "withdraw", "found again");
   expect(told).toEqual([
     ["approve", "p", ""],
     ["reject", "p", "no passport"],
+    ["withdraw", "p", "found again"],
   ]);
 });

@@ -3,7 +3,6 @@ import { describe, expect, test } from "vitest";
 import { keyRequest, type KeyForm } from "@/domain/apiKey";
 import { countries, countryName } from "@/domain/country";
 import { dossier, FILE_BYTES_MAX, fileProblem } from "@/domain/kyc";
-import { grouped, qrPath } from "@/domain/qr";
 import { requirementsLeft } from "@/domain/requirement";
 
 describe("countries", () => {
@@ -97,20 +96,4 @@ describe("the documents of a kind", () => {
     const { latest, unfinished, documents } = dossier([sending, refused], "IDENTITY");
     expect([latest, unfinished, documents]).toEqual([refused, sending, [refused]]);
   });
-});
-
-test("a QR code is a square for each dark cell", () => {
-  const cells = [
-    [true, false],
-    [false, true],
-  ];
-  expect(qrPath(cells)).toBe("M0 0h1v1h-1zM1 1h1v1h-1z");
-});
-
-test.each([
-  ["ABCDEFGH", "ABCD EFGH"],
-  ["ABCDEFGHI", "ABCD EFGH I"],
-  ["", ""],
-])("%j is typed as %j", (secret, shown) => {
-  expect(grouped(secret)).toBe(shown);
 });

@@ -3,7 +3,7 @@ import type { Page, Range } from "./client.ts";
 import type { Download } from "./http.ts";
 import type { Caller } from "./session.ts";
 import type * as staff from "./staffTypes.ts";
-import type { Money } from "./types.ts";
+import type { Maintenance, Money } from "./types.ts";
 import type { Protection } from "./userTypes.ts";
 
 /** The calls that need a permission, one method each; all throw `Failure`. */
@@ -357,6 +357,28 @@ export class StaffClient {
     );
   }
 
+  /** Groups of linked users, the one with the newest first user first; `userId=…` for his. */
+  listUserClusters(query: Page = {}): Promise<staff.ClusterPage> {
+    return this.session.send(call("get", "/v1/admin/userClusters", { query }));
+  }
+
+  /** What links the users of a cluster, devices first. */
+  listClusterLinks(clusterId: string, query: Page = {}): Promise<staff.ClusterLinkPage> {
+    return this.session.send(
+      call("get", "/v1/admin/userClusters/{clusterId}/links", { path: { clusterId }, query }),
+    );
+  }
+
+  /** From where a user's orders of a book were placed, newest first. */
+  listOrderOrigins(book: string, userId: string, query: Page = {}): Promise<staff.OrderOriginPage> {
+    return this.session.send(
+      call("get", "/v1/admin/books/{book}/users/{userId}/orderOrigins", {
+        path: { book, userId },
+        query,
+      }),
+    );
+  }
+
   /** What needs a look, newest first. */
   listFraudFlags(query: Page = {}): Promise<staff.FlagPage> {
     return this.session.send(call("get", "/v1/admin/fraudFlags", { query }));
@@ -367,5 +389,15 @@ export class StaffClient {
     return this.session.send(
       call("post", "/v1/admin/fraudFlags/{flagId}:resolve", { path: { flagId }, body: { note } }),
     );
+  }
+
+  /** The mails that stayed on the platform for want of a mail server, newest first. */
+  listMails(query: Page = {}): Promise<staff.MailPage> {
+    return this.session.send(call("get", "/v1/mails", { query }));
+  }
+
+  /** Begins or ends maintenance, or changes what is told of it; see `Client.getMaintenance`. */
+  setMaintenance(wish: staff.MaintenanceWish): Promise<Maintenance> {
+    return this.session.send(call("put", "/v1/admin/maintenance", { body: wish }));
   }
 }

@@ -77,3 +77,23 @@ export type FlagRule = contract.FraudFlagRule;
 export type FlagState = contract.FraudFlagState;
 export type FraudFlag = With<contract.FraudFlag, { createTime: string }>;
 export type FlagPage = With<contract.ListFraudFlagsResponse, { flags: readonly FraudFlag[] }>;
+export type UserCluster = contract.UserCluster;
+export type ClusterPage = With<
+  contract.ListUserClustersResponse,
+  { clusters: readonly UserCluster[] }
+>;
+export type ClusterLink = With<contract.ClusterLink, { lastSeenTime: string }>;
+export type ClusterLinkPage = With<
+  contract.ListClusterLinksResponse,
+  { links: readonly ClusterLink[] }
+>;
+export type OrderOrigin = With<contract.OrderOrigin, { openTime: string }>;
+export type OrderOriginPage = With<
+  contract.ListOrderOriginsResponse,
+  { origins: readonly OrderOrigin[] }
+>;
+
+export type DeliveredMail = With<contract.DeliveredMail, { time: string }>;
+export type MailPage = With<contract.ListMailsResponse, { mails: readonly DeliveredMail[] }>;
+
+export type MaintenanceWish = contract.SetMaintenanceRequest;

@@ -1,6 +1,7 @@
 import type { Failure, LogInRequest, User } from "@veritick/client";
 import { ref, shallowRef, type Ref, type ShallowRef } from "vue";
 import type { PageConnection } from "./connection";
+import { askPasskey } from "./passkey";
 import { persist } from "./persist";
 
 /** That this browser holds a session's cookies, which no script can see. */
@@ -17,15 +18,15 @@ export interface KeptSession {
   /** Finds the session that this browser may still have, once; waits while nobody answers. */
   readonly resume: () => Promise<void>;
   readonly signIn: (credentials: LogInRequest) => Promise<void>;
-  /** Takes note of a session that `open` opens in another way. */
-  readonly enter: (open: () => Promise<void>) => Promise<void>;
+  /** Signs in by a passkey; answers whether its user went through with it. */
+  readonly signInByPasskey: () => Promise<boolean>;
   readonly signOut: () => Promise<void>;
   /** Takes note that there is no session any more. */
   readonly forget: () => void;
 }
 
 /** Who is signed in at this browser: what the session store of an app is made of. */
-export function keepSession({ client, onSessionEnd }: PageConnection): KeptSession {
+export function keepSession({ client, own, onSessionEnd }: PageConnection): KeptSession {
   const user = shallowRef<User>();
   const signedOut = ref<SignedOut>();
   const unreachable = ref(false);
@@ -61,6 +62,15 @@ export function keepSession({ client, onSessionEnd }: PageConnection): KeptSessi
     return enter(() => client.logIn(credentials));
   }
 
+  async function signInByPasskey(): Promise<boolean> {
+    const { challenge, options } = await own.beginPasskeyLogIn();
+    const credential = await askPasskey(options);
+    if (credential === undefined) return false;
+    await enter(() => own.finishPasskeyLogIn({ challenge, credential }));
+    return true;
+  }
+
+  /** Takes note of a session that `open` opens. */
   async function enter(open: () => Promise<void>): Promise<void> {
     await open();
     localStorage.setItem(MARK, "yes");
@@ -81,7 +91,7 @@ export function keepSession({ client, onSessionEnd }: PageConnection): KeptSessi
     user.value = undefined;
   }
 
-  return { user, signedOut, unreachable, resume, signIn, enter, signOut, forget };
+  return { user, signedOut, unreachable, resume, signIn, signInByPasskey, signOut, forget };
 }
 
 /** Nobody answered, which says nothing about the session. */

@@ -109,30 +109,26 @@ async function voidPage(
   return { items, nextPageToken: page.nextPageToken };
 }
 
-/** Decides a proposal, whose ever it is. */
+/** What can be done about a proposal that waits; only who proposed it withdraws it. */
+export type Step = "approve" | "reject" | "withdraw";
+
+/** Takes a step about a proposal of any kind. */
 export async function decide(
   staff: StaffClient,
   { key, kind }: Pending,
-  approve: boolean,
+  step: Step,
   note: string,
 ): Promise<StaffProposal> {
   switch (kind) {
     case "role.grant":
     case "role.change":
-      return approve
-        ? await staff.approveRoleProposal(key, note)
-        : await staff.rejectRoleProposal(key, note);
+      return await staff[`${step}RoleProposal`](key, note);
     case "factor.reset":
-      return approve
-        ? await staff.approveSecondFactorReset(key, note)
-        : await staff.rejectSecondFactorReset(key, note);
+      return await staff[`${step}SecondFactorReset`](key, note);
     case "adjustment":
-      return (
-        approve ? await staff.approveAdjustment(key, note) : await staff.rejectAdjustment(key, note)
-      ).proposal;
+      return (await staff[`${step}Adjustment`](key, note)).proposal;
     case "void":
-      return (approve ? await staff.approveVoid(key, note) : await staff.rejectVoid(key, note))
-        .proposal;
+      return (await staff[`${step}Void`](key, note)).proposal;
   }
 }
 

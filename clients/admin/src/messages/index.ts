@@ -1,9 +1,11 @@
 import { failure } from "./failure";
+import { operation } from "./operation";
 import { people } from "./people";
 
 /** Every text of the app, in English: staff read one language. */
 export const texts = {
   ...people,
+  ...operation,
   ...failure,
   refused: "Not done",
   app: {
@@ -26,14 +28,19 @@ export const texts = {
     kyc: "Documents",
     flags: "Flags",
     roles: "Roles",
+    clusters: "Linked accounts",
     audit: "Audit trail",
+    mailbox: "Mailbox",
+    maintenance: "Maintenance",
+    security: "Your security",
     signOut: "Sign out",
   },
   nothing: {
     title: "Nothing for you here",
     text: "Your account has no role that this app is for. Ask an administrator for one, then sign in again.",
     secondFactor:
-      "If you have such a role, it counts once signing in takes a second factor: set one up under Security in the terminal, then sign in again.",
+      "If you have such a role, it counts once signing in takes a second factor: set one up first.",
+    setUp: "Set up a second factor",
   },
   sign: {
     title: "Staff sign-in",
@@ -46,12 +53,13 @@ export const texts = {
     toRecoveryCode: "Use a recovery code instead",
     toCode: "Use the authenticator app instead",
     action: "Sign in",
+    byPasskey: "Sign in with a passkey",
     ended: "Your session has ended. Please sign in again.",
   },
   confirm: {
     title: "Is it you?",
-    description: "This needs a proof of who you are that is no older than ten minutes.",
-    action: "Confirm",
+    text: "This needs a proof of who you are that is no older than ten minutes.",
+    go: "Confirm",
   },
   approvals: {
     stateFilter: "State",
@@ -103,12 +111,23 @@ export const texts = {
     at: "at",
     own: "Yours: somebody else decides.",
     because: (reason: string) => `Because: ${reason}`,
-    approve: "Approve",
-    approveTitle: "Approve this?",
-    approveText: "It is done at once, and on record with your name.",
-    reject: "Reject",
-    rejectTitle: "Reject this?",
-    rejectText: "For good; whoever proposed it can propose it anew.",
+    steps: {
+      approve: {
+        action: "Approve",
+        title: "Approve this?",
+        text: "It is done at once, and on record with your name.",
+      },
+      reject: {
+        action: "Reject",
+        title: "Reject this?",
+        text: "For good; whoever proposed it can propose it anew.",
+      },
+      withdraw: {
+        action: "Withdraw",
+        title: "Withdraw this?",
+        text: "It is not done. You can propose it anew.",
+      },
+    },
     none: "No such proposals.",
     nonePending: "Nothing waits for a decision.",
   },

@@ -1,7 +1,7 @@
 /** Users, and what is theirs. */
 export const people = {
   users: {
-    search: "Email address or user id",
+    search: "Part of an email address, or a user id",
     roleFilter: "Role",
     anyRole: "Any role",
     stateFilter: "State",
@@ -85,6 +85,7 @@ export const people = {
     held: (amount: string) => `available · ${amount} held`,
     orders: "Orders",
     entries: "Ledger",
+    origins: "Origins",
   },
   orders: {
     filter: "Which orders",
@@ -102,6 +103,13 @@ export const people = {
     directions: { DIRECTION_UNSPECIFIED: "", UP: "Up", DOWN: "Down" },
     outcomes: { OUTCOME_UNSPECIFIED: "–", WIN: "Win", LOSS: "Loss", DRAW: "Draw", VOID: "Void" },
     none: "No orders.",
+  },
+  origins: {
+    order: "Order",
+    address: "Address",
+    device: "Device",
+    agent: "Program",
+    none: "No orders, or none whose origin is known.",
   },
   entries: {
     filter: "Which entries",
@@ -170,6 +178,18 @@ export const people = {
     lastSeen: "Last seen",
     firstSeen: "First seen",
     users: "Users there",
+  },
+  clusters: {
+    hint: "Users who were seen at the same device or address. Nothing follows from that by itself.",
+    cluster: "Group",
+    size: (users: number) => `${users} linked users`,
+    users: "Users",
+    others: (count: number) => `and ${count} more`,
+    evidence: "What links them",
+    noEvidence: "Nothing links them any more.",
+    none: "Nobody is linked with anybody.",
+    whole: "The whole group, and what links it",
+    linked: "Linked accounts",
   },
   flags: {
     stateFilter: "State",

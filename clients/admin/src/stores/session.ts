@@ -6,7 +6,8 @@ import { usePlatform } from "~/platform";
 /** Who is signed in, and what the screen may offer. The server decides again on every call. */
 export const useSession = defineStore("session", () => {
   const platform = usePlatform();
-  const { user, signedOut, unreachable, resume, signIn, signOut } = keepSession(platform);
+  const { user, signedOut, unreachable, resume, signIn, signInByPasskey, signOut } =
+    keepSession(platform);
   const permissions = computed(() => new Set(user.value?.permissions));
 
   function can(permission: string): boolean {
@@ -18,5 +19,5 @@ export const useSession = defineStore("session", () => {
     return wanted.some(can);
   }
 
-  return { user, signedOut, unreachable, resume, signIn, signOut, can, canAny };
+  return { user, signedOut, unreachable, resume, signIn, signInByPasskey, signOut, can, canAny };
 });

@@ -1,5 +1,5 @@
 import type { LogInRequest } from "@veritick/client";
-import { askPasskey, keepSession } from "@veritick/ui";
+import { keepSession } from "@veritick/ui";
 import { defineStore } from "pinia";
 import { i18n, type Language } from "@/messages";
 import { usePlatform } from "@/platform";
@@ -23,12 +23,9 @@ export const useSession = defineStore("session", () => {
 
   /** Signs in by a passkey; answers whether its user went through with it. */
   async function signInByPasskey(): Promise<boolean> {
-    const { challenge, options } = await own.beginPasskeyLogIn();
-    const credential = await askPasskey(options);
-    if (credential === undefined) return false;
-    await kept.enter(() => own.finishPasskeyLogIn({ challenge, credential }));
-    localStorage.setItem(KNOWN, "yes");
-    return true;
+    const done = await kept.signInByPasskey();
+    if (done) localStorage.setItem(KNOWN, "yes");
+    return done;
   }
 
   /** Registers, and signs in; `referralCode` is empty for who was referred by nobody. */
