@@ -4,8 +4,8 @@ from alembic import op
 
 from services.kit.schema import grant
 
-revision = "0040"
-down_revision = "0039"
+revision = "0041"
+down_revision = "0040"
 
 
 def upgrade() -> None:
