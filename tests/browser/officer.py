@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, Locator, Page, StorageState, ViewportSi
 from services.kit.clock import SystemClock
 from tests.browser.visitor import DESKTOP, PASSWORD, Visitor, visiting
 from tests.platform import Platform
+from tests.waiting import PATIENCE_SECONDS
 
 TABLET: ViewportSize = {"width": 768, "height": 900}
 STEP = timedelta(seconds=30)
@@ -72,14 +73,21 @@ class Account:
         begun = self._post(path, {"kind": kind, "size": len(content)}, headers)
         path += f"/{begun['documentId']}"
         raw = headers | {"content-type": "application/octet-stream"}
-        sent = httpx.put(f"{self.platform.url}{path}/content", content=content, headers=raw)
+        sent = httpx.put(
+            f"{self.platform.url}{path}/content",
+            content=content,
+            headers=raw,
+            timeout=PATIENCE_SECONDS,
+        )
         sent.raise_for_status()
         self._post(f"{path}:complete", {}, headers)
 
     def _post(
         self, path: str, body: dict[str, Any], headers: dict[str, str] | None = None
     ) -> dict[str, Any]:
-        answer = httpx.post(f"{self.platform.url}{path}", json=body, headers=headers, timeout=30)
+        answer = httpx.post(
+            f"{self.platform.url}{path}", json=body, headers=headers, timeout=PATIENCE_SECONDS
+        )
         answer.raise_for_status()
         found: dict[str, Any] = answer.json()
         return found

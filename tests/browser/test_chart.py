@@ -11,7 +11,7 @@ from tests.browser.visitor import Visitor
 pytestmark = [pytest.mark.platform, pytest.mark.timeout(240)]
 
 FROZEN = "LTCUSD"
-STALE_MS = 20_000
+STALE_MS = 60_000
 
 
 def choose(visitor: Visitor, symbol: str) -> None:

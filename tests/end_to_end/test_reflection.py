@@ -12,6 +12,7 @@ from google.rpc.error_details_pb2 import ErrorInfo
 
 from tests.end_to_end.traders import Credentials
 from tests.platform import Platform
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = [pytest.mark.platform, pytest.mark.timeout(240)]
 
@@ -26,7 +27,9 @@ def buf_curl(
     for header in headers:
         command += ["-H", header]
     command += ["-d", json.dumps(request), url]
-    return subprocess.run(command, capture_output=True, check=False, text=True, timeout=30)
+    return subprocess.run(
+        command, capture_output=True, check=False, text=True, timeout=PATIENCE_SECONDS
+    )
 
 
 @pytest.mark.parametrize(
@@ -43,7 +46,11 @@ def test_a_service_tells_what_it_offers(platform: Platform, service: str, name: 
     command = [str(BUF), "curl", "--protocol", "grpc", "--http2-prior-knowledge"]
 
     listed = subprocess.run(
-        [*command, "--list-services", url], capture_output=True, check=True, text=True, timeout=30
+        [*command, "--list-services", url],
+        capture_output=True,
+        check=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
     )
 
     assert name in listed.stdout.split()

@@ -15,6 +15,7 @@ from services.kit.clock import SystemClock
 from services.kit.tokens import Keyring
 from tests.end_to_end.traders import PASSWORD, Credentials, Trader, newcomer, trading
 from tests.platform import Platform
+from tests.waiting import PATIENCE_SECONDS
 from veritick import Veritick, VeritickError
 
 pytestmark = [pytest.mark.platform, pytest.mark.security, pytest.mark.timeout(240)]
@@ -59,7 +60,9 @@ async def counter(platform: Platform, trader: Trader) -> AsyncIterator[Counter]:
     session = trader.veritick.session
     assert session is not None
     bearer = {"authorization": f"Bearer {session.access_token}"}
-    async with httpx.AsyncClient(base_url=platform.url, headers=bearer, timeout=10) as http:
+    async with httpx.AsyncClient(
+        base_url=platform.url, headers=bearer, timeout=PATIENCE_SECONDS
+    ) as http:
         yield Counter(trader, http)
 
 
@@ -158,7 +161,7 @@ async def test_who_shows_no_token_places_nothing(counter: Counter) -> None:
 async def test_a_wrong_password_tells_nothing_about_the_address(
     platform: Platform, credentials: Credentials
 ) -> None:
-    async with httpx.AsyncClient(base_url=platform.url) as http:
+    async with httpx.AsyncClient(base_url=platform.url, timeout=PATIENCE_SECONDS) as http:
         known, unknown = [
             await http.post("/v1/sessions", json={"email": email, "password": f"not {PASSWORD}"})
             for email in (credentials.email, f"nobody-{uuid4()}@example.com")

@@ -120,7 +120,7 @@ async def test_a_market_that_is_closed_says_when_it_opens(
 async def test_only_staff_change_instruments(trader: Trader, platform: Platform) -> None:
     async with staff(platform) as instruments:
         found = await instruments.GetInstrument(GetInstrumentRequest(instrument="ETHUSD"))
-    async with httpx.AsyncClient(base_url=platform.url) as http:
+    async with httpx.AsyncClient(base_url=platform.url, timeout=PATIENCE_SECONDS) as http:
         anonymous = await http.put("/v1/instruments/ETHUSD", json={"displayName": "Mine"})
     assert anonymous.status_code in {400, 401}
 

@@ -13,7 +13,7 @@ import pytest
 from edge.contract import bindings
 from edge.rest.routes import Route, Routes
 from tests.security.actors import signed_in
-from tests.waiting import until
+from tests.waiting import PATIENCE_SECONDS, until
 
 pytestmark = [pytest.mark.platform, pytest.mark.security]
 
@@ -173,7 +173,9 @@ def test_nor_with_a_key_that_claims_the_account(victim: Person, attacker: Person
     wanted = {"name": "thief", "scopes": ["READ", "TRADE"], "accountIds": [account]}
     bearer = {"authorization": f"Bearer {attacker.post('/v1/apiKeys', wanted)['secret']}"}
     for path in (f"/v1/accounts/{account}", f"/v1/accounts/{account}/orders"):
-        answer = httpx.get(f"{attacker.http.base_url}{path}", headers=bearer)
+        answer = httpx.get(
+            f"{attacker.http.base_url}{path}", headers=bearer, timeout=PATIENCE_SECONDS
+        )
         assert (answer.status_code, answer.json()["reason"]) == (404, "ACCOUNT_NOT_FOUND")
 
 

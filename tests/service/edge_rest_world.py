@@ -21,7 +21,7 @@ from services.kit.settings import ServiceSettings
 from services.kit.tokens import Keyring
 from tests.revoked import Revoked
 from tests.service.edge_rest_rpc import ApiKeys, Identity, Kyc, Quotes, Switch, Trading
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_SECONDS, eventually
 from veritick.identity.v1.api_key_service_pb2_grpc import add_ApiKeyServiceServicer_to_server
 from veritick.identity.v1.auth_service_pb2_grpc import add_AuthServiceServicer_to_server
 from veritick.identity.v1.kyc_service_pb2_grpc import add_KycServiceServicer_to_server
@@ -110,7 +110,7 @@ async def running_edge(settings: RestSettings) -> AsyncIterator[httpx.AsyncClien
     async with (
         build(settings) as app,
         serving_http(settings, app) as address,
-        httpx.AsyncClient(base_url=f"http://{address}", timeout=10) as client,
+        httpx.AsyncClient(base_url=f"http://{address}", timeout=PATIENCE_SECONDS) as client,
     ):
         if NOWHERE not in settings.addresses.values():
             await eventually(lambda: _is_ready(client))

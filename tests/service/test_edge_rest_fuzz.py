@@ -99,7 +99,7 @@ def served(rest_keys: Path) -> Iterator[tuple[str, dict[str, str]]]:
 
     thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
     thread.start()
-    yield ready.get(timeout=30)
+    yield ready.get(timeout=PATIENCE_SECONDS)
     loop.call_soon_threadsafe(done.set)
     thread.join()
     loop.close()

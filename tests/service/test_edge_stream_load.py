@@ -208,7 +208,10 @@ async def test_the_process_starts_and_is_healthy_with_nothing_around_it(stage: W
         **environment(stage, VERITICK_METRICS_LISTEN=listen, **nowhere)
     )
     try:
-        async with httpx.AsyncClient(base_url=f"http://{listen}") as http, client(address):
+        async with (
+            httpx.AsyncClient(base_url=f"http://{listen}", timeout=PATIENCE_SECONDS) as http,
+            client(address),
+        ):
             assert (await http.get("/healthz")).status_code == 200
             assert (await http.get("/readyz")).status_code == 200
             assert (await http.get("/else")).status_code == 404
