@@ -85,7 +85,8 @@ async def test_staff_are_told_what_they_may_do_and_whether_they_have_a_second_fa
     officer = await desk.staff("support", "compliance")
     token = officer[0][1].removeprefix("Bearer ")
     profile = await desk.identity.get_profile(token)
-    assert list(profile.permissions) == sorted(PERMISSIONS[Role.COMPLIANCE])
+    both = PERMISSIONS[Role.SUPPORT] | PERMISSIONS[Role.COMPLIANCE]
+    assert list(profile.permissions) == sorted(both)
     enrolled = await desk.identity.auth.EnrolTotp(EnrolTotpRequest(), metadata=officer)
     assert not (await desk.identity.get_profile(token)).second_factor
     code = pyotp.TOTP(enrolled.secret).at(desk.identity.clock.now())
