@@ -60,22 +60,25 @@ because it can never be erased.
 Staff switch the whole platform to maintenance here (`maintenance`); the edges ask and heed it.
 What they write down about users (`notes`) stays in this database; on record is only that they did.
 
+Everything that is kept about a person is handed to that person as an archive (`personal_data`),
+with trading's part of it; what of the audit trail, `disclosure` says.
+
 Called by the edge for users, and by followers of the journal (trading opens the accounts of whom
 it finds there). Calls trading once per registration, and does not depend on the answer;
 and whenever a user's protection changes, who is answered only when the books know it.
 
 Read: `user`, `password`, `permission`, `session`, `device`, `jurisdiction`, `letter`, `throttle`,
-`revocation`, `api_key`, `protection`, `presence`, `sitting`, `kyc`, `sealing`, `trail`, `trace`,
-`flag`, `order_velocity`, `referral` (pure rules), `users`, `sessions`, `roles`, `letters`,
-`mail_tokens`, `throttles`, `api_keys`, `protections`, `presences`, `sittings`, `documents`,
-`trail_table`, `traces`, `user_clusters`, `flags`, `referrals`, `device_traders`, `notes` (tables),
-`ground`, `hashing`, `strength`, `breached`, `geography`, `vault`, `user_keys`, `document_store`,
-`issuing`, `mailers`, `wording`, `post`, `notices`, `registration`, `standing`, `second_factors`,
-`sign_in`, `signing_out`, `passwords`, `passkeys`, `key_access`, `staffing`, `lost_factors`, `bans`,
-`protecting`, `reality_checks`, `inspection`, `inspector`, `uploading`, `reviewing`, `flagging`,
-`tracing`, `pacing`, `suspicion`, `referring`, `revoking`, `maintenance`, `on_record`, `auditing`,
-`jobs` (flow), `rpc`, `profile_rpc`, `key_rpc`, `passkey_rpc`, `protection_rpc`, `kyc_rpc`,
-`fraud_rpc`, `referral_rpc`, `note_rpc`, `staff_rpc`, `factor_reset_rpc`, `maintenance_rpc`,
-`audit_rpc`, `wire`, `protection_wire`, `fraud_wire`, `neighbours` (faces), `admin`, `audit_command`
-(commands), `parts`, `records`, `app`.
+`revocation`, `api_key`, `protection`, `presence`, `sitting`, `kyc`, `sealing`, `trail`,
+`disclosure`, `trace`, `flag`, `order_velocity`, `referral` (pure rules), `users`, `sessions`,
+`roles`, `letters`, `mail_tokens`, `throttles`, `api_keys`, `protections`, `presences`, `sittings`,
+`documents`, `trail_table`, `traces`, `user_clusters`, `flags`, `referrals`, `device_traders`,
+`notes` (tables), `ground`, `hashing`, `strength`, `breached`, `geography`, `vault`, `user_keys`,
+`document_store`, `issuing`, `mailers`, `wording`, `post`, `notices`, `registration`, `standing`,
+`second_factors`, `sign_in`, `signing_out`, `passwords`, `passkeys`, `key_access`, `staffing`,
+`lost_factors`, `bans`, `protecting`, `reality_checks`, `inspection`, `inspector`, `uploading`,
+`reviewing`, `flagging`, `archive`, `personal_data`, `tracing`, `pacing`, `suspicion`, `referring`,
+`revoking`, `maintenance`, `on_record`, `auditing`, `jobs` (flow), `rpc`, `profile_rpc`, `key_rpc`,
+`passkey_rpc`, `protection_rpc`, `kyc_rpc`, `privacy_rpc`, `fraud_rpc`, `referral_rpc`, `note_rpc`,
+`staff_rpc`, `factor_reset_rpc`, `maintenance_rpc`, `audit_rpc`, `wire`, `protection_wire`,
+`fraud_wire`, `neighbours` (faces), `admin`, `audit_command` (commands), `parts`, `records`, `app`.
 """

@@ -23,6 +23,7 @@ from services.identity.notes import Notes
 from services.identity.parts import Parts
 from services.identity.passkey_rpc import PasskeyFace
 from services.identity.password import PASSWORD_LENGTH_MIN
+from services.identity.privacy_rpc import PrivacyFace
 from services.identity.profile_rpc import MailboxFace, ProfileFace
 from services.identity.protection_rpc import ProtectionFace
 from services.identity.records import Channel, Records
@@ -52,6 +53,7 @@ from veritick.identity.v1.fraud_service_pb2_grpc import add_FraudServiceServicer
 from veritick.identity.v1.kyc_service_pb2_grpc import add_KycServiceServicer_to_server
 from veritick.identity.v1.mailbox_service_pb2_grpc import add_MailboxServiceServicer_to_server
 from veritick.identity.v1.passkey_service_pb2_grpc import add_PasskeyServiceServicer_to_server
+from veritick.identity.v1.privacy_service_pb2_grpc import add_PrivacyServiceServicer_to_server
 from veritick.identity.v1.profile_service_pb2_grpc import add_ProfileServiceServicer_to_server
 from veritick.identity.v1.protection_service_pb2_grpc import (
     add_ProtectionServiceServicer_to_server,
@@ -203,6 +205,10 @@ def _faces(parts: Parts, keyring: Keyring) -> list[Face]:
         (
             add_ProtectionServiceServicer_to_server,
             ProtectionFace(parts.protecting, parts.settings.currency),
+        ),
+        (
+            add_PrivacyServiceServicer_to_server,
+            PrivacyFace(parts.personal_data, parts.ground.clock),
         ),
         (add_RevocationServiceServicer_to_server, RevocationFace(parts.revoked)),
         (add_factor_reset_face, FactorResetFace(parts.lost_factors)),

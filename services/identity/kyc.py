@@ -23,6 +23,9 @@ UPLOADING_MAX = 5
 DOCUMENTS_MAX = 50
 """Documents that are kept of one user."""
 
+SUFFIXES = {"image/jpeg": "jpg", "image/png": "png", "application/pdf": "pdf"}
+"""How the name of a file of each type that is kept ends."""
+
 
 class _Name(StrEnum):
     @staticmethod

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from google.api.httpbody_pb2 import HttpBody
 
-from services.identity.kyc import PART_BYTES_MAX, Kind, Rejection, State
+from services.identity.kyc import PART_BYTES_MAX, SUFFIXES, Kind, Rejection, State
 from services.identity.reviewing import Reviewing
 from services.identity.uploading import Uploading
 from services.identity.wire import to_document
@@ -21,7 +21,6 @@ from veritick.identity.v1 import kyc_service_pb2 as service_pb
 from veritick.identity.v1.kyc_service_pb2_grpc import KycServiceServicer
 
 _PAGE = 50
-_SUFFIXES = {"image/jpeg": "jpg", "image/png": "png", "application/pdf": "pdf"}
 
 
 class KycFace(KycServiceServicer):
@@ -96,7 +95,7 @@ class KycFace(KycServiceServicer):
     ) -> service_pb.ReadDocumentResponse:
         """Answer what is in a document, once it is on record who looks at it."""
         document, content = await self._reviewing.read(caller().user_id, UUID(request.document_id))
-        suffix = _SUFFIXES[document.media_type]
+        suffix = SUFFIXES[document.media_type]
         return service_pb.ReadDocumentResponse(
             body=HttpBody(content_type=document.media_type, data=content),
             file_name=f"{document.document_id}.{suffix}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
@@ -12,6 +12,7 @@ import grpc
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.identity.archive import Piece
 from services.identity.auditing import AuditTrail
 from services.identity.order_velocity import Activity
 from services.identity.wire import record_of
@@ -34,6 +35,8 @@ from veritick.trading.v1.limit_service_pb2 import ApplyProtectionRequest
 from veritick.trading.v1.limit_service_pb2_grpc import LimitServiceStub
 from veritick.trading.v1.order_origin_service_pb2 import CountOrderOriginsRequest
 from veritick.trading.v1.order_origin_service_pb2_grpc import OrderOriginServiceStub
+from veritick.trading.v1.personal_data_service_pb2 import ExportPersonalDataRequest
+from veritick.trading.v1.personal_data_service_pb2_grpc import PersonalDataServiceStub
 
 _ASK_EVERY_SECONDS = 10.0
 _LOOK_EVERY_SECONDS = 0.2
@@ -41,6 +44,7 @@ _TOGETHER = 200
 _ACTIVITY_MAX = 50_000
 """Who traded in one minute, at most so many users at so many places are looked at."""
 
+_EXPORT_SECONDS = 600.0
 _TRADING = "trading"
 """The one service whose journals are not called after it, but after its books."""
 
@@ -63,6 +67,9 @@ class Accounts(Protocol):
         Failure UNAVAILABLE when not every book answers in time; it learns of it later.
         """
 
+    def personal_data(self, user_id: UUID) -> AsyncIterator[Piece]:
+        """Yield what the books keep about a user, as files. Failure when they do not answer."""
+
 
 class TradingAccounts:
     """The accounts that trading keeps."""
@@ -71,6 +78,7 @@ class TradingAccounts:
         """Call trading on this channel, and wait for it no longer than the deadline."""
         self._stub = AccountServiceStub(channel)
         self._limits = LimitServiceStub(channel)
+        self._personal_data = PersonalDataServiceStub(channel)
         self._deadline_seconds = deadline_seconds
 
     async def open_for(self, user_id: UUID, *, real: bool) -> None:
@@ -98,6 +106,18 @@ class TradingAccounts:
             raise Failure(
                 Reason.UNAVAILABLE, message, metadata=metadata, retry_after=_RETRY
             ) from error
+
+    async def personal_data(self, user_id: UUID) -> AsyncIterator[Piece]:
+        """Yield what the books keep about a user, as files. Failure when they do not answer."""
+        request = ExportPersonalDataRequest(user_id=str(user_id))
+        call = self._personal_data.ExportPersonalData(request, timeout=_EXPORT_SECONDS)
+        try:
+            async for piece in call:
+                yield Piece(f"trading/{piece.file_name}", piece.about, piece.data)
+        except grpc.aio.AioRpcError as error:
+            raise failure_of(error) from error
+        finally:
+            call.cancel()
 
 
 class TradingOrders:

@@ -24,6 +24,7 @@ from services.identity.order_velocity import Velocity
 from services.identity.pacing import Orders, Pacing
 from services.identity.passkeys import Passkeys
 from services.identity.passwords import Passwords
+from services.identity.personal_data import PersonalData
 from services.identity.post import Post
 from services.identity.protecting import Protecting
 from services.identity.reality_checks import RealityChecks
@@ -272,6 +273,12 @@ class Parts:
     def reviewing(self, store: DocumentStore) -> Reviewing:
         """Return what decides on documents."""
         return Reviewing(self.ground, keys=self.user_keys, store=store)
+
+    @cached_property
+    def personal_data(self) -> PersonalData:
+        """Hands people what is kept about them."""
+        documents = (self.user_keys, self.documents) if self.documents else None
+        return PersonalData(self.ground, self.accounts, documents)
 
     def sign_in(self, keyring: Keyring) -> SignIn:
         """Return what begins sessions, and signs their tokens with this keyring."""

@@ -19,17 +19,18 @@ place where its money moves. Books share this code and nothing else.
 - What staff correct, one person proposed and another approved; it is a transfer like any other.
 
 **Called by** traders (accounts, orders, terms) through the edge, by settlement (BookService), by
-identity (OpenAccounts, ApplyProtection, CountOrderOrigins), by payments and tournaments
-(LedgerService), by staff (AdjustmentService) and operators (AuditService).
+identity (OpenAccounts, ApplyProtection, CountOrderOrigins, PersonalDataService), by payments and
+tournaments (LedgerService), by staff (AdjustmentService) and operators (AuditService).
 **Calls** quotes for the live market and for fixings, and follows identity's journal.
 
 Read in this order: `order`, `terms`, `payout`, `protection`, `acceptance`, `posting`, `filters`
 (the rules); `tables`, `book`, `ledger`, `profits`, `protections`, `blocking`, `origins`, `export`,
-`terms_table` (the tables, as they are read); `market`, `pending`, `statement`, `commit`, `writer`,
-`recording`, `sealing`, `placing`, `settling`, `moving`, `holding`, `adjusting`, `annulments`,
-`protecting`, `setting_terms`, `payouts`, `on_record` (the flow); `audit`, `audit_walk`,
-`audit_queries`, `audit_quotes`, `audit_findings`, `auditor`, `auditing`, `audit_command`, `sealed`,
-`heads` (whether it all holds); `desk`, `rpc`, `report_rpc`, `limit_rpc`, `service_rpc`,
-`ledger_rpc`, `origin_rpc`, `adjustment_rpc`, `admin_rpc`, `audit_rpc`, `wire`, `pages_wire`,
-`closing_wire`, `protection_wire`, `neighbours` (the faces); `app` (how it is put together).
+`terms_table`, `personal_data` (the tables, as they are read); `market`, `pending`, `statement`,
+`commit`, `writer`, `recording`, `sealing`, `placing`, `settling`, `moving`, `holding`, `adjusting`,
+`annulments`, `protecting`, `setting_terms`, `payouts`, `on_record` (the flow); `audit`,
+`audit_walk`, `audit_queries`, `audit_quotes`, `audit_findings`, `auditor`, `auditing`,
+`audit_command`, `sealed`, `heads` (whether it all holds); `desk`, `rpc`, `report_rpc`, `limit_rpc`,
+`service_rpc`, `ledger_rpc`, `origin_rpc`, `personal_data_rpc`, `adjustment_rpc`, `admin_rpc`,
+`audit_rpc`, `wire`, `pages_wire`, `closing_wire`, `protection_wire`, `neighbours` (the faces);
+`app` (how it is put together).
 """

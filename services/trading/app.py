@@ -35,6 +35,7 @@ from services.trading.limit_rpc import LimitFace
 from services.trading.market import MarketView
 from services.trading.neighbours import MarketFeed, QuotesRecord, following_users
 from services.trading.origin_rpc import OriginFace
+from services.trading.personal_data_rpc import PersonalDataFace
 from services.trading.report_rpc import ReportFace
 from services.trading.rpc import AccountEventFace, AccountFace, Desks, OrderFace, TermsFace
 from services.trading.service_rpc import BookFace
@@ -60,6 +61,9 @@ from veritick.trading.v1.order_origin_service_pb2_grpc import (
     add_OrderOriginServiceServicer_to_server,
 )
 from veritick.trading.v1.order_service_pb2_grpc import add_OrderServiceServicer_to_server
+from veritick.trading.v1.personal_data_service_pb2_grpc import (
+    add_PersonalDataServiceServicer_to_server,
+)
 from veritick.trading.v1.report_service_pb2_grpc import add_ReportServiceServicer_to_server
 from veritick.trading.v1.terms_service_pb2_grpc import add_TermsServiceServicer_to_server
 
@@ -156,6 +160,7 @@ def faces(desks: Desks, keyring: Keyring, auditors: Mapping[str, Auditor]) -> li
         (add_LedgerServiceServicer_to_server, LedgerFace(desks)),
         (add_LimitServiceServicer_to_server, LimitFace(desks)),
         (add_OrderOriginServiceServicer_to_server, OriginFace(desks)),
+        (add_PersonalDataServiceServicer_to_server, PersonalDataFace(desks)),
         (add_AdjustmentServiceServicer_to_server, AdjustmentFace(desks)),
         (add_AuditServiceServicer_to_server, AuditFace(desks, keyring, auditors)),
         (add_JournalServiceServicer_to_server, journal),

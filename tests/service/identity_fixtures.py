@@ -17,6 +17,9 @@ from tests.service.identity_server import Identity, StartIdentity, Trading, runn
 from tests.stores import Postgres
 from veritick.trading.v1.account_service_pb2_grpc import add_AccountServiceServicer_to_server
 from veritick.trading.v1.limit_service_pb2_grpc import add_LimitServiceServicer_to_server
+from veritick.trading.v1.personal_data_service_pb2_grpc import (
+    add_PersonalDataServiceServicer_to_server,
+)
 
 _TABLES = (
     "users, roles, maintenance, proposal, used_assertions, letters, mailbox, throttles, job, "
@@ -51,6 +54,7 @@ async def identity_trading(
     faces: list[Face] = [
         (add_AccountServiceServicer_to_server, servicer),
         (add_LimitServiceServicer_to_server, servicer),
+        (add_PersonalDataServiceServicer_to_server, servicer),
     ]
     application = Application(keyring, faces)
     settings = ServiceSettings(mode="development", drain_seconds=0)

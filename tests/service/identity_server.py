@@ -55,6 +55,11 @@ from veritick.trading.v1.limit_service_pb2 import (
     ApplyProtectionResponse,
 )
 from veritick.trading.v1.limit_service_pb2_grpc import LimitServiceServicer
+from veritick.trading.v1.personal_data_service_pb2 import (
+    ExportPersonalDataRequest,
+    ExportPersonalDataResponse,
+)
+from veritick.trading.v1.personal_data_service_pb2_grpc import PersonalDataServiceServicer
 
 if TYPE_CHECKING:
     from veritick.identity.v1.audit_service_pb2_grpc import AuditServiceAsyncStub
@@ -197,7 +202,7 @@ def refused(reason: Reason) -> Iterator[Refused]:
     assert caught.failure.reason is reason
 
 
-class Trading(AccountServiceServicer, LimitServiceServicer):
+class Trading(AccountServiceServicer, LimitServiceServicer, PersonalDataServiceServicer):
     """A server in trading's place that remembers for whom accounts were opened."""
 
     def __init__(self) -> None:
@@ -224,6 +229,16 @@ class Trading(AccountServiceServicer, LimitServiceServicer):
             await context.abort(grpc.StatusCode.UNAVAILABLE, "no leader")
         self.protections.append(request.protection)
         return ApplyProtectionResponse()
+
+    async def ExportPersonalData(  # noqa: N802  the name in the contract
+        self, request: ExportPersonalDataRequest, context: Any
+    ) -> AsyncIterator[ExportPersonalDataResponse]:
+        if self.away:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "no leader")
+        for half in (b"order_id\r\n", request.user_id.encode()):
+            yield ExportPersonalDataResponse(
+                file_name="demo/orders.csv", about="Orders.", data=half
+            )
 
 
 @asynccontextmanager

@@ -2,10 +2,12 @@
 
 import csv
 import io
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
@@ -17,6 +19,7 @@ from services.kit.wire import to_timestamp
 from services.trading import export
 from services.trading.book import Account
 from services.trading.order import Outcome
+from services.trading.personal_data import personal_data
 from services.trading.report_rpc import ReportFace
 from services.trading.rpc import AccountFace, OrderFace
 from tests.service.trading_fixtures import SYMBOL, Bench, bench
@@ -191,3 +194,24 @@ async def test_a_file_of_nothing_names_its_columns_and_of_a_stranger_is_refused(
     with pytest.raises(Failure) as refused:
         await reader.file()
     assert refused.value.reason is Reason.ACCOUNT_NOT_FOUND
+
+
+async def test_everything_kept_about_a_person_is_files_of_every_account(demo: Bench) -> None:
+    reader = await two_days(demo)
+    account = await demo.desk.book.account(UUID(reader.account_id.partition("_")[2]))
+    assert account
+    await demo.desk.origins.write()
+    files: dict[str, bytes] = {}
+    async for piece in personal_data(demo.desk, account.user_id):
+        files[piece.file_name] = files.get(piece.file_name, b"") + piece.data
+        assert piece.about
+
+    own = f"demo/{reader.account_id}"
+    exported = list(csv.DictReader(io.StringIO(files[f"{own}-orders.csv"].decode())))
+    assert exported == await reader.file()
+    assert list(
+        csv.DictReader(io.StringIO(files[f"{own}-entries.csv"].decode()))
+    ) == await reader.statement()
+    [told] = [json.loads(line) for line in files["demo/accounts.jsonl"].splitlines()]
+    assert told["account_id"] == reader.account_id
+    assert [piece async for piece in personal_data(demo.desk, uuid4())] == []

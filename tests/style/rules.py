@@ -22,6 +22,7 @@ PURE: Mapping[str, tuple[str, ...]] = {
     "services/identity": (
         "api_key",
         "device",
+        "disclosure",
         "flag",
         "jurisdiction",
         "kyc",

@@ -2294,6 +2294,26 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/v1/users/me:exportPersonalData": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /**
+         * Answers a ZIP archive of everything that is kept about the caller
+         * @description A `README.txt` in it says what each file holds. Documents that were handed in are in it as they are kept; secrets, such as what opens a key, are not. It is on record that somebody asked. Over REST an archive that could not be read to its end breaks off with the connection and never looks whole. Errors: UNAVAILABLE while a service that keeps a part of it is away.
+         */
+        readonly post: operations["exportPersonalData"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/v1/users/me:requestEmailVerification": {
         readonly parameters: {
             readonly query?: never;
@@ -3558,6 +3578,8 @@ export interface components {
              */
             readonly months: number;
         };
+        /** @description ExportPersonalDataRequest is the request of PrivacyService.ExportPersonalData. */
+        readonly ExportPersonalDataRequest: Record<string, never>;
         /** @description FinishPasskeyEnrolmentRequest is the request of PasskeyService.FinishPasskeyEnrolment. */
         readonly FinishPasskeyEnrolmentRequest: {
             /** @description As BeginPasskeyEnrolment answered it. */
@@ -5967,6 +5989,7 @@ export type Event = components['schemas']['Event'];
 export type ExchangeApiKeyRequest = components['schemas']['ExchangeApiKeyRequest'];
 export type ExchangeApiKeyResponse = components['schemas']['ExchangeApiKeyResponse'];
 export type ExcludeSelfRequest = components['schemas']['ExcludeSelfRequest'];
+export type ExportPersonalDataRequest = components['schemas']['ExportPersonalDataRequest'];
 export type FinishPasskeyEnrolmentRequest = components['schemas']['FinishPasskeyEnrolmentRequest'];
 export type FinishPasskeyLogInRequest = components['schemas']['FinishPasskeyLogInRequest'];
 export type Fixing = components['schemas']['Fixing'];
@@ -19430,6 +19453,119 @@ export interface operations {
                 };
             };
             /** @description Unauthorized: `INVALID_CREDENTIALS`, `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
+            readonly 401: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: `CSRF_REJECTED` */
+            readonly 403: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: `REQUEST_TOO_LARGE` */
+            readonly 413: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type: `INVALID_REQUEST` */
+            readonly 415: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: `RATE_LIMITED` */
+            readonly 429: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: `INTERNAL` */
+            readonly 500: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: `UNAVAILABLE` */
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: `DEADLINE_EXCEEDED` */
+            readonly 504: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly exportPersonalData: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["ExportPersonalDataRequest"];
+            };
+        };
+        readonly responses: {
+            /** @description The file. */
+            readonly 200: {
+                headers: {
+                    /** @description Finds this call in the logs. */
+                    readonly "X-Request-Id"?: string;
+                    /** @description What is left of the class of calls: `"trade";r=59;t=1`. */
+                    readonly RateLimit?: string;
+                    /** @description What the class of calls allows: `"trade";q=60;w=3`. */
+                    readonly "RateLimit-Policy"?: string;
+                    /** @description A name under which to keep the file. */
+                    readonly "Content-Disposition"?: string;
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "*/*": string;
+                };
+            };
+            /** @description Bad Request: `INVALID_REQUEST` */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: `UNAUTHENTICATED`, `TOKEN_EXPIRED` */
             readonly 401: {
                 headers: {
                     readonly [name: string]: unknown;
