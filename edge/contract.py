@@ -30,6 +30,8 @@ _MODULES = {
         "veritick.identity.v1.protection_service_pb2",
         "veritick.identity.v1.fraud_service_pb2",
         "veritick.identity.v1.privacy_service_pb2",
+        "veritick.identity.v1.erasure_service_pb2",
+        "veritick.identity.v1.erasure_admin_service_pb2",
     ),
     "quotes": (
         "veritick.quotes.v1.instrument_service_pb2",

@@ -41,7 +41,12 @@ def valkey(stores_folder: Path) -> Iterator[ValkeyServer]:
 @pytest.fixture(scope="session")
 def platform() -> Iterator[Platform]:
     """The whole platform as separate processes, shared by all tests that only use it."""
-    told = {"VERITICK_SIGN_EVERY_SECONDS": "2", "VERITICK_SIMULATOR_CONTROL": "true"}
+    told = {
+        "VERITICK_SIGN_EVERY_SECONDS": "2",
+        "VERITICK_SIMULATOR_CONTROL": "true",
+        "VERITICK_ERASURE_WAIT_HOURS": "0",
+        "VERITICK_ERASURE_PAUSE_SECONDS": "1",
+    }
     with SHARED:  # also when a run is broken off
         yield SHARED.enter_context(running_platform(environment=told))
 

@@ -72,13 +72,14 @@ Read: `user`, `password`, `permission`, `session`, `device`, `jurisdiction`, `le
 `disclosure`, `trace`, `flag`, `order_velocity`, `referral` (pure rules), `users`, `sessions`,
 `roles`, `letters`, `mail_tokens`, `throttles`, `api_keys`, `protections`, `presences`, `sittings`,
 `documents`, `trail_table`, `traces`, `user_clusters`, `flags`, `referrals`, `device_traders`,
-`notes` (tables), `ground`, `hashing`, `strength`, `breached`, `geography`, `vault`, `user_keys`,
-`document_store`, `issuing`, `mailers`, `wording`, `post`, `notices`, `registration`, `standing`,
-`second_factors`, `sign_in`, `signing_out`, `passwords`, `passkeys`, `key_access`, `staffing`,
-`lost_factors`, `bans`, `protecting`, `reality_checks`, `inspection`, `inspector`, `uploading`,
-`reviewing`, `flagging`, `archive`, `personal_data`, `tracing`, `pacing`, `suspicion`, `referring`,
-`revoking`, `maintenance`, `on_record`, `auditing`, `jobs` (flow), `rpc`, `profile_rpc`, `key_rpc`,
-`passkey_rpc`, `protection_rpc`, `kyc_rpc`, `privacy_rpc`, `fraud_rpc`, `referral_rpc`, `note_rpc`,
-`staff_rpc`, `factor_reset_rpc`, `maintenance_rpc`, `audit_rpc`, `wire`, `protection_wire`,
-`fraud_wire`, `neighbours` (faces), `admin`, `audit_command` (commands), `parts`, `records`, `app`.
+`erasures`, `notes` (tables), `ground`, `hashing`, `strength`, `breached`, `geography`, `vault`,
+`user_keys`, `document_store`, `issuing`, `mailers`, `wording`, `post`, `notices`, `registration`,
+`standing`, `second_factors`, `sign_in`, `signing_out`, `passwords`, `passkeys`, `key_access`,
+`staffing`, `lost_factors`, `bans`, `protecting`, `reality_checks`, `inspection`, `inspector`,
+`uploading`, `reviewing`, `flagging`, `archive`, `personal_data`, `forgetting`, `erasing`,
+`tracing`, `pacing`, `suspicion`, `referring`, `revoking`, `maintenance`, `on_record`, `auditing`,
+`jobs` (flow), `rpc`, `profile_rpc`, `key_rpc`, `passkey_rpc`, `protection_rpc`, `kyc_rpc`,
+`privacy_rpc`, `erasure_rpc`, `fraud_rpc`, `referral_rpc`, `note_rpc`, `staff_rpc`,
+`factor_reset_rpc`, `maintenance_rpc`, `audit_rpc`, `wire`, `protection_wire`, `fraud_wire`,
+`neighbours` (faces), `admin`, `audit_command` (commands), `parts`, `records`, `app`.
 """

@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import UUID
 
 from services.identity.auditing import AuditTrail
+from services.identity.erasure_rpc import ErasureAdminFace, ErasureFace
 from services.identity.factor_reset_rpc import FactorResetFace, add_factor_reset_face
 from services.identity.fraud_rpc import FraudFace
 from services.identity.ground import Ground
@@ -49,6 +50,10 @@ from services.kit.tokens import Keyring
 from veritick.identity.v1.api_key_service_pb2_grpc import add_ApiKeyServiceServicer_to_server
 from veritick.identity.v1.auth_service_pb2 import GetSignUpRulesResponse
 from veritick.identity.v1.auth_service_pb2_grpc import add_AuthServiceServicer_to_server
+from veritick.identity.v1.erasure_admin_service_pb2_grpc import (
+    add_ErasureAdminServiceServicer_to_server,
+)
+from veritick.identity.v1.erasure_service_pb2_grpc import add_ErasureServiceServicer_to_server
 from veritick.identity.v1.fraud_service_pb2_grpc import add_FraudServiceServicer_to_server
 from veritick.identity.v1.kyc_service_pb2_grpc import add_KycServiceServicer_to_server
 from veritick.identity.v1.mailbox_service_pb2_grpc import add_MailboxServiceServicer_to_server
@@ -206,6 +211,11 @@ def _faces(parts: Parts, keyring: Keyring) -> list[Face]:
             add_ProtectionServiceServicer_to_server,
             ProtectionFace(parts.protecting, parts.settings.currency),
         ),
+        (add_ErasureServiceServicer_to_server, ErasureFace(parts.erasing)),
+        (
+            add_ErasureAdminServiceServicer_to_server,
+            ErasureAdminFace(parts.erasing, parts.staffing.approvals),
+        ),
         (
             add_PrivacyServiceServicer_to_server,
             PrivacyFace(parts.personal_data, parts.ground.clock),
@@ -244,7 +254,11 @@ def _sign_up_rules(settings: Settings) -> GetSignUpRulesResponse:
 def _tasks(parts: Parts, health: "_Health", others: Sequence[Job]) -> dict[str, Task]:
     carry_on = Job("approvals", _APPROVALS_EVERY, parts.staffing.approvals.carry_on)
     jobs = [
-        *(parts.purge.job(), parts.tracing.job(), parts.reality_checks.job(), carry_on),
+        parts.purge.job(),
+        parts.tracing.job(),
+        parts.reality_checks.job(),
+        parts.erasing.job(),
+        carry_on,
         *others,
     ]
     tasks: dict[str, Task] = {

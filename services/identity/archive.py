@@ -29,14 +29,13 @@ async def archived(
 ) -> AsyncIterator[bytes]:
     """Yield an archive of these files, dated `time`, with a README that says what each holds."""
     written = _Written()
-    with ZipFile(written, "w") as archive:
-        with _Files(archive, time) as files:
-            async for piece in pieces:
-                files.write(piece)
-                if ready := written.take(PIECE_BYTES):
-                    yield ready
-            text = preface + "".join(f"\n{name}\n    {it}\n" for name, it in files.about.items())
-            files.write(Piece(_README, "", text.encode()))
+    with ZipFile(written, "w") as archive, _Files(archive, time) as files:
+        async for piece in pieces:
+            files.write(piece)
+            if ready := written.take(PIECE_BYTES):
+                yield ready
+        text = preface + "".join(f"\n{name}\n    {it}\n" for name, it in files.about.items())
+        files.write(Piece(_README, "", text.encode()))
     yield written.take(0)
 
 

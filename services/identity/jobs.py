@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from services.identity import api_keys, letters, mail_tokens, sessions, throttles, traces
+from services.identity import api_keys, erasures, letters, mail_tokens, sessions, throttles, traces
 from services.kit.clock import Clock
 from services.kit.database import Database
 from services.kit.jobs import Job
@@ -52,6 +52,7 @@ class Purge:
             (throttles.purge, now - _KEEP_THROTTLES),
             (traces.purge, now - self._keep.traces),
             (api_keys.purge_assertions, now - _KEEP_TOKENS),
+            (erasures.purge_barred, now),
         ):
             deleted = _BATCH
             while deleted == _BATCH:

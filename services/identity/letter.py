@@ -36,6 +36,9 @@ class LetterKind(StrEnum):
     """Banned until a moment."""
 
     BAN_LIFTED = "BAN_LIFTED"
+    ERASURE_ASKED = "ERASURE_ASKED"
+    ERASURE_WITHDRAWN = "ERASURE_WITHDRAWN"
+    ERASURE_BEGUN = "ERASURE_BEGUN"
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,6 +124,14 @@ async def postpone(connection: AsyncConnection, letter_id: UUID, until: datetime
     await connection.execute(change.values(due_at=until))
 
 
+async def waiting(connection: AsyncConnection, address_key: str) -> bool:
+    """Tell whether a letter to an address is still to be sent."""
+    query = sa.select(sa.literal(1)).where(
+        letters.c.address_key == address_key, letters.c.outcome.is_(None)
+    )
+    return (await connection.execute(query.limit(1))).first() is not None
+
+
 async def keep(connection: AsyncConnection, delivered: Delivered) -> None:
     """Put a mail into the mailbox of this machine."""
     row = {

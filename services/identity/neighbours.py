@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.identity.archive import Piece
 from services.identity.auditing import AuditTrail
+from services.identity.erasure import Obstacle
 from services.identity.order_velocity import Activity
 from services.identity.wire import record_of
 from services.kit.audit import AUDIT_SUBJECT
@@ -25,6 +26,7 @@ from services.kit.journal import Journal
 from services.kit.journal_wire import to_entries
 from services.kit.reason import Reason
 from services.kit.wire import to_timestamp
+from veritick.identity.v1.erasure_pb2 import ErasureObstacle
 from veritick.identity.v1.protection_pb2 import Protection
 from veritick.journal.v1.journal_service_pb2 import JournalEntry
 from veritick.trading.v1.account_service_pb2 import OpenAccountsRequest
@@ -35,7 +37,10 @@ from veritick.trading.v1.limit_service_pb2 import ApplyProtectionRequest
 from veritick.trading.v1.limit_service_pb2_grpc import LimitServiceStub
 from veritick.trading.v1.order_origin_service_pb2 import CountOrderOriginsRequest
 from veritick.trading.v1.order_origin_service_pb2_grpc import OrderOriginServiceStub
-from veritick.trading.v1.personal_data_service_pb2 import ExportPersonalDataRequest
+from veritick.trading.v1.personal_data_service_pb2 import (
+    CloseAccountsRequest,
+    ExportPersonalDataRequest,
+)
 from veritick.trading.v1.personal_data_service_pb2_grpc import PersonalDataServiceStub
 
 _ASK_EVERY_SECONDS = 10.0
@@ -69,6 +74,12 @@ class Accounts(Protocol):
 
     def personal_data(self, user_id: UUID) -> AsyncIterator[Piece]:
         """Yield what the books keep about a user, as files. Failure when they do not answer."""
+
+    async def obstacles(self, user_id: UUID) -> set[Obstacle]:
+        """Return why a user's accounts can not be closed. Failure when they do not answer."""
+
+    async def close(self, user_id: UUID) -> set[Obstacle]:
+        """Close a user's accounts for good; return why none was. Failure as above."""
 
 
 class TradingAccounts:
@@ -118,6 +129,24 @@ class TradingAccounts:
             raise failure_of(error) from error
         finally:
             call.cancel()
+
+    async def obstacles(self, user_id: UUID) -> set[Obstacle]:
+        """Return why a user's accounts can not be closed. Failure when they do not answer."""
+        return await self._close(user_id, validate_only=True)
+
+    async def close(self, user_id: UUID) -> set[Obstacle]:
+        """Close a user's accounts for good; return why none was. Failure as above."""
+        return await self._close(user_id, validate_only=False)
+
+    async def _close(self, user_id: UUID, *, validate_only: bool) -> set[Obstacle]:
+        request = CloseAccountsRequest(user_id=str(user_id), validate_only=validate_only)
+        try:
+            response = await self._personal_data.CloseAccounts(
+                request, timeout=self._deadline_seconds
+            )
+        except grpc.aio.AioRpcError as error:
+            raise failure_of(error) from error
+        return {Obstacle(ErasureObstacle.Name(item)) for item in response.obstacles}
 
 
 class TradingOrders:

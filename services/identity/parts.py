@@ -7,6 +7,7 @@ from functools import cached_property
 from services.identity.bans import Bans
 from services.identity.breached import BreachedPasswords
 from services.identity.document_store import DocumentStore, folder_store, s3_store
+from services.identity.erasing import ERASE, Erasing, Pace
 from services.identity.flag import Thresholds
 from services.identity.geography import Countries, CountryFile
 from services.identity.ground import Ground
@@ -121,7 +122,14 @@ class Parts:
             standing=self.standing,
             post=self.post,
             referring=self.referring,
+            # A command of an administrator has no keys, and takes in only who he names.
+            vault=self.vault if self.settings.keys else None,
         )
+
+    @cached_property
+    def vault(self) -> Vault:
+        """Seals and marks."""
+        return Vault.load(self.settings.vault_file)
 
     @cached_property
     def referring(self) -> Referring:
@@ -160,14 +168,13 @@ class Parts:
     @cached_property
     def factors(self) -> SecondFactors:
         """Checks second factors."""
-        vault = Vault.load(self.settings.vault_file)
         demanded = self.settings.demands_second_factor
-        return SecondFactors(self.ground, vault, self.notices, demanded_of_staff=demanded)
+        return SecondFactors(self.ground, self.vault, self.notices, demanded_of_staff=demanded)
 
     @cached_property
     def staffing(self) -> Staffing:
         """Gives and takes roles."""
-        return Staffing(self.ground, {RESET: self._reset_factor})
+        return Staffing(self.ground, {RESET: self._reset_factor, ERASE: self.erasing.carry_out})
 
     @cached_property
     def lost_factors(self) -> LostFactors:
@@ -264,7 +271,7 @@ class Parts:
     @cached_property
     def user_keys(self) -> UserKeys:
         """Holds the keys of users."""
-        return UserKeys(self.ground, Vault.load(self.settings.vault_file))
+        return UserKeys(self.ground, self.vault)
 
     def uploading(self, store: DocumentStore) -> Uploading:
         """Return what takes documents in."""
@@ -273,6 +280,24 @@ class Parts:
     def reviewing(self, store: DocumentStore) -> Reviewing:
         """Return what decides on documents."""
         return Reviewing(self.ground, keys=self.user_keys, store=store)
+
+    @cached_property
+    def erasing(self) -> Erasing:
+        """Erases users."""
+        settings = self.settings
+        return Erasing(
+            self.ground,
+            Pace(
+                wait=timedelta(hours=settings.erasure_wait_hours),
+                pause=timedelta(seconds=settings.erasure_pause_seconds),
+            ),
+            signing_out=self.signing_out,
+            post=self.post,
+            accounts=self.accounts,
+            vault=self.vault,
+            store=self.documents,
+            bounds=self.bounds,
+        )
 
     @cached_property
     def personal_data(self) -> PersonalData:

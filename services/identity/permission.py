@@ -26,6 +26,8 @@ ALL = frozenset(
         "settlement.void.propose",
         "terms.write",
         "users.ban",
+        "users.erase.approve",
+        "users.erase.propose",
         "users.factor.approve",
         "users.factor.propose",
         "users.read",
@@ -45,10 +47,11 @@ POWERFUL = frozenset(
         "settlement.void.approve",
         "settlement.void.propose",
         "terms.write",
+        "users.erase.approve",
         "users.factor.approve",
     }
 )
-"""Permissions that move money, read letters, give permissions or open the accounts of others.
+"""Permissions that move money, read letters, give permissions, open others' accounts or erase them.
 
 Nobody gives them alone.
 """
@@ -86,6 +89,7 @@ PERMISSIONS: Mapping[str, frozenset[str]] = MappingProxyType(
                 "notes.write",
                 "roles.read",
                 "users.ban",
+                "users.erase.propose",
                 "users.factor.approve",
                 "users.read",
                 "users.write",

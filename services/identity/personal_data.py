@@ -20,13 +20,17 @@ import structlog
 from services.identity import (
     api_keys,
     bans,
+    device_traders,
     documents,
+    erasures,
     letters,
     passkeys,
     presences,
     protections,
+    referrals,
     second_factors,
     sessions,
+    sittings,
     traces,
     trail_table,
     users,
@@ -85,6 +89,11 @@ _TABLES = (
         "At which addresses and devices you were seen, first and last.",
         traces.traces,
     ),
+    _Table(
+        "trading_devices.jsonl",
+        "At which devices you placed orders, by day.",
+        device_traders.traders,
+    ),
     _Table("passkeys.jsonl", "Your passkeys: their public parts.", passkeys.passkeys),
     _Table(
         "api_keys.jsonl",
@@ -109,6 +118,11 @@ _TABLES = (
         presences.presences,
     ),
     _Table(
+        "sitting.jsonl",
+        "Since when you are signed in, where you want to be told how long.",
+        sittings.sittings,
+    ),
+    _Table(
         "bans.jsonl",
         "When you were shut out.",
         bans.bans,
@@ -120,6 +134,16 @@ _TABLES = (
         documents.documents,
         frozenset({"reviewed_by"}),
     ),
+    _Table(
+        "referral_code.jsonl", "The code in the link by which you refer others.", referrals.codes
+    ),
+    _Table(
+        "referral.jsonl",
+        "That you were referred by somebody, and when.",
+        referrals.referrals,
+        frozenset({"referrer_id"}),
+    ),
+    _Table("erasures.jsonl", "When you asked to be erased.", erasures.erasures),
 )
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.identity import users
+from services.identity import erasures, users
 from services.identity.ground import Ground
 from services.identity.hashing import PasswordHasher
 from services.identity.letter import DEFAULT_LANGUAGE, LetterKind
@@ -15,6 +15,7 @@ from services.identity.referring import Referring
 from services.identity.standing import Standing
 from services.identity.strength import Strength
 from services.identity.user import User, address_key
+from services.identity.vault import Vault
 from services.identity.wire import user_changed
 from services.kit.errors import Failure, Violation
 from services.kit.origin import NOWHERE, Origin
@@ -51,7 +52,9 @@ class Registration:
         standing: Standing,
         post: Post,
         referring: Referring,
+        vault: Vault | None,
     ) -> None:
+        """Without a vault nobody is known again who was erased and may not come back."""
         self._database = ground.database
         self._journal = ground.journal
         self._hasher = hasher
@@ -59,6 +62,7 @@ class Registration:
         self._standing = standing
         self._post = post
         self._referring = referring
+        self._vault = vault
         self._clock = ground.clock
         self._ids = ground.ids
 
@@ -108,10 +112,20 @@ class Registration:
         password_hash: str,
         expires_at: datetime | None,
     ) -> None:
-        if not await users.add(connection, user, key, password_hash, expires_at):
+        if await self._is_barred(connection, key) or not await users.add(
+            connection, user, key, password_hash, expires_at
+        ):
             raise Failure(Reason.EMAIL_TAKEN, "An account with this mail address exists.")
         await self._post.queue(connection, LetterKind.CONFIRM_EMAIL, key)
         await self._journal.append(connection, [user_changed(user)], user.registered_at)
+
+    async def _is_barred(self, connection: AsyncConnection, key: str) -> bool:
+        """Tell whether an erased user had the address whom a ban or his own wish keeps out.
+
+        He is told the same as who has an account: to others it would say more than is theirs.
+        """
+        marks = self._vault.marks(key) if self._vault else []
+        return await erasures.is_barred(connection, marks, self._clock.now())
 
 
 def _require_address(email: str) -> str:

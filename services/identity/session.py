@@ -64,6 +64,8 @@ class EndReason(StrEnum):
     TIME_LIMIT = "TIME_LIMIT"
     """The user was signed in for as long as he has allowed himself."""
 
+    ERASED = "ERASED"
+
 
 @dataclass(frozen=True, slots=True)
 class Session:

@@ -91,6 +91,19 @@ class Settings(ServiceSettings, DatabaseSettings):
         default=None, description="a bucket, in place of the folder"
     )
 
+    erasure_wait_hours: int = Field(
+        default=14 * 24,
+        ge=0,
+        le=28 * 24,
+        description="how long a user who asked to be erased can take it back",
+    )
+    erasure_pause_seconds: int = Field(
+        default=60,
+        ge=0,
+        le=3600,
+        description="between the steps of an erasure: signed out, accounts closed, forgotten",
+    )
+
     staff_second_factor: bool | None = Field(
         default=None,
         description="whether permissions of staff count only for who has a second factor; "

@@ -7,7 +7,7 @@ of those who share it are put together anew.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -77,7 +77,8 @@ class Tracing:
         sharers = await traces.sharers(connection, kind, value, most + 2)
         # Beyond one more than link, nothing about who is linked can have changed.
         if not known and 1 < len(sharers) <= most + 1:
-            await self._relink(connection, [user_id, *sharers])
+            affected = await user_clusters.with_their_clusters(connection, [user_id, *sharers])
+            await relink(connection, affected, self._bounds)
         others = [sharer for sharer in sharers if sharer != user_id]
         facts = await self._facts(connection, sighting, others)
         return [
@@ -92,14 +93,6 @@ class Tracing:
         if self._countries is None or sighting.kind is not Kind.ADDRESS:
             return NOWHERE
         return self._countries.of(sighting.value)
-
-    async def _relink(self, connection: AsyncConnection, concerned: Sequence[UUID]) -> None:
-        affected = await user_clusters.with_their_clusters(connection, concerned)
-        if len(affected) > CLUSTER_MAX:
-            _log.warning("a cluster is too large to be kept", users=len(affected))
-            return
-        shared = await traces.shared(connection, affected, self._bounds)
-        await user_clusters.assign(connection, affected, clusters(shared))
 
     async def _facts(
         self, connection: AsyncConnection, sighting: Sighting, others: Sequence[UUID]
@@ -117,3 +110,12 @@ class Tracing:
             with_referral=len(others) < self._bounds.most(kind)
             and await referrals.any_between(connection, user_id, others),
         )
+
+
+async def relink(connection: AsyncConnection, affected: Collection[UUID], bounds: Bounds) -> None:
+    """Put the clusters of these users, who are all that are in them, together anew."""
+    if len(affected) > CLUSTER_MAX:
+        _log.warning("a cluster is too large to be kept", users=len(affected))
+        return
+    shared = await traces.shared(connection, affected, bounds)
+    await user_clusters.assign(connection, affected, clusters(shared))

@@ -6,6 +6,7 @@ only its clean copy is kept.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
 from itertools import pairwise
@@ -151,10 +152,8 @@ class Uploading:
             present = await documents.lock(connection, document.document_id)
             if present is None or present.state is not State.UPLOADING:
                 return
-            await self._forget_parts(connection, document)
-            # A part may have been stored by who did not live to tell the database.
-            await self._store.forget(_part_name(document.document_id, present.received))
-            await self._store.forget(content_name(document.document_id))
+            starts = await documents.part_starts(connection, document.document_id)
+            await forget_content(self._store, present, starts)
             await documents.forget(connection, document.document_id)
 
     def job(self) -> Job:
@@ -181,6 +180,16 @@ class Uploading:
                 for document in left:
                     await self._forget_parts(connection, document)
             more = len(left) == _BATCH
+
+
+async def forget_content(
+    store: DocumentStore, document: Document, part_starts: Iterable[int]
+) -> None:
+    """Keep nothing more of what was sent of a document."""
+    # A part may have been stored by who did not live to tell the database.
+    for start in {*part_starts, document.received}:
+        await store.forget(_part_name(document.document_id, start))
+    await store.forget(content_name(document.document_id))
 
 
 def content_name(document_id: UUID) -> str:

@@ -46,8 +46,15 @@ class User:
     banned_until: datetime | None = None
     """When the ban ends by itself; None for one that does not."""
 
+    closed: bool = False
+    """Whether the user is being erased, or was."""
+
+    erased_at: datetime | None = None
+
     def is_shut_out(self, now: datetime) -> bool:
-        """Tell whether a ban keeps the user out."""
+        """Tell whether a ban, or his erasure, keeps the user out."""
+        if self.closed:
+            return True
         return self.banned and (self.banned_until is None or now < self.banned_until)
 
 

@@ -32,6 +32,8 @@ users = sa.Table(
     sa.Column("language", sa.Text),
     sa.Column("banned", sa.Boolean),
     sa.Column("banned_until", sa.DateTime(timezone=True)),
+    sa.Column("closed_at", sa.DateTime(timezone=True)),
+    sa.Column("erased_at", sa.DateTime(timezone=True)),
 )
 credentials = sa.Table(
     "credentials",
@@ -286,4 +288,6 @@ def user_of(row: sa.Row[tuple[object, ...]]) -> User:
         language=row.language,
         banned=row.banned,
         banned_until=row.banned_until,
+        closed=row.closed_at is not None,
+        erased_at=row.erased_at,
     )

@@ -1,5 +1,9 @@
-"""Secrets that have to be read again are stored sealed: a copy of the database opens none."""
+"""Secrets that have to be read again are stored sealed, and what is only to be known again marked.
 
+A copy of the database opens none of it.
+"""
+
+import hmac
 import os
 from base64 import b64decode
 from collections.abc import Sequence
@@ -21,6 +25,7 @@ class Vault:
         """Hold keys of 32 bytes; ValueError for none, or for another length."""
         if not keys or any(len(key) != KEY_BYTES for key in keys):
             raise ValueError(f"a vault needs keys of {KEY_BYTES} bytes")
+        self._marking = [hmac.digest(key, b"veritick mark 1", "sha256") for key in keys]
         self._ciphers = [AESGCM(key) for key in keys]
         self._random = random
 
@@ -34,6 +39,13 @@ class Vault:
         """Return a secret sealed for its owner: moved to anybody else's row it does not open."""
         nonce = self._random(_NONCE_BYTES)
         return nonce + self._ciphers[0].encrypt(nonce, secret, owner)
+
+    def marks(self, text: str) -> list[bytes]:
+        """Return by what a text is known again that is not kept, by each key, the first one first.
+
+        Without a key nobody finds a text to a mark, not even by trying all of them.
+        """
+        return [hmac.digest(key, text.encode(), "sha256") for key in self._marking]
 
     def open(self, sealed: bytes, owner: bytes) -> bytes:
         """Return what was sealed; ValueError when no key opens it."""

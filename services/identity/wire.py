@@ -54,6 +54,7 @@ def to_public_user(user: User) -> user_pb2.User:
         real_accounts=user.real_accounts,
         banned=user.banned,
         banned_until_time=to_timestamp(user.banned_until) if user.banned_until else None,
+        erase_time=to_timestamp(user.erased_at) if user.erased_at else None,
     )
 
 
@@ -135,6 +136,12 @@ def user_changed(user: User) -> NewEvent:
     """Return the event that a user is now this."""
     changed = event_pb2.UserChanged(user=to_public_user(user))
     return new_event(subject_of(user.user_id), event_pb2.Event(user_changed=changed))
+
+
+def user_erased(user_id: UUID, time: datetime) -> NewEvent:
+    """Return the event that a user was erased at this time."""
+    erased = event_pb2.UserErased(user_id=str(user_id), time=to_timestamp(time))
+    return new_event(subject_of(user_id), event_pb2.Event(user_erased=erased))
 
 
 def api_key_ended(key: ApiKey, time: datetime) -> NewEvent:

@@ -28,7 +28,7 @@ from services.kit.approval import (
     was_withdrawn,
 )
 from services.kit.approval_wire import Spell, proposal_changed
-from services.kit.audit import By, audited, by_caller
+from services.kit.audit import By, audited, by_caller, nameless
 from services.kit.contract import reason_rule
 from services.kit.database import Database
 from services.kit.errors import Failure
@@ -113,7 +113,7 @@ class Approvals:
             proposal_id=self._ids(),
             kind=kind,
             content=content,
-            reason=reason,
+            reason=nameless(reason),
             proposed_by=person,
             request_id=request_id,
             proposed_at=now,
@@ -153,7 +153,9 @@ class Approvals:
             if was_withdrawn(proposal, person):
                 return proposal
             check_withdrawal(proposal, person, now)
-            withdrawn = proposal._replace(state=int(State.WITHDRAWN), note=note, ended_at=now)
+            withdrawn = proposal._replace(
+                state=int(State.WITHDRAWN), note=nameless(note), ended_at=now
+            )
             await self._store(connection, withdrawn, now)
         self._journal.notify()
         return withdrawn
@@ -203,7 +205,7 @@ class Approvals:
                 return proposal
             check_decision(proposal, person, now)
             decided = proposal._replace(
-                state=int(state), decided_by=person, decided_at=now, note=note
+                state=int(state), decided_by=person, decided_at=now, note=nameless(note)
             )
             if state is State.REJECTED:
                 decided = decided._replace(ended_at=now)

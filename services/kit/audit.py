@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,6 +33,7 @@ AUDIT_SUBJECT = "audit"
 
 _VALUE_LENGTH_MAX = 8 * 1024
 _TEXT_LENGTH_MAX = 200
+_MAIL_ADDRESS = re.compile(r"[^\s<>()\[\],;:\"']+@[^\s<>()\[\],;:\"']+")
 
 Value = Message | Mapping[str, object] | None
 """What was before, or is after: a message of the contract, or some fields."""
@@ -75,8 +77,16 @@ def audited(
     record = _record(action, subject, time, by or by_caller())
     record.outcome = AuditRecord.DONE
     record.before, record.after = _text_of(before), _text_of(after)
-    record.reason = _plain(reason)
+    record.reason = _plain(nameless(reason))
     return _event(record)
+
+
+def nameless(words: str) -> str:
+    """Return somebody's words as they may stay for ever: without mail addresses.
+
+    That is the one way of naming a person that can be told for sure.
+    """
+    return _MAIL_ADDRESS.sub("…", words)
 
 
 def audited_refusal(

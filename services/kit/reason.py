@@ -62,6 +62,8 @@ class Reason(StrEnum):
     SESSION_TIME_LIMIT = auto()
     FLAG_NOT_FOUND = auto()
     REFERRAL_CODE_UNKNOWN = auto()
+    ERASURE_OBSTRUCTED = auto()
+    ERASURE_NOT_FOUND = auto()
     INSTRUMENT_NOT_FOUND = auto()
     INSTRUMENT_EXISTS = auto()
     INVALID_SCHEDULE = auto()

@@ -26,9 +26,9 @@ tournaments (LedgerService), by staff (AdjustmentService) and operators (AuditSe
 Read in this order: `order`, `terms`, `payout`, `protection`, `acceptance`, `posting`, `filters`
 (the rules); `tables`, `book`, `ledger`, `profits`, `protections`, `blocking`, `origins`, `export`,
 `terms_table`, `personal_data` (the tables, as they are read); `market`, `pending`, `statement`,
-`commit`, `writer`, `recording`, `sealing`, `placing`, `settling`, `moving`, `holding`, `adjusting`,
-`annulments`, `protecting`, `setting_terms`, `payouts`, `on_record` (the flow); `audit`,
-`audit_walk`, `audit_queries`, `audit_quotes`, `audit_findings`, `auditor`, `auditing`,
+`commit`, `writer`, `recording`, `sealing`, `placing`, `settling`, `moving`, `holding`, `closing`,
+`adjusting`, `annulments`, `protecting`, `setting_terms`, `payouts`, `on_record` (the flow);
+`audit`, `audit_walk`, `audit_queries`, `audit_quotes`, `audit_findings`, `auditor`, `auditing`,
 `audit_command`, `sealed`, `heads` (whether it all holds); `desk`, `rpc`, `report_rpc`, `limit_rpc`,
 `service_rpc`, `ledger_rpc`, `origin_rpc`, `personal_data_rpc`, `adjustment_rpc`, `admin_rpc`,
 `audit_rpc`, `wire`, `pages_wire`, `closing_wire`, `protection_wire`, `neighbours` (the faces);

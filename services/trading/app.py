@@ -103,7 +103,12 @@ async def build(
                 identity,
                 "identity",
                 desk.book.database,
-                following_users(desk.open_account, desk.protect, real=desk.rules.kind == "REAL"),
+                following_users(
+                    desk.open_account,
+                    desk.protect,
+                    desk.origins.forget_user,
+                    real=desk.rules.kind == "REAL",
+                ),
             )
             tasks[f"{name}: writer"] = desk.writer.run
             tasks[f"{name}: terms"] = desk.keep_terms

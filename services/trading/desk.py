@@ -21,6 +21,7 @@ from services.trading.acceptance import Offer, offer
 from services.trading.adjusting import ADJUSTMENT, adjusting
 from services.trading.annulments import Annulments
 from services.trading.book import Account, Book
+from services.trading.closing import CloseAccounts, Closing, Obstacle, obstacles
 from services.trading.commit import Batch
 from services.trading.holding import EndHold, ExpireHolds, Holding, HoldRequest
 from services.trading.ledger import Ledger
@@ -139,6 +140,13 @@ class Desk:
             HoldRequest: holding,
             EndHold: holding,
             ExpireHolds: holding,
+            CloseAccounts: Closing(
+                market=market,
+                ids=ids,
+                recorder=recorder,
+                wire=wire,
+                real=self.rules.kind == "REAL",
+            ),
             Protect: Protecting(market=market, recorder=recorder),
             SetTerms: SettingTerms(market=market, terms=terms, recorder=recorder, wire=wire),
         }
@@ -165,6 +173,16 @@ class Desk:
         """Hold a user's orders to what protects him, from now on."""
         limits = command.limits if self.rules.limits else ()
         await self.writer.submit(command._replace(limits=limits))
+
+    async def obstacles(self, user_id: UUID) -> list[Obstacle]:
+        """Return why a user's accounts can not be closed now."""
+        accounts = await self.book.accounts_of(user_id)
+        return obstacles(accounts, real=self.rules.kind == "REAL")
+
+    async def close_accounts(self, user_id: UUID, *, closed: bool = True) -> list[Obstacle]:
+        """Close a user's accounts, or open them again; return why that can not be."""
+        found: list[Obstacle] = await self.writer.submit(CloseAccounts(user_id, closed))
+        return found
 
     def propose(self, request: OrderRequest) -> Offer:
         """Return what an order would get now, without the checks of money and limits."""

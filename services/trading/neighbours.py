@@ -142,13 +142,15 @@ def _fixing(message: fixing_pb.Fixing) -> Fixing | None:
 def following_users(
     open_account: Callable[[UUID], Awaitable[object]],
     protect: Callable[[Protect], Awaitable[None]],
+    forget: Callable[[UUID], Awaitable[None]],
     *,
     real: bool,
 ) -> Callable[[AsyncConnection, JournalEntry], Awaitable[None]]:
     """Return what to do with identity's events.
 
     Every trader has an account in this book, in a `real` one only who may hold real money; who is
-    banned is blocked; and orders are held to what users have set to protect themselves.
+    banned is blocked; orders are held to what users have set to protect themselves; and from where
+    a user who was erased placed his orders is forgotten.
 
     The book's writer does it, in a transaction of its own; a crash before the position is stored
     only asks for it again, which changes nothing.
@@ -158,6 +160,8 @@ def following_users(
         event = entry.event
         if event.WhichOneof("data") == "protection_changed":
             await protect(to_protect(event.protection_changed.protection))
+        if event.WhichOneof("data") == "user_erased":
+            await forget(UUID(event.user_erased.user_id))
         if event.WhichOneof("data") != "user_changed":
             return
         user = event.user_changed.user

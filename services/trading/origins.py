@@ -83,6 +83,17 @@ _FORGET = text(
     )
     """
 )
+_FORGET_USER = text(
+    """
+    WITH forgotten AS (
+        DELETE FROM order_origin WHERE user_id = :user_id RETURNING origin_id
+    )
+    DELETE FROM origin o WHERE origin_id IN (SELECT origin_id FROM forgotten)
+        AND NOT EXISTS (
+            SELECT FROM order_origin WHERE origin_id = o.origin_id AND user_id <> :user_id
+        )
+    """
+)
 _FORGET_UNUSED = text(
     """
     DELETE FROM origin o WHERE NOT EXISTS (
@@ -201,6 +212,11 @@ class Origins:
         async with self._database.connection() as connection:
             rows = await connection.execute(_COUNT, parameters)
             return [(Place(*where), orders) for *where, orders in rows]
+
+    async def forget_user(self, user_id: UUID) -> None:
+        """Forget from where a user's orders came, and the places that nobody else used."""
+        async with self._database.transaction() as connection:
+            await connection.execute(_FORGET_USER, {"user_id": user_id})
 
     def job(self) -> Job:
         """Return the forgetting as a job."""

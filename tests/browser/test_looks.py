@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.platform, pytest.mark.timeout(240)]
 
 PAGES = ("/", "/history", "/profit", "/statement")
 OWN_PAGES = tuple(
-    f"/account/{page}" for page in ("profile", "security", "verification", "protection")
+    f"/account/{page}" for page in ("profile", "security", "verification", "protection", "data")
 )
 SHEETS = ("Settings", "Keyboard shortcuts", "How orders are settled")
 WIDTHS = (360, 768, 1440)

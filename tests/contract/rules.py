@@ -41,6 +41,7 @@ IDEMPOTENT_WITHOUT_REQUEST_ID = {
     "veritick.trading.v1.AdjustmentService.WithdrawAdjustment": "by proposal",
     "veritick.trading.v1.BookService.SettleOrders": "by order",
     "veritick.trading.v1.LimitService.ApplyProtection": "by version",
+    "veritick.trading.v1.PersonalDataService.CloseAccounts": "by user",
     "veritick.trading.v1.TermsService.UpdateTerms": "terms.version",
 }
 """Changes to a book that something else than a request id makes happen once, as they document."""

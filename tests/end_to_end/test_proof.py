@@ -47,13 +47,13 @@ def command(*arguments: str, typed: str = "") -> "subprocess.CompletedProcess[st
     )
 
 
-async def covering(trader: Trader, sequence: int) -> Checkpoint:
+async def covering(veritick: Veritick, sequence: int) -> Checkpoint:
     """Wait for the signed head that covers a receipt."""
     request = GetCheckpointRequest(book="demo", sequence=sequence)
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             try:
-                return (await trader.veritick.call(request, GetCheckpointResponse)).checkpoint
+                return (await veritick.call(request, GetCheckpointResponse)).checkpoint
             except VeritickError as error:
                 if error.reason != "CHECKPOINT_NOT_FOUND":
                     raise
@@ -66,7 +66,7 @@ async def test_two_trades_are_exported_and_verified_and_a_lie_is_found(
     orders = await asyncio.gather(trader.buy(), trader.buy(stake=777))
     closed = await asyncio.gather(*(trader.settled(order) for order in orders))
     receipts = [await trader.veritick.receipt(order) for order in closed]
-    head = await covering(trader, max(receipt.sequence for receipt in receipts))
+    head = await covering(trader.veritick, max(receipt.sequence for receipt in receipts))
     path = tmp_path / "demo.jsonl"
 
     written = await asyncio.to_thread(command, "export", "--url", platform.url, str(path))
@@ -107,7 +107,7 @@ async def test_a_part_of_the_chain_reaches_from_a_receipt_to_a_signed_head(
     platform: Platform, trader: Trader, tmp_path: Path
 ) -> None:
     receipt = await trader.veritick.receipt(await trader.settled(await trader.buy()))
-    head = await covering(trader, receipt.sequence)
+    head = await covering(trader.veritick, receipt.sequence)
     path, wanted = tmp_path / "part.jsonl", str(receipt.sequence)
     arguments = ("export", "--url", platform.url, "--from", wanted, "--to", wanted, str(path))
 
@@ -174,7 +174,7 @@ async def test_staff_take_the_whole_ledger_home_and_every_lie_in_it_is_found(
     platform: Platform, trader: Trader, tmp_path: Path
 ) -> None:
     receipt = await trader.veritick.receipt(await trader.settled(await trader.buy()))
-    await covering(trader, receipt.sequence)
+    await covering(trader.veritick, receipt.sequence)
     email, code = await member_of_staff(platform)
     path = tmp_path / "ledger.jsonl"
     arguments = ("export", "--url", platform.url, "--ledger", email, str(path))

@@ -23,7 +23,7 @@ from veritick.trading.v1.personal_data_service_pb2_grpc import (
 
 _TABLES = (
     "users, roles, maintenance, proposal, used_assertions, letters, mailbox, throttles, job, "
-    "device_trader, "
+    "device_trader, barred_address, "
     "journal, journal_head, journal_subject, "
     "follower_position, audit_record, audit_seal"
 )

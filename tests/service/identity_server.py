@@ -33,6 +33,7 @@ from veritick.identity.v1.auth_service_pb2 import (
     RegisterRequest,
 )
 from veritick.identity.v1.auth_service_pb2_grpc import AuthServiceStub
+from veritick.identity.v1.erasure_pb2 import ErasureObstacle
 from veritick.identity.v1.kyc_service_pb2_grpc import KycServiceStub
 from veritick.identity.v1.mailbox_service_pb2 import ListMailsRequest
 from veritick.identity.v1.mailbox_service_pb2_grpc import MailboxServiceStub
@@ -56,6 +57,8 @@ from veritick.trading.v1.limit_service_pb2 import (
 )
 from veritick.trading.v1.limit_service_pb2_grpc import LimitServiceServicer
 from veritick.trading.v1.personal_data_service_pb2 import (
+    CloseAccountsRequest,
+    CloseAccountsResponse,
     ExportPersonalDataRequest,
     ExportPersonalDataResponse,
 )
@@ -212,6 +215,8 @@ class Trading(AccountServiceServicer, LimitServiceServicer, PersonalDataServiceS
         self.real_for: list[str] = []
         self.address = ""
         self.delay_seconds = 0.0
+        self.obstacles: list[ErasureObstacle.ValueType] = []
+        self.closed_for: list[str] = []
 
     async def OpenAccounts(  # noqa: N802  the name in the contract
         self, request: OpenAccountsRequest, context: object
@@ -229,6 +234,15 @@ class Trading(AccountServiceServicer, LimitServiceServicer, PersonalDataServiceS
             await context.abort(grpc.StatusCode.UNAVAILABLE, "no leader")
         self.protections.append(request.protection)
         return ApplyProtectionResponse()
+
+    async def CloseAccounts(  # noqa: N802  the name in the contract
+        self, request: CloseAccountsRequest, context: Any
+    ) -> CloseAccountsResponse:
+        if self.away:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "no leader")
+        if not request.validate_only and not self.obstacles:
+            self.closed_for.append(request.user_id)
+        return CloseAccountsResponse(obstacles=self.obstacles)
 
     async def ExportPersonalData(  # noqa: N802  the name in the contract
         self, request: ExportPersonalDataRequest, context: Any

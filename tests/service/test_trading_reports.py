@@ -209,9 +209,10 @@ async def test_everything_kept_about_a_person_is_files_of_every_account(demo: Be
     own = f"demo/{reader.account_id}"
     exported = list(csv.DictReader(io.StringIO(files[f"{own}-orders.csv"].decode())))
     assert exported == await reader.file()
-    assert list(
-        csv.DictReader(io.StringIO(files[f"{own}-entries.csv"].decode()))
-    ) == await reader.statement()
+    assert (
+        list(csv.DictReader(io.StringIO(files[f"{own}-entries.csv"].decode())))
+        == await reader.statement()
+    )
     [told] = [json.loads(line) for line in files["demo/accounts.jsonl"].splitlines()]
     assert told["account_id"] == reader.account_id
     assert [piece async for piece in personal_data(demo.desk, uuid4())] == []

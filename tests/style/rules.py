@@ -23,6 +23,7 @@ PURE: Mapping[str, tuple[str, ...]] = {
         "api_key",
         "device",
         "disclosure",
+        "erasure",
         "flag",
         "jurisdiction",
         "kyc",

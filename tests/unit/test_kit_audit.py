@@ -77,3 +77,15 @@ async def test_who_calls_is_known_without_being_told() -> None:
     set_caller(Principal("user", "7", session_id="s"))
     set_origin(lambda: Origin("198.51.100.77"))
     assert by_caller() == By("user:7", "198.51.100.0/24", "s", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [
+        ("asked by Ana <ana+1@example.com>, again", "asked by Ana <…>, again"),
+        ("ana@пример.рф wrote", "… wrote"),
+        ("sold @ 12:00, twice", "sold @ 12:00, twice"),
+    ],
+)
+def test_words_stay_on_record_without_mail_addresses(words: str, kept: str) -> None:
+    assert told(audited("x.y", "z:1", NOON, by=ANA, reason=words)).reason == kept

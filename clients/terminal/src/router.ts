@@ -35,6 +35,11 @@ const OWN_ROUTES: RouteRecordRaw = {
       name: "protection",
       component: () => import("./pages/account/ProtectionPage.vue"),
     },
+    {
+      path: "data",
+      name: "data",
+      component: () => import("./pages/account/DataPage.vue"),
+    },
   ],
 };
 

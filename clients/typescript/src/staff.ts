@@ -190,6 +190,48 @@ export class StaffClient {
     );
   }
 
+  /** Asks for a user to be erased, once for each request id; a second person approves it. */
+  proposeErasure(userId: string, reason: string, requestId: string): Promise<staff.StaffProposal> {
+    return this.session.send(
+      call("post", "/v1/admin/users/{userId}:proposeErasure", {
+        path: { userId },
+        body: { reason, requestId },
+      }),
+    );
+  }
+
+  listErasureProposals(query: Page = {}): Promise<staff.ErasureProposalPage> {
+    return this.session.send(call("get", "/v1/admin/erasureProposals", { query }));
+  }
+
+  approveErasureProposal(proposalId: string, note: string): Promise<staff.StaffProposal> {
+    return this.session.send(
+      call("post", "/v1/admin/erasureProposals/{proposalId}:approve", {
+        path: { proposalId },
+        body: { note },
+      }),
+    );
+  }
+
+  rejectErasureProposal(proposalId: string, note: string): Promise<staff.StaffProposal> {
+    return this.session.send(
+      call("post", "/v1/admin/erasureProposals/{proposalId}:reject", {
+        path: { proposalId },
+        body: { note },
+      }),
+    );
+  }
+
+  /** Takes back what one proposed oneself. */
+  withdrawErasureProposal(proposalId: string, note: string): Promise<staff.StaffProposal> {
+    return this.session.send(
+      call("post", "/v1/admin/erasureProposals/{proposalId}:withdraw", {
+        path: { proposalId },
+        body: { note },
+      }),
+    );
+  }
+
   /** Asks for a correction of a balance, once for each request id; a second person approves it. */
   proposeAdjustment(
     accountId: string,

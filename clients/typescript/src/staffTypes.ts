@@ -32,6 +32,10 @@ export type RoleProposalPage = With<
   contract.ListRoleProposalsResponse,
   { proposals: readonly StaffProposal[] }
 >;
+export type ErasureProposalPage = With<
+  contract.ListErasureProposalsResponse,
+  { proposals: readonly StaffProposal[] }
+>;
 export type AdjustmentPage = With<
   contract.ListAdjustmentsResponse,
   { adjustments: readonly Adjustment[] }

@@ -1,5 +1,5 @@
 import { call } from "./call.ts";
-import type { Http } from "./http.ts";
+import type { Download, Http } from "./http.ts";
 import type { Caller } from "./session.ts";
 import type { KycDocument } from "./staffTypes.ts";
 import type { User } from "./types.ts";
@@ -131,6 +131,25 @@ export class UserClient {
 
   async revokeApiKey(keyId: string): Promise<void> {
     await this.session.send(call("delete", "/v1/apiKeys/{keyId}", { path: { keyId } }));
+  }
+
+  /** Everything that is kept about the user, as an archive. */
+  exportPersonalData(): Promise<Download> {
+    return this.session.download(call("post", "/v1/users/me:exportPersonalData", { body: {} }));
+  }
+
+  /** The erasure that waits, and what stands in the way of one. */
+  getErasure(): Promise<own.ErasureStanding> {
+    return this.session.send(call("get", "/v1/users/me/erasure", {}));
+  }
+
+  /** Asks to be erased after some days. */
+  requestErasure(): Promise<own.Erasure> {
+    return this.session.send(call("post", "/v1/users/me:requestErasure", { body: {} }));
+  }
+
+  withdrawErasure(): Promise<own.Erasure> {
+    return this.session.send(call("post", "/v1/users/me:withdrawErasure", { body: {} }));
   }
 
   /** The documents that prove who the user is, newest first, with the level they give. */

@@ -17,6 +17,12 @@ export type ConfirmTotpResponse = contract.ConfirmTotpResponse;
 export type CreateApiKeyRequest = contract.CreateApiKeyRequest;
 export type CreateApiKeyResponse = With<contract.CreateApiKeyResponse, { key: ApiKey }>;
 export type EnrolTotpResponse = contract.EnrolTotpResponse;
+export type Erasure = With<contract.Erasure, { createTime: string; dueTime: string }>;
+export type ErasureObstacle = contract.ErasureObstacle;
+export type ErasureStanding = With<
+  contract.GetErasureResponse,
+  { erasure?: Erasure; obstacles: readonly ErasureObstacle[] }
+>;
 export type FinishPasskeyEnrolmentRequest = contract.FinishPasskeyEnrolmentRequest;
 export type FinishPasskeyLogInRequest = contract.FinishPasskeyLogInRequest;
 export type KycDocumentKind = contract.KycDocumentKind;

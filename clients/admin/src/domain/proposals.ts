@@ -12,7 +12,8 @@ export interface Pending {
   readonly voided?: Void;
 }
 
-export type ProposalKind = "role.grant" | "role.change" | "factor.reset" | "adjustment" | "void";
+export type ProposalKind =
+  "role.grant" | "role.change" | "factor.reset" | "user.erase" | "adjustment" | "void";
 
 interface KindRules {
   /** Who sees them, and who decides. */
@@ -24,6 +25,7 @@ export const KINDS: Readonly<Record<ProposalKind, KindRules>> = {
   "role.grant": { read: "roles.read", decide: "roles.approve" },
   "role.change": { read: "roles.read", decide: "roles.approve" },
   "factor.reset": { read: "users.read", decide: "users.factor.approve" },
+  "user.erase": { read: "users.read", decide: "users.erase.approve" },
   adjustment: { read: "ledger.read", decide: "ledger.adjust.approve" },
   void: { read: "audit.read", decide: "settlement.void.approve" },
 };
@@ -45,6 +47,8 @@ export function sourcesOf(
       return [{ read: (token) => rolePage(staff, kind, state, token) }];
     case "factor.reset":
       return [{ read: (token) => resetPage(staff, state, token) }];
+    case "user.erase":
+      return [{ read: (token) => erasurePage(staff, state, token) }];
     case "adjustment":
       return books.map((book) => ({ read: (token) => adjustmentPage(staff, book, state, token) }));
     case "void":
@@ -73,6 +77,21 @@ async function resetPage(
   const page = await staff.listSecondFactorResets({ filter, pageSize: PAGE, pageToken });
   const kind = "factor.reset" as const;
   const items = page.proposals.map((proposal) => ({ key: proposal.proposalId, kind, proposal }));
+  return { items, nextPageToken: page.nextPageToken };
+}
+
+async function erasurePage(
+  staff: StaffClient,
+  state: string,
+  pageToken: string | undefined,
+): Promise<ListPage<Pending>> {
+  const filter = filterText({ state });
+  const page = await staff.listErasureProposals({ filter, pageSize: PAGE, pageToken });
+  const items = page.proposals.map((proposal) => ({
+    key: proposal.proposalId,
+    kind: "user.erase" as const,
+    proposal,
+  }));
   return { items, nextPageToken: page.nextPageToken };
 }
 
@@ -125,6 +144,8 @@ export async function decide(
       return await staff[`${step}RoleProposal`](key, note);
     case "factor.reset":
       return await staff[`${step}SecondFactorReset`](key, note);
+    case "user.erase":
+      return await staff[`${step}ErasureProposal`](key, note);
     case "adjustment":
       return (await staff[`${step}Adjustment`](key, note)).proposal;
     case "void":

@@ -17,6 +17,8 @@ export const failure = {
     USER_BLOCKED: "This account is banned.",
     USER_NOT_FOUND: "There is no such user.",
     SAME_PERSON: "Somebody else has to do this.",
+    ERASURE_OBSTRUCTED:
+      "Something of the user's goes on: open orders, held or real money, a frozen account, or a role of staff's.",
     NOT_PROPOSER: "Only who proposed it can withdraw it.",
     PROPOSAL_NOT_PENDING: "Somebody has decided this already.",
     USER_NOT_BANNED: "Only the results of a banned user are annulled.",

@@ -70,6 +70,7 @@ export const texts = {
       "role.grant": "Role for somebody",
       "role.change": "What a role may do",
       "factor.reset": "Lost second factor",
+      "user.erase": "Erasure of a user",
       adjustment: "Balance adjustment",
       void: "Voided price",
     },
@@ -103,6 +104,7 @@ export const texts = {
     mayThen: "may then:",
     losesFactor: (passkeys: boolean) =>
       passkeys ? "loses the second factor and all passkeys" : "loses the second factor",
+    isErased: "is erased after the waiting period, unless he takes it back",
     toAccount: "to account",
     annuls: (first: string, last: string) =>
       first === last

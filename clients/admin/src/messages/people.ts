@@ -7,6 +7,7 @@ export const people = {
     stateFilter: "State",
     anyState: "Banned or not",
     banned: "Banned",
+    erased: (moment: string) => `erased ${moment}`,
     bannedUntil: (moment: string) => `Banned until ${moment}`,
     notBanned: "Not banned",
     confirmed: "Confirmed",
@@ -65,6 +66,12 @@ export const people = {
     resetPasskeys: "Passkeys as well",
     resetWhat: "What goes besides",
     resetProposed: "Proposed: somebody else has to approve it",
+    erase: "Erase",
+    eraseTitle: (email: string) => `Have ${email} erased`,
+    eraseText:
+      "For who asked for it in another way. Somebody else approves it; the user is told, and can take it back for some days.",
+    eraseAction: "Propose",
+    eraseProposed: "Proposed: somebody else decides",
   },
   sessions: {
     device: "Device",

@@ -6,4 +6,5 @@ export const OWN_PAGES: readonly (readonly [name: string, glyph: GlyphName])[] =
   ["security", "key"],
   ["verification", "badge"],
   ["protection", "shield"],
+  ["data", "download"],
 ];

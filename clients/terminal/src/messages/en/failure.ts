@@ -52,6 +52,9 @@ export const failure = {
       "This would stake more than the limit you have set allows. It counts anew on {until}.",
     SESSION_TIME_LIMIT:
       "You have been signed in for as long as you allow yourself. You can come back on {until}.",
+    ERASURE_OBSTRUCTED:
+      "You cannot be erased while something of yours goes on. See below what it is.",
+    ERASURE_NOT_FOUND: "Nothing waits that you could take back.",
     USER_BLOCKED: "This user may not trade at the moment.",
     INSTRUMENT_NOT_FOUND: "This instrument does not exist any more.",
     BOOK_NOT_FOUND: "This kind of account is not served here.",

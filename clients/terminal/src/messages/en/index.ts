@@ -9,6 +9,7 @@ import { failure } from "./failure";
 import { order } from "./order";
 import { own } from "./own";
 import { positions } from "./positions";
+import { personalData } from "./personalData";
 import { protection } from "./protection";
 import { receipt } from "./receipt";
 import { security } from "./security";
@@ -31,6 +32,7 @@ export const en = {
   ...own,
   ...kyc,
   ...protection,
+  ...personalData,
   ...security,
 };
 

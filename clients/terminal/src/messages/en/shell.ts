@@ -20,6 +20,7 @@ export const shell = {
     security: "Security",
     verification: "Verification",
     protection: "Protection",
+    data: "Your data",
     signOut: "Sign out",
     main: "Main",
   },

@@ -48,6 +48,8 @@ export const failure: Translated<typeof english> = {
     LOSS_LIMIT: "Así podría perder más de lo que permite su límite. Vuelve a contar el {until}.",
     STAKE_LIMIT: "Así invertiría más de lo que permite su límite. Vuelve a contar el {until}.",
     SESSION_TIME_LIMIT: "Ha estado conectado tanto como se permite. Puede volver el {until}.",
+    ERASURE_OBSTRUCTED: "No se puede borrar mientras haya algo suyo en curso. Vea abajo qué es.",
+    ERASURE_NOT_FOUND: "No hay nada pendiente que retirar.",
     USER_BLOCKED: "Este usuario no puede operar por ahora.",
     INSTRUMENT_NOT_FOUND: "Este instrumento ya no existe.",
     BOOK_NOT_FOUND: "Este tipo de cuenta no se ofrece aquí.",

@@ -23,6 +23,7 @@ export const shell: Translated<typeof english> = {
     security: "Seguridad",
     verification: "Verificación",
     protection: "Protección",
+    data: "Sus datos",
     signOut: "Salir",
     main: "Principal",
   },

@@ -9,6 +9,7 @@ import { failure } from "./failure";
 import { order } from "./order";
 import { own } from "./own";
 import { positions } from "./positions";
+import { personalData } from "./personalData";
 import { protection } from "./protection";
 import { receipt } from "./receipt";
 import { security } from "./security";
@@ -31,5 +32,6 @@ export const ru: Messages = {
   ...own,
   ...kyc,
   ...protection,
+  ...personalData,
   ...security,
 };

@@ -23,6 +23,7 @@ export const shell: Translated<typeof english> = {
     security: "Безопасность",
     verification: "Проверка",
     protection: "Защита",
+    data: "Ваши данные",
     signOut: "Выйти",
     main: "Основное меню",
   },

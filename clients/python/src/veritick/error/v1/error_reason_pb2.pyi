@@ -325,6 +325,18 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Example:
         {"reason": "REFERRAL_CODE_UNKNOWN", "domain": "veritick"}
     """
+    ERASURE_OBSTRUCTED: _ErrorReason.ValueType  # 171
+    """The user can not be erased now: `obstacles` names what stands in the way.
+
+    Example:
+        {"reason": "ERASURE_OBSTRUCTED", "domain": "veritick", "metadata": {"obstacles": "OPEN_ORDERS BALANCE"}}
+    """
+    ERASURE_NOT_FOUND: _ErrorReason.ValueType  # 172
+    """No erasure waits that could be taken back.
+
+    Example:
+        {"reason": "ERASURE_NOT_FOUND", "domain": "veritick"}
+    """
     INSTRUMENT_NOT_FOUND: _ErrorReason.ValueType  # 201
     """There is no such instrument.
 
@@ -969,6 +981,18 @@ REFERRAL_CODE_UNKNOWN: ErrorReason.ValueType  # 164
 
 Example:
     {"reason": "REFERRAL_CODE_UNKNOWN", "domain": "veritick"}
+"""
+ERASURE_OBSTRUCTED: ErrorReason.ValueType  # 171
+"""The user can not be erased now: `obstacles` names what stands in the way.
+
+Example:
+    {"reason": "ERASURE_OBSTRUCTED", "domain": "veritick", "metadata": {"obstacles": "OPEN_ORDERS BALANCE"}}
+"""
+ERASURE_NOT_FOUND: ErrorReason.ValueType  # 172
+"""No erasure waits that could be taken back.
+
+Example:
+    {"reason": "ERASURE_NOT_FOUND", "domain": "veritick"}
 """
 INSTRUMENT_NOT_FOUND: ErrorReason.ValueType  # 201
 """There is no such instrument.

@@ -34,7 +34,7 @@ from veritick.trading.v1 import terms_pb2 as veritick_dot_trading_dot_v1_dot_ter
 from veritick.type.v1 import staff_proposal_pb2 as veritick_dot_type_dot_v1_dot_staff__proposal__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dveritick/event/v1/event.proto\x12\x11veritick.event.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\'veritick/identity/v1/audit_record.proto\x1a\'veritick/identity/v1/kyc_document.proto\x1a%veritick/identity/v1/protection.proto\x1a\x1fveritick/identity/v1/user.proto\x1a#veritick/quotes/v1/instrument.proto\x1a!veritick/trading/v1/account.proto\x1a\x1fveritick/trading/v1/order.proto\x1a\x1fveritick/trading/v1/terms.proto\x1a%veritick/type/v1/staff_proposal.proto\"\xac\x06\n\x05\x45vent\x12\x36\n\x0corder_opened\x18\x01 \x01(\x0b\x32\x1e.veritick.event.v1.OrderOpenedH\x00\x12\x38\n\rorder_settled\x18\x02 \x01(\x0b\x32\x1f.veritick.event.v1.OrderSettledH\x00\x12<\n\x0f\x62\x61lance_changed\x18\x03 \x01(\x0b\x32!.veritick.event.v1.BalanceChangedH\x00\x12:\n\x0epayout_changed\x18\x04 \x01(\x0b\x32 .veritick.event.v1.PayoutChangedH\x00\x12\x42\n\x12instrument_changed\x18\x05 \x01(\x0b\x32$.veritick.event.v1.InstrumentChangedH\x00\x12\x36\n\x0cuser_changed\x18\x06 \x01(\x0b\x32\x1e.veritick.event.v1.UserChangedH\x00\x12\x38\n\rsession_ended\x18\x07 \x01(\x0b\x32\x1f.veritick.event.v1.SessionEndedH\x00\x12I\n\x16staff_proposal_changed\x18\x08 \x01(\x0b\x32\'.veritick.event.v1.StaffProposalChangedH\x00\x12\x37\n\rapi_key_ended\x18\x1e \x01(\x0b\x32\x1e.veritick.event.v1.ApiKeyEndedH\x00\x12:\n\x0e\x61udit_recorded\x18\x10 \x01(\x0b\x32 .veritick.event.v1.AuditRecordedH\x00\x12\x34\n\x0bkyc_changed\x18\x11 \x01(\x0b\x32\x1d.veritick.event.v1.KycChangedH\x00\x12\x42\n\x12protection_changed\x18\x12 \x01(\x0b\x32$.veritick.event.v1.ProtectionChangedH\x00\x12?\n\x11reality_check_due\x18\x1f \x01(\x0b\x32\".veritick.event.v1.RealityCheckDueH\x00\x42\x06\n\x04\x64\x61ta\"8\n\x0bOrderOpened\x12)\n\x05order\x18\x01 \x01(\x0b\x32\x1a.veritick.trading.v1.Order\"9\n\x0cOrderSettled\x12)\n\x05order\x18\x01 \x01(\x0b\x32\x1a.veritick.trading.v1.Order\"?\n\x0e\x42\x61lanceChanged\x12-\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x1c.veritick.trading.v1.Account\":\n\rPayoutChanged\x12)\n\x05terms\x18\x01 \x01(\x0b\x32\x1a.veritick.trading.v1.Terms\"G\n\x11InstrumentChanged\x12\x32\n\ninstrument\x18\x01 \x01(\x0b\x32\x1e.veritick.quotes.v1.Instrument\"7\n\x0bUserChanged\x12(\n\x04user\x18\x01 \x01(\x0b\x32\x1a.veritick.identity.v1.User\"]\n\x0cSessionEnded\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"I\n\x14StaffProposalChanged\x12\x31\n\x08proposal\x18\x01 \x01(\x0b\x32\x1f.veritick.type.v1.StaffProposal\"X\n\x0b\x41piKeyEnded\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"B\n\rAuditRecorded\x12\x31\n\x06record\x18\x01 \x01(\x0b\x32!.veritick.identity.v1.AuditRecord\"A\n\nKycChanged\x12\x33\n\x08\x64ocument\x18\x01 \x01(\x0b\x32!.veritick.identity.v1.KycDocument\"I\n\x11ProtectionChanged\x12\x34\n\nprotection\x18\x01 \x01(\x0b\x32 .veritick.identity.v1.Protection\"|\n\x0fRealityCheckDue\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12.\n\nsince_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dveritick/event/v1/event.proto\x12\x11veritick.event.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\'veritick/identity/v1/audit_record.proto\x1a\'veritick/identity/v1/kyc_document.proto\x1a%veritick/identity/v1/protection.proto\x1a\x1fveritick/identity/v1/user.proto\x1a#veritick/quotes/v1/instrument.proto\x1a!veritick/trading/v1/account.proto\x1a\x1fveritick/trading/v1/order.proto\x1a\x1fveritick/trading/v1/terms.proto\x1a%veritick/type/v1/staff_proposal.proto\"\xe2\x06\n\x05\x45vent\x12\x36\n\x0corder_opened\x18\x01 \x01(\x0b\x32\x1e.veritick.event.v1.OrderOpenedH\x00\x12\x38\n\rorder_settled\x18\x02 \x01(\x0b\x32\x1f.veritick.event.v1.OrderSettledH\x00\x12<\n\x0f\x62\x61lance_changed\x18\x03 \x01(\x0b\x32!.veritick.event.v1.BalanceChangedH\x00\x12:\n\x0epayout_changed\x18\x04 \x01(\x0b\x32 .veritick.event.v1.PayoutChangedH\x00\x12\x42\n\x12instrument_changed\x18\x05 \x01(\x0b\x32$.veritick.event.v1.InstrumentChangedH\x00\x12\x36\n\x0cuser_changed\x18\x06 \x01(\x0b\x32\x1e.veritick.event.v1.UserChangedH\x00\x12\x38\n\rsession_ended\x18\x07 \x01(\x0b\x32\x1f.veritick.event.v1.SessionEndedH\x00\x12I\n\x16staff_proposal_changed\x18\x08 \x01(\x0b\x32\'.veritick.event.v1.StaffProposalChangedH\x00\x12\x37\n\rapi_key_ended\x18\x1e \x01(\x0b\x32\x1e.veritick.event.v1.ApiKeyEndedH\x00\x12:\n\x0e\x61udit_recorded\x18\x10 \x01(\x0b\x32 .veritick.event.v1.AuditRecordedH\x00\x12\x34\n\x0bkyc_changed\x18\x11 \x01(\x0b\x32\x1d.veritick.event.v1.KycChangedH\x00\x12\x42\n\x12protection_changed\x18\x12 \x01(\x0b\x32$.veritick.event.v1.ProtectionChangedH\x00\x12?\n\x11reality_check_due\x18\x1f \x01(\x0b\x32\".veritick.event.v1.RealityCheckDueH\x00\x12\x34\n\x0buser_erased\x18\x13 \x01(\x0b\x32\x1d.veritick.event.v1.UserErasedH\x00\x42\x06\n\x04\x64\x61ta\"8\n\x0bOrderOpened\x12)\n\x05order\x18\x01 \x01(\x0b\x32\x1a.veritick.trading.v1.Order\"9\n\x0cOrderSettled\x12)\n\x05order\x18\x01 \x01(\x0b\x32\x1a.veritick.trading.v1.Order\"?\n\x0e\x42\x61lanceChanged\x12-\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x1c.veritick.trading.v1.Account\":\n\rPayoutChanged\x12)\n\x05terms\x18\x01 \x01(\x0b\x32\x1a.veritick.trading.v1.Terms\"G\n\x11InstrumentChanged\x12\x32\n\ninstrument\x18\x01 \x01(\x0b\x32\x1e.veritick.quotes.v1.Instrument\"7\n\x0bUserChanged\x12(\n\x04user\x18\x01 \x01(\x0b\x32\x1a.veritick.identity.v1.User\"]\n\x0cSessionEnded\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"I\n\x14StaffProposalChanged\x12\x31\n\x08proposal\x18\x01 \x01(\x0b\x32\x1f.veritick.type.v1.StaffProposal\"X\n\x0b\x41piKeyEnded\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"B\n\rAuditRecorded\x12\x31\n\x06record\x18\x01 \x01(\x0b\x32!.veritick.identity.v1.AuditRecord\"A\n\nKycChanged\x12\x33\n\x08\x64ocument\x18\x01 \x01(\x0b\x32!.veritick.identity.v1.KycDocument\"I\n\x11ProtectionChanged\x12\x34\n\nprotection\x18\x01 \x01(\x0b\x32 .veritick.identity.v1.Protection\"|\n\x0fRealityCheckDue\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12.\n\nsince_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"G\n\nUserErased\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,31 +42,33 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'veritick.event.v1.event_pb2
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_EVENT']._serialized_start=417
-  _globals['_EVENT']._serialized_end=1229
-  _globals['_ORDEROPENED']._serialized_start=1231
-  _globals['_ORDEROPENED']._serialized_end=1287
-  _globals['_ORDERSETTLED']._serialized_start=1289
-  _globals['_ORDERSETTLED']._serialized_end=1346
-  _globals['_BALANCECHANGED']._serialized_start=1348
-  _globals['_BALANCECHANGED']._serialized_end=1411
-  _globals['_PAYOUTCHANGED']._serialized_start=1413
-  _globals['_PAYOUTCHANGED']._serialized_end=1471
-  _globals['_INSTRUMENTCHANGED']._serialized_start=1473
-  _globals['_INSTRUMENTCHANGED']._serialized_end=1544
-  _globals['_USERCHANGED']._serialized_start=1546
-  _globals['_USERCHANGED']._serialized_end=1601
-  _globals['_SESSIONENDED']._serialized_start=1603
-  _globals['_SESSIONENDED']._serialized_end=1696
-  _globals['_STAFFPROPOSALCHANGED']._serialized_start=1698
-  _globals['_STAFFPROPOSALCHANGED']._serialized_end=1771
-  _globals['_APIKEYENDED']._serialized_start=1773
-  _globals['_APIKEYENDED']._serialized_end=1861
-  _globals['_AUDITRECORDED']._serialized_start=1863
-  _globals['_AUDITRECORDED']._serialized_end=1929
-  _globals['_KYCCHANGED']._serialized_start=1931
-  _globals['_KYCCHANGED']._serialized_end=1996
-  _globals['_PROTECTIONCHANGED']._serialized_start=1998
-  _globals['_PROTECTIONCHANGED']._serialized_end=2071
-  _globals['_REALITYCHECKDUE']._serialized_start=2073
-  _globals['_REALITYCHECKDUE']._serialized_end=2197
+  _globals['_EVENT']._serialized_end=1283
+  _globals['_ORDEROPENED']._serialized_start=1285
+  _globals['_ORDEROPENED']._serialized_end=1341
+  _globals['_ORDERSETTLED']._serialized_start=1343
+  _globals['_ORDERSETTLED']._serialized_end=1400
+  _globals['_BALANCECHANGED']._serialized_start=1402
+  _globals['_BALANCECHANGED']._serialized_end=1465
+  _globals['_PAYOUTCHANGED']._serialized_start=1467
+  _globals['_PAYOUTCHANGED']._serialized_end=1525
+  _globals['_INSTRUMENTCHANGED']._serialized_start=1527
+  _globals['_INSTRUMENTCHANGED']._serialized_end=1598
+  _globals['_USERCHANGED']._serialized_start=1600
+  _globals['_USERCHANGED']._serialized_end=1655
+  _globals['_SESSIONENDED']._serialized_start=1657
+  _globals['_SESSIONENDED']._serialized_end=1750
+  _globals['_STAFFPROPOSALCHANGED']._serialized_start=1752
+  _globals['_STAFFPROPOSALCHANGED']._serialized_end=1825
+  _globals['_APIKEYENDED']._serialized_start=1827
+  _globals['_APIKEYENDED']._serialized_end=1915
+  _globals['_AUDITRECORDED']._serialized_start=1917
+  _globals['_AUDITRECORDED']._serialized_end=1983
+  _globals['_KYCCHANGED']._serialized_start=1985
+  _globals['_KYCCHANGED']._serialized_end=2050
+  _globals['_PROTECTIONCHANGED']._serialized_start=2052
+  _globals['_PROTECTIONCHANGED']._serialized_end=2125
+  _globals['_REALITYCHECKDUE']._serialized_start=2127
+  _globals['_REALITYCHECKDUE']._serialized_end=2251
+  _globals['_USERERASED']._serialized_start=2253
+  _globals['_USERERASED']._serialized_end=2324
 # @@protoc_insertion_point(module_scope)

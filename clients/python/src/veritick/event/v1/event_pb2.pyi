@@ -49,6 +49,7 @@ class Event(_message.Message):
     KYC_CHANGED_FIELD_NUMBER: _builtins.int
     PROTECTION_CHANGED_FIELD_NUMBER: _builtins.int
     REALITY_CHECK_DUE_FIELD_NUMBER: _builtins.int
+    USER_ERASED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def order_opened(self) -> Global___OrderOpened:
         """An order was accepted and paid for."""
@@ -101,6 +102,10 @@ class Event(_message.Message):
     def reality_check_due(self) -> Global___RealityCheckDue:
         """A user has been signed in for as long as he wanted to be told of."""
 
+    @_builtins.property
+    def user_erased(self) -> Global___UserErased:
+        """A user was erased: whoever keeps what tells who that was forgets it."""
+
     def __init__(
         self,
         *,
@@ -117,12 +122,13 @@ class Event(_message.Message):
         kyc_changed: Global___KycChanged | None = ...,
         protection_changed: Global___ProtectionChanged | None = ...,
         reality_check_due: Global___RealityCheckDue | None = ...,
+        user_erased: Global___UserErased | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["api_key_ended", b"api_key_ended", "audit_recorded", b"audit_recorded", "balance_changed", b"balance_changed", "data", b"data", "instrument_changed", b"instrument_changed", "kyc_changed", b"kyc_changed", "order_opened", b"order_opened", "order_settled", b"order_settled", "payout_changed", b"payout_changed", "protection_changed", b"protection_changed", "reality_check_due", b"reality_check_due", "session_ended", b"session_ended", "staff_proposal_changed", b"staff_proposal_changed", "user_changed", b"user_changed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["api_key_ended", b"api_key_ended", "audit_recorded", b"audit_recorded", "balance_changed", b"balance_changed", "data", b"data", "instrument_changed", b"instrument_changed", "kyc_changed", b"kyc_changed", "order_opened", b"order_opened", "order_settled", b"order_settled", "payout_changed", b"payout_changed", "protection_changed", b"protection_changed", "reality_check_due", b"reality_check_due", "session_ended", b"session_ended", "staff_proposal_changed", b"staff_proposal_changed", "user_changed", b"user_changed", "user_erased", b"user_erased"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_key_ended", b"api_key_ended", "audit_recorded", b"audit_recorded", "balance_changed", b"balance_changed", "data", b"data", "instrument_changed", b"instrument_changed", "kyc_changed", b"kyc_changed", "order_opened", b"order_opened", "order_settled", b"order_settled", "payout_changed", b"payout_changed", "protection_changed", b"protection_changed", "reality_check_due", b"reality_check_due", "session_ended", b"session_ended", "staff_proposal_changed", b"staff_proposal_changed", "user_changed", b"user_changed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_key_ended", b"api_key_ended", "audit_recorded", b"audit_recorded", "balance_changed", b"balance_changed", "data", b"data", "instrument_changed", b"instrument_changed", "kyc_changed", b"kyc_changed", "order_opened", b"order_opened", "order_settled", b"order_settled", "payout_changed", b"payout_changed", "protection_changed", b"protection_changed", "reality_check_due", b"reality_check_due", "session_ended", b"session_ended", "staff_proposal_changed", b"staff_proposal_changed", "user_changed", b"user_changed", "user_erased", b"user_erased"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_data: _TypeAlias = _typing.Literal["order_opened", "order_settled", "balance_changed", "payout_changed", "instrument_changed", "user_changed", "session_ended", "staff_proposal_changed", "api_key_ended", "audit_recorded", "kyc_changed", "protection_changed", "reality_check_due"]  # noqa: Y015
+    _WhichOneofReturnType_data: _TypeAlias = _typing.Literal["order_opened", "order_settled", "balance_changed", "payout_changed", "instrument_changed", "user_changed", "session_ended", "staff_proposal_changed", "api_key_ended", "audit_recorded", "kyc_changed", "protection_changed", "reality_check_due", "user_erased"]  # noqa: Y015
     _WhichOneofArgType_data: _TypeAlias = _typing.Literal["data", b"data"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_data) -> _WhichOneofReturnType_data | None: ...
 
@@ -468,3 +474,31 @@ class RealityCheckDue(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RealityCheckDue: _TypeAlias = RealityCheckDue  # noqa: Y015
+
+@_typing.final
+class UserErased(_message.Message):
+    """UserErased tells that a user was erased."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """Who it was."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["time", b"time", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UserErased: _TypeAlias = UserErased  # noqa: Y015

@@ -25,17 +25,17 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fveritick/identity/v1/user.proto\x12\x14veritick.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc1\x03\n\x04User\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\r\n\x05roles\x18\x03 \x03(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x11\x61uthority_version\x18\x05 \x01(\x03\x12\x17\n\x0f\x65mail_confirmed\x18\x06 \x01(\x08\x12\x14\n\x0c\x63ountry_code\x18\x07 \x01(\t\x12\x12\n\nbirth_date\x18\x08 \x01(\t\x12\x19\n\x11\x61greement_version\x18\t \x01(\t\x12\x15\n\rreal_accounts\x18\n \x01(\x08\x12?\n\x14missing_requirements\x18\x0b \x03(\x0e\x32!.veritick.identity.v1.Requirement\x12\x0e\n\x06\x62\x61nned\x18\x0c \x01(\x08\x12\x35\n\x11\x62\x61nned_until_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bpermissions\x18\x0e \x03(\t\x12\x15\n\rsecond_factor\x18\x0f \x01(\x08\x12\x15\n\rlanguage_code\x18\x10 \x01(\t\"\xc5\x01\n\x07Session\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x03 \x01(\t\x12\x15\n\rrefresh_token\x18\x04 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x37\n\x13refresh_expire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\x9f\x01\n\x0bRequirement\x12\x1b\n\x17REQUIREMENT_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x45MAIL_CONFIRMED\x10\x01\x12\x0b\n\x07\x43OUNTRY\x10\x02\x12\x13\n\x0f\x43OUNTRY_ALLOWED\x10\x03\x12\x0e\n\nBIRTH_DATE\x10\x04\x12\x07\n\x03\x41GE\x10\x05\x12\r\n\tAGREEMENT\x10\x06\x12\x14\n\x10LOCATION_ALLOWED\x10\x07\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fveritick/identity/v1/user.proto\x12\x14veritick.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf1\x03\n\x04User\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\r\n\x05roles\x18\x03 \x03(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x11\x61uthority_version\x18\x05 \x01(\x03\x12\x17\n\x0f\x65mail_confirmed\x18\x06 \x01(\x08\x12\x14\n\x0c\x63ountry_code\x18\x07 \x01(\t\x12\x12\n\nbirth_date\x18\x08 \x01(\t\x12\x19\n\x11\x61greement_version\x18\t \x01(\t\x12\x15\n\rreal_accounts\x18\n \x01(\x08\x12?\n\x14missing_requirements\x18\x0b \x03(\x0e\x32!.veritick.identity.v1.Requirement\x12\x0e\n\x06\x62\x61nned\x18\x0c \x01(\x08\x12\x35\n\x11\x62\x61nned_until_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bpermissions\x18\x0e \x03(\t\x12\x15\n\rsecond_factor\x18\x0f \x01(\x08\x12\x15\n\rlanguage_code\x18\x10 \x01(\t\x12.\n\nerase_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc5\x01\n\x07Session\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x03 \x01(\t\x12\x15\n\rrefresh_token\x18\x04 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x37\n\x13refresh_expire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\x9f\x01\n\x0bRequirement\x12\x1b\n\x17REQUIREMENT_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x45MAIL_CONFIRMED\x10\x01\x12\x0b\n\x07\x43OUNTRY\x10\x02\x12\x13\n\x0f\x43OUNTRY_ALLOWED\x10\x03\x12\x0e\n\nBIRTH_DATE\x10\x04\x12\x07\n\x03\x41GE\x10\x05\x12\r\n\tAGREEMENT\x10\x06\x12\x14\n\x10LOCATION_ALLOWED\x10\x07\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'veritick.identity.v1.user_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_REQUIREMENT']._serialized_start=743
-  _globals['_REQUIREMENT']._serialized_end=902
+  _globals['_REQUIREMENT']._serialized_start=791
+  _globals['_REQUIREMENT']._serialized_end=950
   _globals['_USER']._serialized_start=91
-  _globals['_USER']._serialized_end=540
-  _globals['_SESSION']._serialized_start=543
-  _globals['_SESSION']._serialized_end=740
+  _globals['_USER']._serialized_end=588
+  _globals['_SESSION']._serialized_start=591
+  _globals['_SESSION']._serialized_end=788
 # @@protoc_insertion_point(module_scope)

@@ -94,6 +94,7 @@ class User(_message.Message):
     PERMISSIONS_FIELD_NUMBER: _builtins.int
     SECOND_FACTOR_FIELD_NUMBER: _builtins.int
     LANGUAGE_CODE_FIELD_NUMBER: _builtins.int
+    ERASE_TIME_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     """UUIDv7 text."""
     email: _builtins.str
@@ -142,6 +143,10 @@ class User(_message.Message):
         answers of ProfileService to the user.
         """
 
+    @_builtins.property
+    def erase_time(self) -> _timestamp_pb2.Timestamp:
+        """When the user was erased; absent for one who was not. Nothing here tells who it was then."""
+
     def __init__(
         self,
         *,
@@ -161,10 +166,11 @@ class User(_message.Message):
         permissions: _abc.Iterable[_builtins.str] | None = ...,
         second_factor: _builtins.bool = ...,
         language_code: _builtins.str = ...,
+        erase_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["banned_until_time", b"banned_until_time", "create_time", b"create_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["banned_until_time", b"banned_until_time", "create_time", b"create_time", "erase_time", b"erase_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_version", b"agreement_version", "authority_version", b"authority_version", "banned", b"banned", "banned_until_time", b"banned_until_time", "birth_date", b"birth_date", "country_code", b"country_code", "create_time", b"create_time", "email", b"email", "email_confirmed", b"email_confirmed", "language_code", b"language_code", "missing_requirements", b"missing_requirements", "permissions", b"permissions", "real_accounts", b"real_accounts", "roles", b"roles", "second_factor", b"second_factor", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_version", b"agreement_version", "authority_version", b"authority_version", "banned", b"banned", "banned_until_time", b"banned_until_time", "birth_date", b"birth_date", "country_code", b"country_code", "create_time", b"create_time", "email", b"email", "email_confirmed", b"email_confirmed", "erase_time", b"erase_time", "language_code", b"language_code", "missing_requirements", b"missing_requirements", "permissions", b"permissions", "real_accounts", b"real_accounts", "roles", b"roles", "second_factor", b"second_factor", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

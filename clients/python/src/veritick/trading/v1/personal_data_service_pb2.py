@@ -22,11 +22,12 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from veritick.identity.v1 import erasure_pb2 as veritick_dot_identity_dot_v1_dot_erasure__pb2
 from veritick.option.v1 import access_pb2 as veritick_dot_option_dot_v1_dot_access__pb2
 from veritick.option.v1 import field_pb2 as veritick_dot_option_dot_v1_dot_field__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/veritick/trading/v1/personal_data_service.proto\x12\x13veritick.trading.v1\x1a\x1fveritick/option/v1/access.proto\x1a\x1everitick/option/v1/field.proto\"6\n\x19\x45xportPersonalDataRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x01\"L\n\x1a\x45xportPersonalDataResponse\x12\x11\n\tfile_name\x18\x01 \x01(\t\x12\r\n\x05\x61\x62out\x18\x02 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x32\xa6\x01\n\x13PersonalDataService\x12\x8e\x01\n\x12\x45xportPersonalData\x12..veritick.trading.v1.ExportPersonalDataRequest\x1a/.veritick.trading.v1.ExportPersonalDataResponse\"\x15\x90\x02\x01\xaa\xbb\x18\n\"\x08identity\xb0\xbb\x18\x05\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n/veritick/trading/v1/personal_data_service.proto\x12\x13veritick.trading.v1\x1a\"veritick/identity/v1/erasure.proto\x1a\x1fveritick/option/v1/access.proto\x1a\x1everitick/option/v1/field.proto\"6\n\x19\x45xportPersonalDataRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x01\"L\n\x1a\x45xportPersonalDataResponse\x12\x11\n\tfile_name\x18\x01 \x01(\t\x12\r\n\x05\x61\x62out\x18\x02 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\"H\n\x14\x43loseAccountsRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xba\xbb\x18\x04\x08\x01@\x01\x12\x15\n\rvalidate_only\x18\x02 \x01(\x08\"Q\n\x15\x43loseAccountsResponse\x12\x38\n\tobstacles\x18\x01 \x03(\x0e\x32%.veritick.identity.v1.ErasureObstacle2\xa5\x02\n\x13PersonalDataService\x12\x8e\x01\n\x12\x45xportPersonalData\x12..veritick.trading.v1.ExportPersonalDataRequest\x1a/.veritick.trading.v1.ExportPersonalDataResponse\"\x15\x90\x02\x01\xaa\xbb\x18\n\"\x08identity\xb0\xbb\x18\x05\x30\x01\x12}\n\rCloseAccounts\x12).veritick.trading.v1.CloseAccountsRequest\x1a*.veritick.trading.v1.CloseAccountsResponse\"\x15\x90\x02\x02\xaa\xbb\x18\n\"\x08identity\xb0\xbb\x18\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,12 +36,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_EXPORTPERSONALDATAREQUEST'].fields_by_name['user_id']._loaded_options = None
   _globals['_EXPORTPERSONALDATAREQUEST'].fields_by_name['user_id']._serialized_options = b'\272\273\030\004\010\001@\001'
+  _globals['_CLOSEACCOUNTSREQUEST'].fields_by_name['user_id']._loaded_options = None
+  _globals['_CLOSEACCOUNTSREQUEST'].fields_by_name['user_id']._serialized_options = b'\272\273\030\004\010\001@\001'
   _globals['_PERSONALDATASERVICE'].methods_by_name['ExportPersonalData']._loaded_options = None
   _globals['_PERSONALDATASERVICE'].methods_by_name['ExportPersonalData']._serialized_options = b'\220\002\001\252\273\030\n\"\010identity\260\273\030\005'
-  _globals['_EXPORTPERSONALDATAREQUEST']._serialized_start=137
-  _globals['_EXPORTPERSONALDATAREQUEST']._serialized_end=191
-  _globals['_EXPORTPERSONALDATARESPONSE']._serialized_start=193
-  _globals['_EXPORTPERSONALDATARESPONSE']._serialized_end=269
-  _globals['_PERSONALDATASERVICE']._serialized_start=272
-  _globals['_PERSONALDATASERVICE']._serialized_end=438
+  _globals['_PERSONALDATASERVICE'].methods_by_name['CloseAccounts']._loaded_options = None
+  _globals['_PERSONALDATASERVICE'].methods_by_name['CloseAccounts']._serialized_options = b'\220\002\002\252\273\030\n\"\010identity\260\273\030\002'
+  _globals['_EXPORTPERSONALDATAREQUEST']._serialized_start=173
+  _globals['_EXPORTPERSONALDATAREQUEST']._serialized_end=227
+  _globals['_EXPORTPERSONALDATARESPONSE']._serialized_start=229
+  _globals['_EXPORTPERSONALDATARESPONSE']._serialized_end=305
+  _globals['_CLOSEACCOUNTSREQUEST']._serialized_start=307
+  _globals['_CLOSEACCOUNTSREQUEST']._serialized_end=379
+  _globals['_CLOSEACCOUNTSRESPONSE']._serialized_start=381
+  _globals['_CLOSEACCOUNTSRESPONSE']._serialized_end=462
+  _globals['_PERSONALDATASERVICE']._serialized_start=465
+  _globals['_PERSONALDATASERVICE']._serialized_end=758
 # @@protoc_insertion_point(module_scope)

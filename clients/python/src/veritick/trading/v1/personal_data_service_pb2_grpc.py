@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class PersonalDataServiceStub:
-    """PersonalDataService is for identity: what every book keeps about a person.
+    """PersonalDataService is for identity: what every book keeps about a person, and the end of it.
     """
 
     def __init__(self, channel):
@@ -40,16 +40,30 @@ class PersonalDataServiceStub:
                 request_serializer=veritick_dot_trading_dot_v1_dot_personal__data__service__pb2.ExportPersonalDataRequest.SerializeToString,
                 response_deserializer=veritick_dot_trading_dot_v1_dot_personal__data__service__pb2.ExportPersonalDataResponse.FromString,
                 _registered_method=True)
+        self.CloseAccounts = channel.unary_unary(
+                '/veritick.trading.v1.PersonalDataService/CloseAccounts',
+                request_serializer=veritick_dot_trading_dot_v1_dot_personal__data__service__pb2.CloseAccountsRequest.SerializeToString,
+                response_deserializer=veritick_dot_trading_dot_v1_dot_personal__data__service__pb2.CloseAccountsResponse.FromString,
+                _registered_method=True)
 
 
 class PersonalDataServiceServicer:
-    """PersonalDataService is for identity: what every book keeps about a person.
+    """PersonalDataService is for identity: what every book keeps about a person, and the end of it.
     """
 
     def ExportPersonalData(self, request, context):
         """ExportPersonalData answers everything that the books keep about a user, as files.
 
         Files come one after the other, each in pieces of one name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CloseAccounts(self, request, context):
+        """CloseAccounts closes a user's accounts for good, in every book that is served here.
+
+        Where something stands in the way of one, none is closed. Idempotent by user. Errors: UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -63,6 +77,11 @@ def add_PersonalDataServiceServicer_to_server(servicer, server):
                     request_deserializer=veritick_dot_trading_dot_v1_dot_personal__data__service__pb2.ExportPersonalDataRequest.FromString,
                     response_serializer=veritick_dot_trading_dot_v1_dot_personal__data__service__pb2.ExportPersonalDataResponse.SerializeToString,
             ),
+            'CloseAccounts': grpc.unary_unary_rpc_method_handler(
+                    servicer.CloseAccounts,
+                    request_deserializer=veritick_dot_trading_dot_v1_dot_personal__data__service__pb2.CloseAccountsRequest.FromString,
+                    response_serializer=veritick_dot_trading_dot_v1_dot_personal__data__service__pb2.CloseAccountsResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'veritick.trading.v1.PersonalDataService', rpc_method_handlers)
@@ -72,7 +91,7 @@ def add_PersonalDataServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class PersonalDataService:
-    """PersonalDataService is for identity: what every book keeps about a person.
+    """PersonalDataService is for identity: what every book keeps about a person, and the end of it.
     """
 
     @staticmethod
@@ -92,6 +111,33 @@ class PersonalDataService:
             '/veritick.trading.v1.PersonalDataService/ExportPersonalData',
             veritick_dot_trading_dot_v1_dot_personal__data__service__pb2.ExportPersonalDataRequest.SerializeToString,
             veritick_dot_trading_dot_v1_dot_personal__data__service__pb2.ExportPersonalDataResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CloseAccounts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/veritick.trading.v1.PersonalDataService/CloseAccounts',
+            veritick_dot_trading_dot_v1_dot_personal__data__service__pb2.CloseAccountsRequest.SerializeToString,
+            veritick_dot_trading_dot_v1_dot_personal__data__service__pb2.CloseAccountsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class PersonalDataServiceStub:
-    """PersonalDataService is for identity: what every book keeps about a person."""
+    """PersonalDataService is for identity: what every book keeps about a person, and the end of it."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -38,10 +38,15 @@ class PersonalDataServiceStub:
 
     Files come one after the other, each in pieces of one name.
     """
+    CloseAccounts: _grpc.UnaryUnaryMultiCallable[_personal_data_service_pb2.CloseAccountsRequest, _personal_data_service_pb2.CloseAccountsResponse]
+    """CloseAccounts closes a user's accounts for good, in every book that is served here.
+
+    Where something stands in the way of one, none is closed. Idempotent by user. Errors: UNAVAILABLE.
+    """
 
 @_typing.type_check_only
 class PersonalDataServiceAsyncStub(PersonalDataServiceStub):
-    """PersonalDataService is for identity: what every book keeps about a person."""
+    """PersonalDataService is for identity: what every book keeps about a person, and the end of it."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ExportPersonalData: _aio.UnaryStreamMultiCallable[_personal_data_service_pb2.ExportPersonalDataRequest, _personal_data_service_pb2.ExportPersonalDataResponse]  # type: ignore[assignment]
@@ -49,9 +54,14 @@ class PersonalDataServiceAsyncStub(PersonalDataServiceStub):
 
     Files come one after the other, each in pieces of one name.
     """
+    CloseAccounts: _aio.UnaryUnaryMultiCallable[_personal_data_service_pb2.CloseAccountsRequest, _personal_data_service_pb2.CloseAccountsResponse]  # type: ignore[assignment]
+    """CloseAccounts closes a user's accounts for good, in every book that is served here.
+
+    Where something stands in the way of one, none is closed. Idempotent by user. Errors: UNAVAILABLE.
+    """
 
 class PersonalDataServiceServicer(metaclass=_abc_1.ABCMeta):
-    """PersonalDataService is for identity: what every book keeps about a person."""
+    """PersonalDataService is for identity: what every book keeps about a person, and the end of it."""
 
     @_abc_1.abstractmethod
     def ExportPersonalData(
@@ -62,6 +72,17 @@ class PersonalDataServiceServicer(metaclass=_abc_1.ABCMeta):
         """ExportPersonalData answers everything that the books keep about a user, as files.
 
         Files come one after the other, each in pieces of one name.
+        """
+
+    @_abc_1.abstractmethod
+    def CloseAccounts(
+        self,
+        request: _personal_data_service_pb2.CloseAccountsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_personal_data_service_pb2.CloseAccountsResponse, _abc.Awaitable[_personal_data_service_pb2.CloseAccountsResponse]]:
+        """CloseAccounts closes a user's accounts for good, in every book that is served here.
+
+        Where something stands in the way of one, none is closed. Idempotent by user. Errors: UNAVAILABLE.
         """
 
 def add_PersonalDataServiceServicer_to_server(servicer: PersonalDataServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
