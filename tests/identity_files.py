@@ -31,6 +31,35 @@ def pdf(change: Callable[[pikepdf.Pdf], None] | None = None, **options: object) 
     return out.getvalue()
 
 
+def with_letter(made: pikepdf.Pdf) -> None:
+    """Write a line on a PDF's first page, in a font that it does not bring, above a dark field."""
+    page = made.pages[0]
+    helvetica = {"/Type": "/Font", "/Subtype": "/Type1", "/BaseFont": "/Helvetica"}
+    font = pikepdf.Dictionary({name: pikepdf.Name(value) for name, value in helvetica.items()})
+    page.obj.Resources = pikepdf.Dictionary(Font=pikepdf.Dictionary(F1=font))
+    page.contents_add(
+        b"BT /F1 30 Tf 72 600 Td (Electricity bill) Tj ET 0 0 .5 rg 72 72 300 300 re f"
+    )
+
+
+def with_scan(made: pikepdf.Pdf, scan: bytes) -> None:
+    """Add a page to a PDF that is a scan as JPEG 2000."""
+    picture = pikepdf.Stream(
+        made,
+        scan,
+        Type=pikepdf.Name.XObject,
+        Subtype=pikepdf.Name.Image,
+        Width=640,
+        Height=480,
+        ColorSpace=pikepdf.Name.DeviceRGB,
+        BitsPerComponent=8,
+        Filter=pikepdf.Name.JPXDecode,
+    )
+    page = made.add_blank_page(page_size=(640, 480))
+    page.obj.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(Im1=picture))
+    page.contents_add(b"640 0 0 480 0 0 cm /Im1 Do")
+
+
 def with_script(made: pikepdf.Pdf) -> None:
     """Let a PDF run a script when it is opened."""
     made.Root.OpenAction = pikepdf.Dictionary(

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from uuid import uuid4
 
+import pikepdf
 import pytest
-from playwright.sync_api import Browser, StorageState, expect
+from playwright.sync_api import Browser, Locator, StorageState, expect
 
 from tests.browser.axe import complaints
 from tests.browser.officer import Account, Officer, made_admin, on_duty, signed_in
-from tests.identity_files import photo
+from tests.identity_files import pdf, photo, with_letter, with_scan
 from tests.platform import Platform
 from tests.waiting import until
 
@@ -32,6 +33,34 @@ def admins(browser: Browser, terminal: Platform) -> Admins:
         signed_in(browser, terminal, first.email, first.enrol()),
         signed_in(browser, terminal, second),
         second,
+    )
+
+
+def bill(made: pikepdf.Pdf) -> None:
+    """Make a PDF of a letter and of a scan, as address proofs are."""
+    with_letter(made)
+    with_scan(made, photo("JPEG2000"))
+
+
+def torn(made: pikepdf.Pdf) -> None:
+    """Make a PDF whose scan cannot be unpacked."""
+    with_scan(made, b"torn")
+
+
+def open_document(officer: Officer, email: str) -> None:
+    """Look at what a user handed in."""
+    officer.open("Documents")
+    officer.row(email).get_by_role("link").first.click()
+    officer.page.get_by_role("button", name="Open the document").click()
+
+
+def inked(sheet: Locator) -> bool:
+    """Tell whether anything on a canvas is not white."""
+    return bool(
+        sheet.evaluate(
+            """sheet => sheet.getContext("2d").getImageData(0, 0, sheet.width, sheet.height).data
+                .some((channel) => channel !== 255)"""
+        )
     )
 
 
@@ -184,3 +213,29 @@ def test_a_document_is_looked_at_beside_what_its_owner_told_and_approved(
         dialog.get_by_role("button", name="Approve").click()
         expect(page.get_by_text("Approved", exact=True)).to_be_visible()
         expect(page.get_by_role("button", name="Approve")).to_have_count(0)
+
+
+def test_a_pdf_is_looked_at_page_by_page_and_saved_without_another_read(
+    browser: Browser, terminal: Platform, admins: Admins
+) -> None:
+    trader, other = Account.registered(terminal), Account.registered(terminal)
+    trader.hand_in("ADDRESS", pdf(bill))
+    other.hand_in("ADDRESS", pdf(torn))
+    with on_duty(browser, terminal, admins.first) as officer:
+        page = officer.page
+        open_document(officer, trader.email)
+        for number in (1, 2):
+            sheet = page.get_by_role("img", name=f"Page {number} of 2")
+            expect(sheet).to_have_attribute("aria-busy", "false")
+            assert inked(sheet)
+        officer.picture("review-pdf")
+        assert complaints(page) == []
+        with page.expect_download():
+            page.get_by_role("button", name="Save the file").click()
+        reads = [url for url in officer.visitor.requests if url.endswith(":read")]
+        assert len(reads) == 1
+
+        open_document(officer, other.email)
+        expect(page.get_by_role("alert")).to_contain_text("This PDF cannot be shown here.")
+        expect(page.get_by_role("button", name="Save the file")).to_be_enabled()
+        assert complaints(page) == []
