@@ -15,6 +15,7 @@ from services.kit.reason import Reason
 from services.settlement.fixing import Fixing, Point, VoidReason
 from services.settlement.fixings import Fixings, stored_fixings
 from services.settlement.outcome import Decision, Outcome
+from services.settlement.pace import CHUNK_MAX
 
 # All or nothing: what rests on a fixing that is not stored is not decided.
 _STORE: LiteralString = f"""
@@ -34,7 +35,7 @@ _STORE: LiteralString = f"""
         ON CONFLICT DO NOTHING
         RETURNING 1
     ), listed AS (
-        INSERT INTO outstanding (book, orders) SELECT %(book)s, %(orders)s FROM complete
+        INSERT INTO outstanding_chunk (book, orders) SELECT %(book)s, %(orders)s FROM complete
         RETURNING number
     )
     SELECT (SELECT count(*) FROM fenced), (SELECT number FROM listed),
@@ -45,20 +46,34 @@ _READ: LiteralString = """
     FROM decision WHERE order_id = ANY (%(orders)s::uuid[]) ORDER BY expires_at, order_id
 """
 _READ_OUTSTANDING: LiteralString = """
-    SELECT number, orders FROM outstanding WHERE book = %(book)s AND number > %(after)s
+    SELECT number, orders FROM outstanding_chunk WHERE book = %(book)s AND number > %(after)s
     ORDER BY number LIMIT 1
 """
 FINISH: LiteralString = """
     finished AS (
-        DELETE FROM outstanding USING fenced
+        DELETE FROM outstanding_chunk USING fenced
         WHERE book = %(book)s AND number = %(chunk)s AND cardinality(%(left_over)s::uuid[]) = 0
     ), left_over AS (
-        UPDATE outstanding SET orders = %(left_over)s FROM fenced
+        UPDATE outstanding_chunk SET orders = %(left_over)s FROM fenced
         WHERE book = %(book)s AND number = %(chunk)s AND cardinality(%(left_over)s::uuid[]) > 0
     )
 """
 """Takes a chunk off the list, as part of a fenced statement. Parameters: `finish_parameters`."""
 
+# In chunks that a book takes at once.
+_TAKE_OVER: LiteralString = f"""
+    WITH {FENCED}, taken AS (
+        DELETE FROM outstanding USING fenced WHERE book = %(book)s
+        RETURNING order_id, expires_at
+    ), sized AS (
+        SELECT order_id, (row_number() OVER (ORDER BY expires_at, order_id) - 1) / %(size)s AS nth
+        FROM taken
+    ), listed AS (
+        INSERT INTO outstanding_chunk (book, orders)
+        SELECT %(book)s, array_agg(order_id) FROM sized GROUP BY nth
+    )
+    SELECT count(*) FROM fenced
+"""
 _VOIDED: LiteralString = "SELECT instrument, time FROM staff_void"
 
 
@@ -88,6 +103,14 @@ class Decisions:
         self.fixings = fixings
         self._database = database
         self._book = book
+
+    async def take_over(self, term: Term) -> None:
+        """List in chunks what a build before this one had listed order by order.
+
+        Goes with the table `outstanding`. Errors: LeadershipLost, DatabaseUnavailable.
+        """
+        async with self._database.raw() as connection:
+            await fenced(connection, term, _TAKE_OVER, {"book": self._book, "size": CHUNK_MAX})
 
     async def voided(self) -> set[Point]:
         """Return every point whose price staff voided."""

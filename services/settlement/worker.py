@@ -80,6 +80,7 @@ class Worker:
 
     async def _lead(self, term: Term) -> None:
         self._decisions.fixings.forget()
+        await self._decisions.take_over(term)
         LEADING.labels(self.book).set(1)
         try:
             await self._work(term)

@@ -129,7 +129,7 @@ async def assert_all_is_well(world: World, tally: Tally, heard: Sequence[Heard] 
 async def assert_settled(world: World) -> None:
     """Every order closes once, as decided, and has one receipt."""
     await _none_left(world, "trading_demo", "SELECT order_id FROM open_order")
-    await _none_left(world, "settlement", "SELECT unnest(orders) FROM outstanding")
+    await _none_left(world, "settlement", "SELECT unnest(orders) FROM outstanding_chunk")
     query = "SELECT order_id, outcome, returned, transfer_id FROM closed_order ORDER BY order_id"
     closed = world.book(query)
     receipts = world.rows(

@@ -22,6 +22,21 @@ async def test_killed_after_deciding_it_repeats_the_decision(world: World) -> No
         assert (world.rows(DECIDED), await world.outcomes()) == ([(2,)], {})
 
 
+async def test_what_a_build_before_this_one_had_listed_is_carried_out(world: World) -> None:
+    def list_order_by_order() -> None:
+        with psycopg.connect(world.access.owner) as connection:
+            connection.execute("DELETE FROM outstanding_chunk")
+            connection.execute(
+                "INSERT INTO outstanding SELECT book, expires_at, order_id FROM decision"
+            )
+        world.book.before.open()
+
+    world.book.before.close()
+    async with killed(world, list_order_by_order):
+        await world.book.before.reached()
+    assert world.rows("SELECT count(*) FROM outstanding") == [(0,)]
+
+
 async def test_killed_after_the_book_closed_it_issues_the_receipts(world: World) -> None:
     world.book.after.close()
     async with killed(world, world.book.after.open):
@@ -95,7 +110,7 @@ async def killed(world: World, unblock: Callable[[], None]) -> AsyncIterator[Non
     async with world.settlement() as settlement:
         await world.receipts(2)
         receipts = [await settlement.receipt(order) for order in orders]
-        await world.until("SELECT count(*) FROM outstanding", 0)
+        await world.until("SELECT count(*) FROM outstanding_chunk", 0)
     # Outstanding, and found due as well while the book had not closed them yet.
     assert set(world.book.told.values()) == {1}
     assert await world.outcomes() == orders

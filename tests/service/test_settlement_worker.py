@@ -32,7 +32,7 @@ pytest_plugins = ["tests.service.settlement_fixtures"]
 
 UP, DOWN = Direction.UP, Direction.DOWN
 ISSUED = "SELECT count(*) FROM receipt"
-OUTSTANDING = "SELECT count(*) FROM outstanding"
+OUTSTANDING = "SELECT count(*) FROM outstanding_chunk"
 
 
 @pytest.mark.parametrize(

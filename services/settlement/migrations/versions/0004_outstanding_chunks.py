@@ -15,22 +15,15 @@ def upgrade() -> None:
     op.execute(
         """
         ALTER TABLE decision DROP CONSTRAINT decision_instrument_expires_at_fkey;
-        ALTER TABLE outstanding RENAME TO outstanding_order;
 
         -- Chunks of decisions of which some have no receipt yet: a list of work, empty at rest.
-        CREATE TABLE outstanding (
+        -- The table `outstanding` is of builds before this one, and goes with the one after it.
+        CREATE TABLE outstanding_chunk (
             book   text NOT NULL,
             number bigint GENERATED ALWAYS AS IDENTITY,
             orders uuid[] NOT NULL,
             PRIMARY KEY (book, number)
         );
-        INSERT INTO outstanding (book, orders)
-        SELECT book, array_agg(order_id) FROM (
-            SELECT *, row_number() OVER (PARTITION BY book ORDER BY expires_at, order_id) / 512 AS n
-            FROM outstanding_order
-        ) AS listed
-        GROUP BY book, n ORDER BY n;
-        DROP TABLE outstanding_order;
         """
     )
-    grant("outstanding", "SELECT, INSERT, UPDATE, DELETE")
+    grant("outstanding_chunk", "SELECT, INSERT, UPDATE, DELETE")
