@@ -26,8 +26,8 @@ class Inspector:
     async def clean(self, read: Callable[[], Awaitable[bytes]]) -> bytes:
         """Return a clean copy of the file that `read` returns, once it is its turn.
 
-        So as many files are in memory as are opened, however many wait. Failure DOCUMENT_REFUSED,
-        and those of `read`.
+        So as many files are in memory as are opened, however many wait. Failures: DOCUMENT_REFUSED,
+        UNAVAILABLE, and those of `read`.
         """
         async with self._places:
             content = await read()
@@ -46,6 +46,12 @@ class Inspector:
                     clean, complaint = await process.communicate(content)
             except TimeoutError:
                 raise _refused("The file takes too long to open.") from None
+            # It ended before it was given anything, which says nothing about the file. A pipe
+            # without a reader is a RuntimeError to uvloop.
+            except (OSError, RuntimeError) as error:
+                _log.warning("a document could not be looked at", reason=str(error))
+                message = "The file cannot be looked at just now."
+                raise Failure(Reason.UNAVAILABLE, message) from error
             finally:
                 if process.returncode is None:
                     process.kill()

@@ -93,7 +93,7 @@ def test_staff_find_a_user_look_at_what_is_his_and_ban_him(
         find(officer, trader.email)
         officer.picture("user")
         assert complaints(page) == []
-        page.get_by_role("link", name="Accounts").click()
+        page.get_by_role("link", name="Accounts", exact=True).click()
         expect(page.get_by_text("$10,000.00").first).to_be_visible()
         page.get_by_role("button", name="Ledger").click()
         expect(officer.row("Opening")).to_be_visible()

@@ -104,9 +104,10 @@ async def test_every_route_lets_in_whom_its_rule_names_and_nobody_else(
     async with httpx.AsyncClient(base_url=edge, timeout=60, headers=ELSEWHERE) as client:
 
         async def check(route: Route) -> None:
-            token = actors.token(who, route.binding.target)
-            headers = {"authorization": f"Bearer {token}"} if token else {}
             async with limit:
+                # A token lasts for minutes, and the queue may last as long.
+                token = actors.token(who, route.binding.target)
+                headers = {"authorization": f"Bearer {token}"} if token else {}
                 answer = await client.request(route.binding.verb, path_of(route), headers=headers)
             name = f"{route.binding.verb} {route.binding.template}"
             found = answer.json()["reason"] if answer.is_error else "ANSWERED"

@@ -190,9 +190,9 @@ async def test_others_are_answered_while_a_password_is_hashed(
         "UPDATE journal SET type = 'forged'",
         "DELETE FROM journal",
         "TRUNCATE journal",
-        "UPDATE users SET email = 'other@example.com'",
+        "UPDATE users SET registered_at = now()",
         "DELETE FROM users",
-        "DELETE FROM credentials",
+        "DELETE FROM erasure",
         "DROP TABLE sessions",
     ],
 )

@@ -31,3 +31,24 @@ async def test_a_file_is_read_when_it_is_its_turn() -> None:
     enough.set()
     await asyncio.gather(*users)
     assert reading == [0, 1, 2, 3, 4]
+
+
+async def test_a_program_that_ends_before_it_looked_says_nothing_about_the_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Ended:
+        returncode = -9
+
+        async def communicate(self, _: bytes) -> tuple[bytes, bytes]:
+            raise RuntimeError("the handler is closed")
+
+    async def start(*_: object, **__: object) -> Ended:
+        return Ended()
+
+    async def read() -> bytes:
+        return b"a file"
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", start)
+    with pytest.raises(Failure) as refused:
+        await Inspector().clean(read)
+    assert refused.value.reason is Reason.UNAVAILABLE
