@@ -95,8 +95,8 @@ async def test_a_sign_in_from_a_new_device_is_written_about(identity: Identity) 
         await sign_in(identity, email, device, address)
         assert written(identity) == ["NEW_DEVICE"] * letters, (device, address)
     # Two are on their way, and either may arrive first.
-    letters = [await identity.letter(email, NEW_DEVICE, number) for number in (1, 2)]
-    [letter] = [text for text in letters if HOME in text]
+    both = [await identity.letter(email, NEW_DEVICE, number) for number in (1, 2)]
+    [letter] = [text for text in both if HOME in text]
     for told in ("Firefox, Linux", HOME, "Country: –", "2026-11-23 12:00 UTC"):
         assert told in letter
     assert "http://127.0.0.1:8080/account/security\n" in letter
