@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 
@@ -31,20 +32,14 @@ class Inspector:
         """
         async with self._places:
             content = await read()
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "services.identity.inspection",
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                # It opens what strangers sent: it is told nothing that it could give away.
-                env={"PYTHONPATH": ":".join(sys.path)},
-            )
+            process = _started()
             try:
-                async with asyncio.timeout(_SECONDS_MAX):
-                    clean, complaint = await process.communicate(content)
-            except TimeoutError:
+                clean, complaint = await asyncio.to_thread(
+                    process.communicate, content, _SECONDS_MAX
+                )
+            except subprocess.TimeoutExpired:
+                process.kill()
+                await asyncio.to_thread(process.communicate)
                 raise _refused("The file takes too long to open.") from None
             # It ended before it was given anything, which says nothing about the file. A pipe
             # without a reader is a RuntimeError to uvloop.
@@ -53,15 +48,30 @@ class Inspector:
                 message = "The file cannot be looked at just now."
                 raise Failure(Reason.UNAVAILABLE, message) from error
             finally:
-                if process.returncode is None:
-                    process.kill()
-                    await process.wait()
+                # Nobody may wait any more: with the process the thread ends that listens to it.
+                process.kill()
         if process.returncode == 0:
             return clean
         if process.returncode == REFUSED:
             raise _refused(complaint.decode(errors="replace"))
         _log.warning("a document could not be opened", code=process.returncode)
         raise _refused("The file cannot be opened.")
+
+
+def _started() -> subprocess.Popen[bytes]:
+    """Start a process that reads a file.
+
+    Not by the event loop: uvloop forks, and in the child gRPC's handlers of forks, made for one
+    that goes on as it is, can crash before the other program begins. This one does not run them.
+    """
+    return subprocess.Popen(
+        [sys.executable, "-m", "services.identity.inspection"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # It opens what strangers sent: it is told nothing that it could give away.
+        env={"PYTHONPATH": ":".join(sys.path)},
+    )
 
 
 def _refused(text: str) -> Failure:
