@@ -1,6 +1,7 @@
 """What staff do in their app: find people, shut them out, and decide what needs two."""
 
 from dataclasses import dataclass
+from functools import partial
 from uuid import uuid4
 
 import pikepdf
@@ -55,11 +56,11 @@ def open_document(officer: Officer, email: str) -> None:
 
 
 def inked(sheet: Locator) -> bool:
-    """Tell whether anything on a canvas is not white."""
+    """Tell whether anything has been drawn on a canvas that is not white."""
     return bool(
         sheet.evaluate(
             """sheet => sheet.getContext("2d").getImageData(0, 0, sheet.width, sheet.height).data
-                .some((channel) => channel !== 255)"""
+                .some((channel, at, all) => channel !== 255 && all[at | 3] === 255)"""
         )
     )
 
@@ -226,9 +227,14 @@ def test_a_pdf_is_looked_at_page_by_page_and_saved_without_another_read(
         open_document(officer, trader.email)
         for number in (1, 2):
             sheet = page.get_by_role("img", name=f"Page {number} of 2")
+            until(partial(inked, sheet))
             expect(sheet).to_have_attribute("aria-busy", "false")
-            assert inked(sheet)
         officer.picture("review-pdf")
+        sheet = page.get_by_role("img", name="Page 1 of 2")
+        room = sheet.evaluate("sheet => sheet.clientWidth")
+        page.get_by_role("button", name="Larger").click()
+        until(lambda: sheet.evaluate("sheet => sheet.width") > room and inked(sheet))
+        officer.picture("review-pdf-larger")
         assert complaints(page) == []
         with page.expect_download():
             page.get_by_role("button", name="Save the file").click()
