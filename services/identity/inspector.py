@@ -41,12 +41,6 @@ class Inspector:
                 process.kill()
                 await asyncio.to_thread(process.communicate)
                 raise _refused("The file takes too long to open.") from None
-            # It ended before it was given anything, which says nothing about the file. A pipe
-            # without a reader is a RuntimeError to uvloop.
-            except (OSError, RuntimeError) as error:
-                _log.warning("a document could not be looked at", reason=str(error))
-                message = "The file cannot be looked at just now."
-                raise Failure(Reason.UNAVAILABLE, message) from error
             finally:
                 # Nobody may wait any more: with the process the thread ends that listens to it.
                 process.kill()
@@ -59,19 +53,24 @@ class Inspector:
 
 
 def _started() -> subprocess.Popen[bytes]:
-    """Start a process that reads a file.
+    """Start a process that reads a file. Failure UNAVAILABLE: that says nothing about the file.
 
     Not by the event loop: uvloop forks, and in the child gRPC's handlers of forks, made for one
     that goes on as it is, can crash before the other program begins. This one does not run them.
     """
-    return subprocess.Popen(
-        [sys.executable, "-m", "services.identity.inspection"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        # It opens what strangers sent: it is told nothing that it could give away.
-        env={"PYTHONPATH": ":".join(sys.path)},
-    )
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-m", "services.identity.inspection"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            # It opens what strangers sent: it is told nothing that it could give away.
+            env={"PYTHONPATH": ":".join(sys.path)},
+        )
+    except OSError as error:
+        _log.warning("a document could not be looked at", reason=str(error))
+        message = "The file cannot be looked at just now."
+        raise Failure(Reason.UNAVAILABLE, message) from error
 
 
 def _refused(text: str) -> Failure:

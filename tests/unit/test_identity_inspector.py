@@ -1,6 +1,7 @@
 """A few files at a time: of those that wait for their turn, none is in memory."""
 
 import asyncio
+import subprocess
 
 import pytest
 
@@ -33,22 +34,16 @@ async def test_a_file_is_read_when_it_is_its_turn() -> None:
     assert reading == [0, 1, 2, 3, 4]
 
 
-async def test_a_program_that_ends_before_it_looked_says_nothing_about_the_file(
+async def test_a_program_that_cannot_be_started_says_nothing_about_the_file(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    class Ended:
-        returncode = -9
-
-        async def communicate(self, _: bytes) -> tuple[bytes, bytes]:
-            raise RuntimeError("the handler is closed")
-
-    async def start(*_: object, **__: object) -> Ended:
-        return Ended()
+    def start(*_: object, **__: object) -> None:
+        raise BlockingIOError("too many processes")
 
     async def read() -> bytes:
         return b"a file"
 
-    monkeypatch.setattr(asyncio, "create_subprocess_exec", start)
+    monkeypatch.setattr(subprocess, "Popen", start)
     with pytest.raises(Failure) as refused:
         await Inspector().clean(read)
     assert refused.value.reason is Reason.UNAVAILABLE
