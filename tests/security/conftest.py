@@ -29,7 +29,7 @@ def edge(platform: Platform) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def actors(platform: Platform, edge: str) -> Actors:
     """Everybody who may call, with a token that counts on this platform."""
-    return Actors(platform.home / "keys", registered(edge))
+    return Actors(platform.home / "keys", registered(platform, edge))
 
 
 @contextmanager

@@ -82,5 +82,5 @@ def test_a_traders_calls_never_end_in_a_fault_of_ours(own_edge: str, tmp_path: P
 def test_nor_do_those_of_somebody_who_may_do_everything(
     own: Platform, own_edge: str, tmp_path: Path
 ) -> None:
-    actors = Actors(own.home / "keys", registered(own_edge))
+    actors = Actors(own.home / "keys", registered(own, own_edge))
     attack(own_edge, f"Bearer {actors.token('admin', 'identity')}", tmp_path)
