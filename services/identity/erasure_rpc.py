@@ -9,11 +9,9 @@ from uuid import UUID
 from services.identity.erasing import ERASE, Erasing
 from services.identity.erasure import Erasure, Obstacle, State
 from services.kit.approval import Proposal
-from services.kit.approval import State as ProposalState
-from services.kit.approval_wire import to_proposal
+from services.kit.approval_wire import asked, to_proposal
 from services.kit.approvals import Approvals
 from services.kit.errors import Failure
-from services.kit.pages import decode_page_token, encode_page_token, parse_filter
 from services.kit.principal import caller
 from services.kit.reason import Reason
 from services.kit.wire import to_timestamp
@@ -23,7 +21,6 @@ from veritick.identity.v1.erasure_admin_service_pb2_grpc import ErasureAdminServ
 from veritick.identity.v1.erasure_service_pb2_grpc import ErasureServiceServicer
 from veritick.type.v1.staff_proposal_pb2 import StaffProposal
 
-_PAGE = 50
 _HOUR = timedelta(hours=1)
 
 
@@ -37,8 +34,8 @@ class ErasureFace(ErasureServiceServicer):
         self, request: erasure_service_pb2.RequestErasureRequest, context: Any
     ) -> erasure_service_pb2.RequestErasureResponse:
         """Ask for the caller to be erased."""
-        asked = await self._erasing.ask(caller().user_id)
-        return erasure_service_pb2.RequestErasureResponse(erasure=_erasure(asked))
+        erasure = await self._erasing.ask(caller().user_id)
+        return erasure_service_pb2.RequestErasureResponse(erasure=_erasure(erasure))
 
     async def WithdrawErasure(
         self, request: erasure_service_pb2.WithdrawErasureRequest, context: Any
@@ -83,24 +80,17 @@ class ErasureAdminFace(ErasureAdminServiceServicer):
             person=person,
             request_id=request_id,
         )
-        return admin_pb.ProposeErasureResponse(proposal=to_proposal(proposal, str))
+        return admin_pb.ProposeErasureResponse(proposal=_shown(proposal))
 
     async def ListErasureProposals(
         self, request: admin_pb.ListErasureProposalsRequest, context: Any
     ) -> admin_pb.ListErasureProposalsResponse:
         """List what was proposed."""
-        name = parse_filter(request.filter, {"state"}).get("state")
-        if name is not None and name not in ProposalState.__members__:
-            metadata = {"filter": request.filter[:100]}
-            raise Failure(Reason.INVALID_FILTER, "There is no such state.", metadata=metadata)
-        before = decode_page_token(request.page_token, UUID)[0] if request.page_token else None
-        limit = request.page_size or _PAGE
-        state = None if name is None else ProposalState[name]
-        found = await self._approvals.page(ERASE, state, before, limit)
-        last = str(found[-1].proposal_id) if len(found) == limit else None
+        wanted = asked(request)
+        found = await self._approvals.page(ERASE, *wanted)
         return admin_pb.ListErasureProposalsResponse(
-            proposals=[to_proposal(proposal, str) for proposal in found],
-            next_page_token=encode_page_token([last]) if last else "",
+            proposals=[_shown(proposal) for proposal in found],
+            next_page_token=wanted.following(found),
         )
 
     async def ApproveErasureProposal(

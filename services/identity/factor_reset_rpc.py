@@ -6,18 +6,14 @@ from typing import Any
 from uuid import UUID
 
 from services.identity.lost_factors import LostFactors
-from services.identity.staff_rpc import state_of
 from services.kit.approval import Proposal
-from services.kit.approval_wire import to_proposal
-from services.kit.pages import decode_page_token, encode_page_token, parse_filter
+from services.kit.approval_wire import asked, to_proposal
 from services.kit.principal import caller
 from veritick.identity.v1 import second_factor_reset_service_pb2 as pb
 from veritick.identity.v1.second_factor_reset_service_pb2_grpc import (
     SecondFactorResetServiceServicer,
     add_SecondFactorResetServiceServicer_to_server,
 )
-
-_PAGE = 50
 
 add_factor_reset_face = add_SecondFactorResetServiceServicer_to_server
 
@@ -45,15 +41,11 @@ class FactorResetFace(SecondFactorResetServiceServicer):
         self, request: pb.ListSecondFactorResetsRequest, context: Any
     ) -> pb.ListSecondFactorResetsResponse:
         """List what was proposed."""
-        wanted = parse_filter(request.filter, {"state"})
-        before = decode_page_token(request.page_token, UUID)[0] if request.page_token else None
-        limit = request.page_size or _PAGE
-        state = state_of(wanted.get("state"), request.filter)
-        found = await self._lost.page(state, before, limit)
-        last = str(found[-1].proposal_id) if len(found) == limit else None
+        wanted = asked(request)
+        found = await self._lost.page(*wanted)
         return pb.ListSecondFactorResetsResponse(
             proposals=[to_proposal(proposal, str) for proposal in found],
-            next_page_token=encode_page_token([last]) if last else "",
+            next_page_token=wanted.following(found),
         )
 
     async def ApproveSecondFactorReset(

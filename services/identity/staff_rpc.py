@@ -11,8 +11,8 @@ from services.identity.signing_out import SigningOut
 from services.identity.staffing import CHANGE, GRANT, Staffing, existing
 from services.identity.user import ADDRESS_PART_LENGTH_MIN, address_key, folded
 from services.identity.wire import to_open_session, to_user
-from services.kit.approval import Proposal, State
-from services.kit.approval_wire import to_proposal
+from services.kit.approval import Proposal
+from services.kit.approval_wire import asked, to_proposal
 from services.kit.database import Database
 from services.kit.errors import Failure
 from services.kit.pages import decode_page_token, encode_page_token, parse_filter
@@ -158,17 +158,14 @@ class RoleFace(RoleServiceServicer):
     async def ListRoleProposals(
         self, request: role_pb.ListRoleProposalsRequest, context: Any
     ) -> role_pb.ListRoleProposalsResponse:
-        wanted = parse_filter(request.filter, {"kind", "state"})
-        before = decode_page_token(request.page_token, UUID)[0] if request.page_token else None
-        limit = request.page_size or _PAGE
-        state, kind = state_of(wanted.get("state"), request.filter), wanted.get("kind", GRANT)
+        wanted = asked(request, "kind")
+        kind = parse_filter(request.filter, {"kind", "state"}).get("kind", GRANT)
         if kind not in {GRANT, CHANGE}:
             raise _unknown(request.filter)
-        found = await self._staffing.proposals(kind, state, before, limit)
-        last = str(found[-1].proposal_id) if len(found) == limit else None
+        found = await self._staffing.proposals(kind, *wanted)
         return role_pb.ListRoleProposalsResponse(
             proposals=[to_proposal(proposal, str) for proposal in found],
-            next_page_token=encode_page_token([last]) if last else "",
+            next_page_token=wanted.following(found),
         )
 
     async def ApproveRoleProposal(
@@ -210,13 +207,6 @@ def _part(text: str | None, written: str) -> str | None:
     if part is not None and len(part) < ADDRESS_PART_LENGTH_MIN:
         raise _unknown(written)
     return part
-
-
-def state_of(name: str | None, written: str) -> State | None:
-    """Return the state that a filter names. Failure INVALID_FILTER for one that is none."""
-    if name is not None and name not in State.__members__:
-        raise _unknown(written)
-    return None if name is None else State[name]
 
 
 def _unknown(written: str) -> Failure:

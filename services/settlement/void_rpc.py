@@ -5,20 +5,15 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from services.kit.approval import Proposal, State
-from services.kit.approval_wire import to_proposal
+from services.kit.approval import Proposal
+from services.kit.approval_wire import asked, to_proposal
 from services.kit.approvals import Approvals
-from services.kit.errors import Failure
-from services.kit.pages import decode_page_token, encode_page_token, parse_filter
 from services.kit.principal import caller
-from services.kit.reason import Reason
 from services.kit.wire import to_datetime, to_timestamp
 from services.settlement.fixing import Point
 from services.settlement.voids import VOID, Voids, content_of, point_of
 from veritick.settlement.v1 import void_service_pb2 as void_pb
 from veritick.settlement.v1.void_service_pb2_grpc import VoidServiceServicer
-
-_PAGE = 50
 
 
 class VoidFace(VoidServiceServicer):
@@ -81,23 +76,12 @@ class VoidFace(VoidServiceServicer):
         self, request: void_pb.ListVoidsRequest, context: Any
     ) -> void_pb.ListVoidsResponse:
         """List voids."""
-        before = decode_page_token(request.page_token, UUID)[0] if request.page_token else None
-        limit = request.page_size or _PAGE
-        found = await self._approvals.page(VOID, _state(request.filter), before, limit)
-        last = found[-1].proposal_id if len(found) == limit else None
+        wanted = asked(request)
+        found = await self._approvals.page(VOID, *wanted)
         return void_pb.ListVoidsResponse(
             voids=[_message(proposal) for proposal in found],
-            next_page_token=encode_page_token([str(last)]) if last else "",
+            next_page_token=wanted.following(found),
         )
-
-
-def _state(text: str) -> State | None:
-    name = parse_filter(text, {"state"}).get("state")
-    if name is not None and name not in State.__members__:
-        metadata = {"filter": text[:100]}
-        message = "The filter has an unknown value."
-        raise Failure(Reason.INVALID_FILTER, message, metadata=metadata)
-    return None if name is None else State[name]
 
 
 def _message(proposal: Proposal) -> void_pb.Void:

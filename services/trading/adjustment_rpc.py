@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from services.kit.approval import Proposal, State
-from services.kit.approval_wire import to_proposal
+from services.kit.approval import Proposal
+from services.kit.approval_wire import asked, to_proposal
 from services.kit.errors import Failure
-from services.kit.pages import decode_page_token, encode_page_token, parse_filter
 from services.kit.principal import caller
 from services.kit.reason import Reason
 from services.trading.adjusting import ADJUSTMENT, Adjustment, adjustment_of, check_adjustment
@@ -18,8 +17,6 @@ from services.trading.rpc import Desks, desk_of, locate
 from services.trading.wire import day, money, to_money
 from veritick.trading.v1 import adjustment_service_pb2 as adjustment_pb
 from veritick.trading.v1.adjustment_service_pb2_grpc import AdjustmentServiceServicer
-
-_PAGE = 50
 
 
 class AdjustmentFace(AdjustmentServiceServicer):
@@ -101,13 +98,11 @@ class AdjustmentFace(AdjustmentServiceServicer):
         self, request: adjustment_pb.ListAdjustmentsRequest, context: Any
     ) -> adjustment_pb.ListAdjustmentsResponse:
         desk = desk_of(self._desks, request.book)
-        before = decode_page_token(request.page_token, UUID)[0] if request.page_token else None
-        limit = request.page_size or _PAGE
-        found = await desk.approvals.page(ADJUSTMENT, _state(request.filter), before, limit)
-        last = found[-1].proposal_id if len(found) == limit else None
+        wanted = asked(request)
+        found = await desk.approvals.page(ADJUSTMENT, *wanted)
         return adjustment_pb.ListAdjustmentsResponse(
             adjustments=[_message(proposal, desk) for proposal in found],
-            next_page_token=encode_page_token([str(last)]) if last else "",
+            next_page_token=wanted.following(found),
         )
 
 
@@ -118,15 +113,6 @@ async def _annulment(desk: Desk, account_id: UUID, days: Days) -> Adjustment:
     adjustment = Adjustment(account_id, await desk.annulments.amount(account, days), days)
     check_adjustment(adjustment, account)
     return adjustment
-
-
-def _state(text: str) -> State | None:
-    name = parse_filter(text, {"state"}).get("state")
-    if name is not None and name not in State.__members__:
-        metadata = {"filter": text[:100]}
-        message = "The filter has an unknown value."
-        raise Failure(Reason.INVALID_FILTER, message, metadata=metadata)
-    return None if name is None else State[name]
 
 
 def _message(proposal: Proposal, desk: Desk) -> adjustment_pb.Adjustment:

@@ -34,6 +34,8 @@ from veritick.identity.v1.erasure_admin_service_pb2 import (
     ApproveErasureProposalRequest,
     ListErasureProposalsRequest,
     ProposeErasureRequest,
+    RejectErasureProposalRequest,
+    WithdrawErasureProposalRequest,
 )
 from veritick.identity.v1.erasure_admin_service_pb2_grpc import ErasureAdminServiceStub
 from veritick.identity.v1.erasure_pb2 import Erasure, ErasureObstacle
@@ -326,6 +328,33 @@ async def test_staff_need_two_and_the_user_can_still_take_it_back(end: End) -> N
     )
     assert list(listed.proposals) == [decided]
     await end.calls.WithdrawErasure(WithdrawErasureRequest(), metadata=mine(session))
+
+
+async def test_what_staff_proposed_can_be_rejected_and_taken_back(end: End) -> None:
+    session = await end.newcomer()
+    propose, approve = end.staff("users.erase.propose"), end.staff("users.erase.approve")
+
+    async def proposed() -> str:
+        request = ProposeErasureRequest(
+            user_id=session.user_id, reason="asked by letter", request_id=str(uuid4())
+        )
+        return (await end.admin.ProposeErasure(request, metadata=propose)).proposal.proposal_id
+
+    rejection = RejectErasureProposalRequest(proposal_id=await proposed(), note="not him")
+    rejected = (await end.admin.RejectErasureProposal(rejection, metadata=approve)).proposal
+    withdrawal = WithdrawErasureProposalRequest(proposal_id=await proposed(), note="a mistake")
+    with refused(Reason.NOT_PROPOSER):
+        await end.admin.WithdrawErasureProposal(
+            withdrawal, metadata=end.staff("users.erase.propose")
+        )
+    withdrawn = (await end.admin.WithdrawErasureProposal(withdrawal, metadata=propose)).proposal
+    assert (rejected.state, rejected.decision_note) == (StaffProposal.REJECTED, "not him")
+    assert (withdrawn.state, withdrawn.decision_note) == (StaffProposal.WITHDRAWN, "a mistake")
+    with refused(Reason.PROPOSAL_NOT_PENDING):
+        await end.admin.ApproveErasureProposal(
+            ApproveErasureProposalRequest(proposal_id=withdrawn.proposal_id), metadata=approve
+        )
+    assert not (await end.standing(session)).HasField("erasure")
 
 
 async def test_who_works_here_has_his_roles_taken_first(end: End) -> None:
