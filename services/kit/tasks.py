@@ -13,9 +13,11 @@ async def end_tasks(tasks: Iterable[asyncio.Task[None]], again: float = _AGAIN_S
     on, and before Python 3.12 `asyncio.wait_for`, through which the driver waits for the database,
     loses one that arrives together with its result. What a task failed with was its own affair.
     """
-    waiting = {task for task in tasks if not task.done()}
+    all_tasks = list(tasks)
+    waiting = {task for task in all_tasks if not task.done()}
     while waiting:
         for task in waiting:
             task.cancel()
-        ended, waiting = await asyncio.wait(waiting, timeout=again)
-        await asyncio.gather(*ended, return_exceptions=True)
+        _, waiting = await asyncio.wait(waiting, timeout=again)
+    # Also of those that had failed before: nobody else asks them what with.
+    await asyncio.gather(*all_tasks, return_exceptions=True)
