@@ -37,6 +37,20 @@ async def test_what_a_build_before_this_one_had_listed_is_carried_out(world: Wor
     assert world.rows("SELECT count(*) FROM outstanding") == [(0,)]
 
 
+async def test_a_build_before_this_one_finds_what_this_one_had_listed(world: World) -> None:
+    def be_elected() -> None:
+        with psycopg.connect(world.access.service) as connection:
+            connection.execute("UPDATE leader SET epoch = epoch + 1 WHERE name = 'worker:demo'")
+        assert world.rows("SELECT count(*) FROM outstanding_chunk") == [(0,)]
+        assert world.rows("SELECT book FROM outstanding") == [("demo",), ("demo",)]
+        world.book.after.open()
+
+    world.book.after.close()
+    async with killed(world, be_elected):
+        await world.book.after.reached()
+    assert world.rows("SELECT count(*) FROM outstanding") == [(0,)]
+
+
 async def test_killed_after_the_book_closed_it_issues_the_receipts(world: World) -> None:
     world.book.after.close()
     async with killed(world, world.book.after.open):
