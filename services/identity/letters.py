@@ -91,10 +91,14 @@ async def queue(connection: AsyncConnection, letter: Letter, now: datetime) -> N
 async def claim(
     connection: AsyncConnection, now: datetime, until: datetime, limit: int
 ) -> Sequence[Letter]:
-    """Take letters that are due; nobody else gets them before `until`."""
+    """Take letters that are due; nobody else gets them before `until`.
+
+    One of a kind that this build does not know is left to the build that queued it.
+    """
     due = (
         sa.select(letters.c.letter_id)
         .where(letters.c.outcome.is_(None), letters.c.due_at <= now)
+        .where(letters.c.kind.in_(list(LetterKind)))
         .order_by(letters.c.due_at)
         .limit(limit)
         .with_for_update(skip_locked=True)

@@ -11,7 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.identity import letters, mail_tokens, users
 from services.identity.ground import Ground
-from services.identity.letter import LIFETIMES, LetterKind, Mail, Wording, link
+from services.identity.letter import (
+    DEFAULT_LANGUAGE,
+    LIFETIMES,
+    LetterKind,
+    Mail,
+    Wording,
+    link,
+)
 from services.identity.letters import Letter, Outcome
 from services.identity.mailers import Mailer, MailRefused
 from services.identity.session import digest_of, first_token
@@ -112,8 +119,9 @@ class Post:
         if letter.kind in LIFETIMES:
             token = await self._token(connection, letter.kind, known.user.user_id)
         facts = {**letter.facts, "link": link(letter.kind, self._site_url, token)}
-        text = self._wording[known.user.language][letter.kind]
-        return text.mail(known.user.email, facts)
+        # Another build may know more languages.
+        texts = self._wording.get(known.user.language) or self._wording[DEFAULT_LANGUAGE]
+        return texts[letter.kind].mail(known.user.email, facts)
 
     async def _token(self, connection: AsyncConnection, kind: LetterKind, user_id: UUID) -> str:
         token = first_token(self._random)

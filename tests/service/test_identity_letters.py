@@ -234,6 +234,22 @@ async def test_the_mailbox_has_pages(identity: Identity) -> None:
     assert sorted(seen) == sorted(user.email for user in users)
 
 
+async def test_what_a_newer_build_knows_of_letters_is_left_to_it(identity: Identity) -> None:
+    user = await identity.register()
+    await identity.letter(user.email, CONFIRM)
+    identity.rows("UPDATE users SET language = 'tlh' RETURNING 1")
+    identity.rows(
+        "INSERT INTO letters (letter_id, kind, address_key, created_at, due_at, attempts) "
+        "VALUES (gen_random_uuid(), 'HAPPY_BIRTHDAY', %s, '2020-01-01Z', '2020-01-01Z', 0) "
+        "RETURNING 1",
+        user.email,
+    )
+    await ask_reset(identity, user.email)
+    await identity.letter(user.email, RESET)
+    waiting = "SELECT attempts, outcome FROM letters WHERE kind = 'HAPPY_BIRTHDAY'"
+    assert identity.rows(waiting) == [(0, None)]
+
+
 async def profile(identity: Identity, email: str) -> tuple[tuple[tuple[str, str], ...], User]:
     """Sign in and return the metadata to call with, and the profile."""
     metadata = bearer((await identity.log_in(email)).access_token)
