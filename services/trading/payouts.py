@@ -6,9 +6,10 @@ import asyncio
 import json
 from collections.abc import Mapping
 
+import structlog
 from sqlalchemy import text
 
-from services.kit.database import Database
+from services.kit.database import Database, DatabaseUnavailable
 from services.kit.errors import Failure
 from services.kit.reason import Reason
 from services.trading.market import MarketView
@@ -24,6 +25,7 @@ _RECENT = text(
     "SELECT instrument, sum(orders - refunds)::bigint, sum(winners)::bigint "
     "FROM instrument_statistics WHERE minute > :since GROUP BY instrument"
 )
+_log = structlog.stdlib.get_logger()
 
 
 class Payouts:
@@ -48,11 +50,14 @@ class Payouts:
         self._policy = policy
 
     async def run(self) -> None:
-        """Recalculate every minute, for ever."""
+        """Recalculate every minute, for ever; an outage of the database only delays it."""
         while True:
             await asyncio.sleep(RECALCULATE_EVERY.total_seconds())
             if self._writer.leading:
-                await self.recalculate()
+                try:
+                    await self.recalculate()
+                except DatabaseUnavailable as error:
+                    _log.warning("payouts wait", policy=self._name, reason=str(error))
 
     async def recalculate(self) -> list[str]:
         """Set every payout that is another now; return the instruments whose it was."""

@@ -1,13 +1,20 @@
 """Payouts that follow what was won, on a real book."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
+import pytest
 import pytest_asyncio
 
+from services.kit.database import DatabaseUnavailable
+from services.kit.tasks import end_tasks
+from services.trading import payouts
 from services.trading.order import Outcome
 from tests.service.trading_fixtures import SYMBOL, Bench, bench
 from tests.stores import Postgres
+from tests.waiting import PATIENCE_SECONDS
 
 
 @pytest_asyncio.fixture
@@ -54,6 +61,29 @@ async def test_after_half_an_hour_the_fixed_payout_returns(real: Bench) -> None:
     real.market.advance(31 * 60, 10_100)
     await real.desk.payouts.recalculate()
     assert await payout(real) == (3, 8_500)
+
+
+async def test_an_outage_of_the_database_only_delays_a_payout(
+    real: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outages, done = [DatabaseUnavailable("gone")], asyncio.Event()
+    recalculate = real.desk.payouts.recalculate
+
+    async def hindered() -> list[str]:
+        if outages:
+            raise outages.pop()
+        changed = await recalculate()
+        done.set()
+        return changed
+
+    monkeypatch.setattr(payouts, "RECALCULATE_EVERY", timedelta(0))
+    monkeypatch.setattr(real.desk.payouts, "recalculate", hindered)
+    await close(real, [Outcome.WIN] * 10)
+    running = asyncio.create_task(real.desk.payouts.run())
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await done.wait()
+    await end_tasks([running])
+    assert await payout(real) == (2, 6_500)
 
 
 async def test_a_change_is_kept_with_its_inputs_and_published(real: Bench) -> None:
