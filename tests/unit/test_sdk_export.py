@@ -1,7 +1,10 @@
 """`veritick export`: a file is written whole or not at all, page by page up to a signed head."""
 
 import asyncio
+import errno
 import json
+import resource
+import signal
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -132,6 +135,53 @@ async def test_an_export_that_is_cancelled_leaves_nothing(tmp_path: Path) -> Non
 async def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="none"):
         await write(Platform(200), tmp_path / "none" / "demo.jsonl")
+
+
+class Interrupted(Platform):
+    """Sends this process a signal when the second page is asked for."""
+
+    def __init__(self, signal_number: signal.Signals) -> None:
+        super().__init__(450)
+        self.signal_number = signal_number
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self.pages:
+            signal.raise_signal(self.signal_number)
+        return await super().handle_async_request(request)
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+def test_a_command_that_is_interrupted_says_so_and_leaves_nothing(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    signal_number: signal.Signals,
+) -> None:
+    platform, path = Interrupted(signal_number), tmp_path / "demo.jsonl"
+    handler = signal.getsignal(signal_number)
+    monkeypatch.setattr(Veritick, "connect", lambda url: client(platform))
+    assert command.main(["export", str(path)]) == 130
+    assert capsys.readouterr().err.endswith(f"{path}: interrupted\n")
+    assert platform.pages == [200]
+    assert list(tmp_path.iterdir()) == []
+    assert signal.getsignal(signal_number) == handler
+
+
+def test_a_disk_that_is_full_is_said_and_nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "demo.jsonl"
+    path.write_text("as it was")
+    monkeypatch.setattr(Veritick, "connect", lambda url: client(Platform(450)))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        code = command.main(["export", str(path)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert code == 1
+    assert f"{path} was not written: [Errno {errno.EFBIG}]" in capsys.readouterr().err
+    assert [entry.read_text() for entry in tmp_path.iterdir()] == ["as it was"]
 
 
 class Audited(Edge):

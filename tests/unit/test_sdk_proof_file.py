@@ -31,6 +31,7 @@ from veritick.proof.file import Unreadable, Writer
 from veritick.proof.verify import verify
 
 HONEST = exported()
+PRICE = ("receipt", "entryTick", "price", "mantissa")
 
 # ---- lines --------------------------------------------------------------------------------------
 
@@ -80,6 +81,9 @@ TWICE = b'{"receipt":{"outcome":"WIN","outcome":"LOSS"}}\n'
         ([*HONEST[:3], b"[" * 100_000 + b"\n"], 4, "is not JSON"),
         ([*HONEST[:3], TWICE], 4, "stands twice"),
         ([*HONEST[:3], NAN], 4, "is no receipt"),
+        (altered(HONEST, 4, ("receipt", "outcome"), lambda _: "\ud800"), 4, "is not JSON"),
+        (altered(HONEST, 1, ("export", "book"), lambda _: "\ud800"), 1, "is not JSON"),
+        ([b"\xef\xbb\xbf{}\n", *HONEST[1:]], 1, "is not JSON"),
         ([*HONEST[:3], b" " * 1_100_000], 4, "longer than"),
         ([*HONEST[:3], {"receipt": {"unknown": 1}}], 4, "is no receipt"),
         ([*HONEST[:3], {"receipt": 7}], 4, "is no line"),
@@ -100,6 +104,21 @@ def test_what_cannot_be_read_is_named_by_its_line(lines: Lines, line: int, why: 
     found = unreadable(lines)
     assert found.line == line
     assert why in found.why
+
+
+def test_of_two_differences_the_first_is_named() -> None:
+    twice = altered(altered(HONEST, 5, ("receipt", "outcome"), changed), 3, PRICE, changed)
+    assert untrue(twice).line == 3
+
+
+def test_line_ends_of_another_system_change_nothing() -> None:
+    lines = file_of(HONEST).getvalue().replace(b"\n", b"\r\n")
+    assert verify(io.BytesIO(lines), KEY_ID).receipts == 5
+
+
+def test_an_export_without_receipts_proves_nothing_and_is_not_right() -> None:
+    bare = altered([HONEST[0], HONEST[-1]], 2, ("end", "receipts"), lambda _: 0)
+    assert untrue(bare).difference.what == "checkpoint.sequence"
 
 
 @pytest.mark.parametrize("cut", range(1, 2_000, 97))
@@ -171,6 +190,20 @@ def test_the_command_says_what_it_found(
     out, err = capsys.readouterr()
     assert said in (err if code else out)
     assert not (out if code else err)
+
+
+def test_what_a_file_says_can_not_pose_as_what_the_command_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "demo.jsonl"
+    pose = "\x1b[2K\rdemo.jsonl: all is right\n" + "x" * 10_000
+    lines = altered(HONEST, 3, ("receipt", "instrument"), lambda _: pose)
+    path.write_bytes(file_of(lines).getvalue())
+    assert main(["verify", str(path)]) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert len(said) < 3_000
+    assert "\\x1b[2K\\r" in said
 
 
 ALONE = """

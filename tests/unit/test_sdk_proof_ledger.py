@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from copy import deepcopy
 from datetime import timedelta
@@ -57,6 +58,10 @@ def begin_of(line: int) -> int:
     return max(seal + 1 for seal in (ENTRIES[0] - 1, *SEALS) if seal < line)
 
 
+NAMED = Counter(HONEST[n - 1]["entry"].get("orderId") for n in ENTRIES)
+(OPEN,) = [n for n in ENTRIES if NAMED[HONEST[n - 1]["entry"].get("orderId")] == 1]
+"""The stake of the order that is open: no other entry names it."""
+
 KINDS = {HONEST[n - 1]["entry"]["kind"]: n for n in ENTRIES}
 """An entry of each kind, by its line."""
 
@@ -70,6 +75,23 @@ def test_an_entry_with_one_field_changed_is_named(line: int, path: tuple[Any, ..
         change = lambda _: "PAYOUT"  # noqa: E731
     found = untrue(altered(HONEST, line, path, change))
     assert begin_of(line) <= found.line <= seal_behind(line)
+
+
+IDS = ["transferId", "accountId", "contraAccountId", "orderId"]
+
+
+@pytest.mark.parametrize("field", IDS)
+@pytest.mark.parametrize(
+    "written",
+    ["demo_{{{number}}}", "demo_urn:uuid:{number}", "demo_demo_{number}", "real_{number}"],
+)
+def test_an_id_written_otherwise_is_named_although_its_hash_is_the_same(
+    field: str, written: str
+) -> None:
+    line = OPEN if field == "orderId" else ENTRIES[0]
+    number = HONEST[line - 1]["entry"][field].removeprefix("demo_")
+    forged = altered(HONEST, line, ("entry", field), lambda _: written.format(number=number))
+    assert (untrue(forged).line, untrue(forged).difference.what) == (line, f"entry.{field}")
 
 
 @pytest.mark.parametrize("line", KINDS.values())
@@ -119,6 +141,12 @@ def test_a_head_behind_another_seal_or_a_second_time_is_found() -> None:
     for place in (SEALS[0], HEAD):
         forged = [*HONEST[:place], head, *HONEST[place:]]
         assert (untrue(forged).line, untrue(forged).difference.what) == (place + 1, "head.sealId")
+
+
+def test_a_head_between_entries_that_no_seal_covers_yet_is_found() -> None:
+    forged = [*HONEST[: HEAD - 1], HONEST[HEAD], HONEST[HEAD - 1], *HONEST[HEAD + 1 :]]
+    assert "entry" in HONEST[HEAD]
+    assert (untrue(forged).line, untrue(forged).difference.what) == (HEAD + 1, "head")
 
 
 def test_a_past_that_was_written_again_does_not_fit_what_was_signed_meanwhile() -> None:

@@ -1,7 +1,7 @@
 """`veritick export|verify`: take the receipts of a book home, and check them there.
 
 Exit codes of `verify`: 0 all is right, 1 something is not as it must be, 2 the file cannot be read
-as an export. Of `export`: 0 written, 1 not written. Both: 2 for wrong arguments.
+as an export. Of `export`: 0 written, 1 not written. Both: 2 for wrong arguments, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from getpass import getpass
 from pathlib import Path
 
@@ -22,7 +24,8 @@ from veritick.proof.file import Unreadable
 from veritick.proof.ledger import Ledger
 from veritick.proof.verify import Untrue, Verified, verify
 
-_UNTRUE, _UNREADABLE, _FAILED = 1, 2, 1
+_UNTRUE, _UNREADABLE, _FAILED, _INTERRUPTED = 1, 2, 1, 130
+_LINE_LENGTH_MAX = 2_000
 _TELL_EVERY_SECONDS = 1.0
 _PASSWORD = "VERITICK_PASSWORD"  # noqa: S105  where it is, not what it is
 
@@ -31,7 +34,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command, and return its exit code."""
     chosen = _parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = chosen.run
-    return run(chosen)
+    try:
+        with _interruptible():
+            return run(chosen)
+    except KeyboardInterrupt:
+        sys.stderr.write(f"veritick: {chosen.file}: interrupted\n")
+        return _INTERRUPTED
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let SIGTERM end a command as Ctrl-C does, so that no half of a file stays behind."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -124,10 +142,10 @@ def _verify(chosen: argparse.Namespace) -> int:
         with chosen.file.open("rb") as file:
             seen = verify(file, chosen.key, chosen.ledger_key)
     except Untrue as untrue:
-        sys.stderr.write(f"{chosen.file}: {untrue}\n")
+        sys.stderr.write(f"{chosen.file}: {_plain(str(untrue))}\n")
         return _UNTRUE
     except (Unreadable, OSError) as error:
-        sys.stderr.write(f"{chosen.file}: cannot be read: {error}\n")
+        sys.stderr.write(f"{chosen.file}: cannot be read: {_plain(str(error))}\n")
         return _UNREADABLE
     sys.stdout.write(_summary(chosen, seen))
     return 0
@@ -149,7 +167,13 @@ def _summary(chosen: argparse.Namespace, seen: Verified) -> str:
         lines.append(f"  what comes before receipt {seen.first} is not in this file")
     if seen.ledger is not None:
         lines += _about_ledger(seen, seen.ledger, chosen.ledger_key)
-    return "".join(f"{line}\n" for line in lines)
+    return "".join(f"{_plain(line)}\n" for line in lines)
+
+
+def _plain(line: str) -> str:
+    """Return what a file says so that it can neither pose as other lines nor move the cursor."""
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line[:_LINE_LENGTH_MAX])
+    return shown if len(line) <= _LINE_LENGTH_MAX else f"{shown}…"
 
 
 def _about_ledger(seen: Verified, ledger: Ledger, key: str | None) -> list[str]:

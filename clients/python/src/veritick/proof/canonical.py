@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
+from uuid import UUID
 
 from google.protobuf.descriptor import EnumDescriptor
 from google.protobuf.message import Message
@@ -77,6 +78,18 @@ def checkpoint_text(checkpoint: Checkpoint) -> str:
             f"time {time_in(checkpoint, 'sign_time')}",
         ]
     )
+
+
+def is_id_of(book: str, text: str) -> bool:
+    """Tell whether this is an id of the book, written as the platform writes it.
+
+    The same number can be written in other ways, which no hash of a seal would tell apart.
+    """
+    name, _, number = text.rpartition("_")
+    try:
+        return name == book and str(UUID(number)) == number
+    except ValueError:
+        return False
 
 
 def name_of(enum: EnumDescriptor, number: int) -> str:

@@ -161,6 +161,8 @@ def _content(number: int, line: bytes) -> Content:
         raise Unreadable(number, "is cut off")
     try:
         value = json.loads(line.decode(), object_pairs_hook=_object)
+        if b"\\u" in line:  # half of a surrogate pair can be escaped, and is no text
+            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise Unreadable(number, f"is not JSON: {error}") from error
     if isinstance(value, dict) and len(value) == 1:

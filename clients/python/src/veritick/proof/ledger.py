@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from veritick.proof.canonical import name_of, time_text
+from veritick.proof.canonical import is_id_of, name_of, time_text
 from veritick.proof.rules import Difference
 from veritick.proof.seals import NO_HASH, seal_hash
 from veritick.settlement.v1.receipt_service_pb2 import Receipt
@@ -146,6 +146,7 @@ class Ledger:
         entry = item.entry
         differences = [
             *_said("entry.entryId", number, entry.entry_id),
+            *self._ids(entry),
             *self._sides(entry),
             *self._order_of(entry),
             *self._balance(entry),
@@ -153,12 +154,19 @@ class Ledger:
         for difference in differences:
             yield Found(item.line, entry.order_id or None, difference)
 
+    def _ids(self, entry: SealedEntry) -> Iterator[Difference]:
+        ids = {
+            "transferId": entry.transfer_id,
+            "accountId": entry.account_id,
+            "contraAccountId": entry.contra_account_id,
+        }
+        ids |= {"orderId": entry.order_id} if entry.HasField("order_id") else {}
+        for what, text in ids.items():
+            if not is_id_of(self._book, text):
+                yield Difference(f"entry.{what}", f"an id of the book {self._book}", text)
+
     def _sides(self, entry: SealedEntry) -> Iterator[Difference]:
         amount, currency = entry.amount.minor_units, entry.amount.currency_code
-        for what in ("account_id", "contra_account_id"):
-            account_id = getattr(entry, what)
-            if not account_id.startswith(f"{self._book}_"):
-                yield Difference(f"entry.{what}", f"an id of the book {self._book}", account_id)
         self.system[_holder(entry.contra_account_id), currency] -= amount
         self.system[_holder(entry.account_id), currency] += amount
         if _holder(entry.account_id) == USER:

@@ -13,7 +13,14 @@ from typing import NamedTuple
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from veritick.proof.canonical import GENESIS, name_of, receipt_hash, tick_text, time_text
+from veritick.proof.canonical import (
+    GENESIS,
+    is_id_of,
+    name_of,
+    receipt_hash,
+    tick_text,
+    time_text,
+)
 from veritick.quotes.v1.fixing_service_pb2 import (
     FEED_SILENT,
     MARKET_CLOSED,
@@ -97,7 +104,7 @@ def _ids(receipt: Receipt, book: str) -> Iterator[Difference]:
     ids = {"orderId": receipt.order_id}
     ids |= {f"transferIds[{n}]": text for n, text in enumerate(receipt.transfer_ids)}
     for what, text in ids.items():
-        yield from _when(not text.startswith(f"{book}_"), what, f"an id of the book {book}", text)
+        yield from _when(not is_id_of(book, text), what, f"an id of the book {book}", text)
     count = len(set(receipt.transfer_ids))
     found = f"{len(receipt.transfer_ids)}, {count} of them different"
     yield from _when(count != 2, "transferIds", "two transfers, the stake's and the close's", found)

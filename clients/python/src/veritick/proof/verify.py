@@ -130,6 +130,10 @@ class _Walk:
         self._unsealed = []
 
     def _head(self, line: int, head: LedgerHead) -> None:
+        if self._unsealed:
+            first = self._unsealed[0].entry.entry_id
+            found = f"one behind the entry {first}, which is under none"
+            raise Untrue(line, None, Difference("head", "one behind its seal", found))
         for difference in self._differences_of_head("head", head):
             raise Untrue(line, None, difference)
         if head.seal_id == self._signed_seal:
