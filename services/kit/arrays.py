@@ -91,22 +91,22 @@ def uuids(values: Sequence[UUID | None]) -> Uuids:
 
 def smallints(values: Sequence[int | None]) -> Smallints:
     """Encode 16-bit integers; struct.error for one that does not fit."""
-    return Smallints(_column(Smallints, values, lambda value: _SHORT.pack(2, value)))
+    return Smallints(_repeating(Smallints, values, lambda value: _SHORT.pack(2, value)))
 
 
 def integers(values: Sequence[int | None]) -> Integers:
     """Encode 32-bit integers; struct.error for one that does not fit."""
-    return Integers(_column(Integers, values, lambda value: _INTEGER.pack(4, value)))
+    return Integers(_repeating(Integers, values, lambda value: _INTEGER.pack(4, value)))
 
 
 def bigints(values: Sequence[int | None]) -> Bigints:
     """Encode 64-bit integers; struct.error for one that does not fit."""
-    return Bigints(_column(Bigints, values, lambda value: _BIG.pack(8, value)))
+    return Bigints(_repeating(Bigints, values, lambda value: _BIG.pack(8, value)))
 
 
 def texts(values: Sequence[str | None]) -> Texts:
     """Encode texts."""
-    return Texts(_column(Texts, values, lambda value: _sized(value.encode())))
+    return Texts(_repeating(Texts, values, lambda value: _sized(value.encode())))
 
 
 def byteas(values: Sequence[bytes | None]) -> Byteas:
@@ -127,9 +127,18 @@ def _sized(value: bytes) -> bytes:
     return _LENGTH.pack(len(value)) + value
 
 
+def _repeating(kind: type[Array], values: Sequence[Any], encode: Callable[[Any], bytes]) -> bytes:
+    """Encode a column that has, in most batches, few different values: each of them once."""
+    different = set(values)
+    if 2 * len(different) > len(values):
+        return _column(kind, values, encode)
+    known = {value: _NULL if value is None else encode(value) for value in different}
+    return _array(kind, len(values), b"".join(map(known.__getitem__, values)))
+
+
 def _column(kind: type[Array], values: Sequence[Any], encode: Callable[[Any], bytes]) -> bytes:
     count = len(values)
-    # Many a column of a batch holds one value throughout: it is encoded once.
+    # The moments of a batch are often one, which is cheaper to see than to hash them.
     if count > 1 and values.count(values[0]) == count:
         part = _NULL if values[0] is None else encode(values[0])
         return _array(kind, count, part * count)

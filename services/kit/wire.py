@@ -2,13 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from services.kit.ids import uuid_of
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _ID_BYTES = 16
+_MOMENTS_KNOWN = 4_096
 
 
 def to_datetime(timestamp: Timestamp) -> datetime:
@@ -27,6 +31,8 @@ def to_microseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
 
 
+# A column of moments has few different ones: equal ones become the same object.
+@lru_cache(_MOMENTS_KNOWN)
 def from_microseconds(microseconds: int) -> datetime:
     """Return the moment in UTC of so many microseconds since 1970."""
     return _EPOCH + timedelta(microseconds=microseconds)
@@ -40,7 +46,10 @@ def pack_ids(ids: Iterable[UUID]) -> bytes:
 def unpack_ids(column: bytes) -> list[UUID]:
     """Return the ids of a column; ValueError if its length is not a multiple of 16."""
     starts = range(0, len(column), _ID_BYTES)
-    return [UUID(bytes=column[start : start + _ID_BYTES]) for start in starts]
+    if len(column) % _ID_BYTES:
+        raise ValueError("ids have 16 bytes each")
+    numbers = [int.from_bytes(column[start : start + _ID_BYTES]) for start in starts]
+    return list(map(uuid_of, numbers))
 
 
 def indexes(values: Sequence[str]) -> tuple[list[str], list[int]]:

@@ -18,13 +18,17 @@ from veritick.trading.v1.book_service_pb2 import (
     SettleOrdersResponse,
 )
 
+# The call of an enumeration takes ten times as long as a look at its members.
+_DIRECTIONS = {int(direction): direction for direction in Direction}
+_OUTCOMES = {int(outcome): outcome for outcome in Outcome}
+
 
 def to_due_orders(page: ListDueOrdersResponse) -> list[DueOrder]:
     """Return a page of due orders."""
     columns = zip(
         unpack_ids(page.order_ids),
         [page.instruments[place] for place in page.instrument_indexes],
-        map(Direction, page.directions),
+        map(_DIRECTIONS.__getitem__, page.directions),
         page.entry_price_mantissas,
         map(from_microseconds, page.expire_times_us),
         strict=True,
@@ -63,7 +67,7 @@ def to_closed_orders(decisions: Sequence[Outstanding], reply: SettleOrdersRespon
     columns = zip(
         ids,
         [reply.names[place] for place in reply.instrument_indexes],
-        map(Direction, reply.directions),
+        map(_DIRECTIONS.__getitem__, reply.directions),
         reply.stakes,
         [reply.names[place] for place in reply.currency_indexes],
         reply.payouts_bp,
@@ -75,7 +79,7 @@ def to_closed_orders(decisions: Sequence[Outstanding], reply: SettleOrdersRespon
         reply.price_scales,
         map(from_microseconds, reply.entry_times_us),
         source_times,
-        map(Outcome, reply.outcomes),
+        map(_OUTCOMES.__getitem__, reply.outcomes),
         reply.returned,
         map(from_microseconds, reply.close_times_us),
         ids,

@@ -7,7 +7,7 @@ SETTLED = Counter(
 )
 LAG_SECONDS = Histogram(
     "veritick_settlement_lag_seconds",
-    "From an order's expiry to its close being known here",
+    "From an expiry to its orders being closed, for each chunk of them",
     ["book"],
     buckets=(0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10, 60, 600, 3600),
 )

@@ -48,6 +48,10 @@ class Status(IntEnum):
     NOT_FOUND = 3
 
 
+_STATUSES = {int(status): status for status in Status}
+_NOT_FOUND = Status.NOT_FOUND
+
+
 class Reply(NamedTuple):
     """A book's answer to one decision; `closed` is None when there is no such order."""
 
@@ -166,12 +170,9 @@ class Trading:
         with _failing():
             response = await self._stub.SettleOrders(request, timeout=_SETTLE_SECONDS)
         self._pace(book).took(len(decisions), sent, perf_counter())
-        closed = zip(response.statuses, to_closed_orders(decisions, response), strict=True)
-        return [_reply(Status(status), order) for status, order in closed]
-
-
-def _reply(status: Status, order: Closed) -> Reply:
-    return Reply(status, None if status is Status.NOT_FOUND else order)
+        statuses = map(_STATUSES.__getitem__, response.statuses)
+        closed = zip(statuses, to_closed_orders(decisions, response), strict=True)
+        return [Reply(s, None if s is _NOT_FOUND else order) for s, order in closed]
 
 
 @contextmanager

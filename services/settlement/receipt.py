@@ -43,15 +43,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple
 from uuid import UUID
 
+from services.kit.ids import uuid_text
 from services.settlement.fixing import Fixing, Point, Tick
 from services.settlement.outcome import Direction, Outcome
 
 GENESIS = "0" * 64
 """What stands for the hash before the first."""
+
+_MOMENTS_KNOWN = 4_096
 
 
 class Closed(NamedTuple):
@@ -127,7 +131,7 @@ def opening_text(rule_version: int, previous: str, sequence: int) -> str:
 def closed_text(book: str, closed: Closed) -> str:
     """Return the lines about the order."""
     return (
-        f"order {book}_{closed.order_id}\n"
+        f"order {book}_{uuid_text(closed.order_id)}\n"
         f"instrument {closed.instrument}\n"
         f"direction {closed.direction.name}\n"
         f"stake {closed.stake} {closed.currency}\n"
@@ -139,8 +143,8 @@ def closed_text(book: str, closed: Closed) -> str:
         f"outcome {closed.outcome.name}\n"
         f"returned {closed.returned} {closed.currency}\n"
         f"close_time {time_text(closed.closed_at)}\n"
-        f"transfer {book}_{closed.stake_transfer_id}\n"
-        f"transfer {book}_{closed.close_transfer_id}\n"
+        f"transfer {book}_{uuid_text(closed.stake_transfer_id)}\n"
+        f"transfer {book}_{uuid_text(closed.close_transfer_id)}\n"
     )
 
 
@@ -168,6 +172,8 @@ def tick_text(symbol: str, tick: Tick) -> str:
     )
 
 
+# Receipts that are issued together name few moments.
+@lru_cache(_MOMENTS_KNOWN)
 def time_text(moment: datetime | None) -> str:
     """Return a moment in UTC as canonical text, or `-` for none."""
     if moment is None:

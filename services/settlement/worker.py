@@ -213,8 +213,8 @@ class Worker:
     def _count(self, receipts: Sequence[Receipt]) -> None:
         now = self._clock.now()
         lag = LAG_SECONDS.labels(self.book)
-        for receipt in receipts:
-            lag.observe((now - receipt.closed.expires_at).total_seconds())
+        for expires_at in {receipt.closed.expires_at for receipt in receipts}:
+            lag.observe((now - expires_at).total_seconds())
         outcomes = Counter(receipt.closed.outcome for receipt in receipts)
         for outcome, count in outcomes.items():
             SETTLED.labels(self.book, outcome.name).inc(count)

@@ -6,7 +6,7 @@ stands; the same one again is answered with it, and another one as ALREADY_CLOSE
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
@@ -67,6 +67,9 @@ class SettleStatus(IntEnum):
     NOT_FOUND = 3
 
 
+_SETTLED, _ALREADY_CLOSED, _NOT_FOUND = SettleStatus
+
+
 class Settled(NamedTuple):
     """An order after a decision about it."""
 
@@ -80,17 +83,32 @@ class SettleOrders(NamedTuple):
     decisions: Sequence[Decision]
 
 
+@dataclass(slots=True)
+class _Paid:
+    """An account while its orders close."""
+
+    before: Account
+    posted: int
+    open_orders: int
+
+    @property
+    def after(self) -> Account:
+        return self.before._replace(posted=self.posted, open_orders=self.open_orders)
+
+
 @dataclass
 class _State:
-    """The accounts of a batch while orders close, and what will be written."""
+    """The accounts of a chunk while its orders close, and what will be written.
 
-    before: Mapping[UUID, Account]
-    accounts: dict[UUID, Account]
+    Accounts and orders are looked up by the numbers of their ids: an id is hashed in Python.
+    """
+
+    accounts: Mapping[int, _Paid]
     used: dict[UUID, Used]
     """What protected users have used up of their limits."""
 
     owed: dict[Side, int] = field(default_factory=dict)
-    closed: dict[UUID, BookedOrder] = field(default_factory=dict)
+    closed: list[tuple[Order, Close]] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     events: list[NewEvent] = field(default_factory=list)
 
@@ -131,89 +149,106 @@ class Settling:
     async def _settle(
         self, decisions: Sequence[Decision], transaction: Transaction
     ) -> list[Settled]:
-        still_open, earlier = await self._read(decisions, transaction)
-        accounts, used = await self._accounts_of(still_open.values(), transaction)
-        state, now = _State(accounts, dict(accounts), used), self._market.now()
+        orders = await self._read(decisions, transaction)
+        state = _State(*await self._accounts_of(orders.values(), transaction))
+        before, now = transaction.before, self._market.now()
+        settled = []
         for decision in decisions:
-            order = still_open.pop(decision.order_id, None)
-            if order is not None:
-                self._close(order, decision, state, transaction.before, now)
+            number = decision.order_id.int
+            found = orders.get(number)
+            if found is not None and found.close is None:
+                close = self._close(found.order, decision, state, before, now)
+                found = orders[number] = BookedOrder(found.order, close)
+            settled.append(_answer(decision, found))
         if state.closed:
-            after = Pending(state.accounts, state.closed, {}, state.owed, state.used, None)
-            record = self._record(state, transaction.before, now)
-            await self._recorder.write(transaction, record, after)
-            self._exposure.set(after.owed)
-        return [_answer(decision, state.closed, earlier) for decision in decisions]
+            record = self._record(state, before, now)
+            await self._recorder.write(transaction, record, _after(state))
+            self._exposure.set(state.owed)
+        return settled
 
     async def _read(
         self, decisions: Sequence[Decision], transaction: Transaction
-    ) -> tuple[dict[UUID, Order], dict[UUID, BookedOrder]]:
-        """Return which of these orders are open, and which were closed before."""
+    ) -> dict[int, BookedOrder]:
+        """Return these orders as they are before this commit, open or closed."""
         asked = [decision.order_id for decision in decisions]
         rows = await transaction.read(READ_OPEN_ORDERS, {"orders": uuids(asked)})
-        found = {row[0]: BookedOrder(Order(*row), None) for row in rows}
-        pending = transaction.before.orders
-        found |= {key: pending[key] for key in asked if key in pending}
-        if others := [key for key in asked if key not in found]:
+        found = {row[0].int: BookedOrder(Order(*row), None) for row in rows}
+        if pending := transaction.before.orders:
+            found |= {key.int: pending[key] for key in asked if key in pending}
+        if others := [key for key in asked if key.int not in found]:
             rows = await transaction.read(READ_CLOSED_ORDERS, {"orders": uuids(others)})
-            found |= {item.order.order_id: item for item in map(booked, rows)}
-        still_open = {key: item.order for key, item in found.items() if item.close is None}
-        return still_open, {key: item for key, item in found.items() if item.close}
+            found |= {item.order.order_id.int: item for item in map(booked, rows)}
+        return found
 
     async def _accounts_of(
-        self, orders: Collection[Order], transaction: Transaction
-    ) -> tuple[dict[UUID, Account], dict[UUID, Used]]:
-        """Return the accounts of these orders, and what their users have used up of limits.
+        self, orders: Iterable[BookedOrder], transaction: Transaction
+    ) -> tuple[Mapping[int, _Paid], dict[UUID, Used]]:
+        """Return the accounts of the open ones, and what their users have used up of limits.
 
         As they are before this commit.
         """
-        concerned = {order.account_id for order in orders}
+        concerned = {
+            item.order.account_id.int: item.order.account_id for item in orders if not item.close
+        }
         if not concerned:
             return {}, {}
-        rows = await transaction.read(_READ_ACCOUNTS, {"accounts": uuids(list(concerned))})
+        parameters = {"accounts": uuids(list(concerned.values()))}
+        rows = await transaction.read(_READ_ACCOUNTS, parameters)
         before = transaction.before
-        found = [(Account(*row[:-1]), row[-1]) for row in rows]
-        accounts = {a.account_id: before.accounts.get(a.account_id) or a for a, _ in found}
+        accounts = [before.accounts.get(row[0]) or Account(*row[:-1]) for row in rows]
         used = {
-            account.user_id: before.used.get(account.user_id) or protection_of(stored).used
-            for account, stored in found
-            if stored is not None
+            row[1]: before.used.get(row[1]) or protection_of(row[-1]).used
+            for row in rows
+            if row[-1] is not None
         }
-        return accounts, used
+        return {a.account_id.int: _Paid(a, a.posted, a.open_orders) for a in accounts}, used
 
     def _close(
         self, order: Order, decision: Decision, state: _State, before: Pending, now: datetime
-    ) -> None:
-        account = state.accounts[order.account_id]
+    ) -> Close:
+        account = state.accounts[order.account_id.int]
         close = _close_of(order, decision, self._ids(), now)
-        state.accounts[order.account_id] = account._replace(
-            posted=account.posted + close.returned, open_orders=account.open_orders - 1
-        )
-        if (used := state.used.get(account.user_id)) is not None:
-            today = used.on(now.date())
-            state.used[account.user_id] = today.closed(order.stake, close.returned)
         state.entries += closing_entries(
             order, decision.outcome, account.posted, close.transfer_id, now
         )
-        state.closed[order.order_id] = BookedOrder(order, close)
+        account.posted += close.returned
+        account.open_orders -= 1
+        if (used := state.used.get(account.before.user_id)) is not None:
+            today = used.on(now.date())
+            state.used[account.before.user_id] = today.closed(order.stake, close.returned)
+        state.closed.append((order, close))
         state.events.append(self._wire.order_settled(order, close))
         side = (order.instrument, order.direction)
         if side not in state.owed:
             state.owed[side] = before.owed.get(side, self._exposure.owed(side))
         state.owed[side] -= profit_of(order.stake, order.payout_bp)
+        return close
 
     def _record(self, state: _State, before: Pending, now: datetime) -> Record:
-        closes = [(key, *item.close) for key, item in state.closed.items() if item.close]
-        accounts = state.accounts
-        balances = [change(account, accounts[key]) for key, account in state.before.items()]
+        closes = [(order.order_id, *close) for order, close in state.closed]
+        accounts = [(paid.before, paid.after) for paid in state.accounts.values()]
         changes = [
             (CLOSE_ORDERS, columns("close", CLOSE_ENCODERS, closes)),
-            (UPDATE_ACCOUNTS, balance_parameters(balances)),
-            (COUNT_CLOSED, _counts(state.closed.values(), now)),
+            (UPDATE_ACCOUNTS, balance_parameters([change(*account) for account in accounts])),
+            (COUNT_CLOSED, _counts(state.closed, now)),
             *use(state.used),
         ]
-        events = [*state.events, *map(self._wire.balance_changed, accounts.values())]
+        balances = [self._wire.balance_changed(after) for _, after in accounts]
+        events = [*state.events, *balances]
         return self._recorder.prepare(before, changes, state.entries, events, now)
+
+
+def _after(state: _State) -> Pending:
+    """Return what the commit will leave."""
+    accounts = [paid.after for paid in state.accounts.values()]
+    return Pending(
+        accounts={account.account_id: account for account in accounts},
+        orders={order.order_id: BookedOrder(order, close) for order, close in state.closed},
+        requests={},
+        owed=state.owed,
+        used=state.used,
+        head=None,
+    )
 
 
 def _close_of(order: Order, decision: Decision, transfer_id: UUID, now: datetime) -> Close:
@@ -231,25 +266,24 @@ def _close_of(order: Order, decision: Decision, transfer_id: UUID, now: datetime
     )
 
 
-def _counts(closed: Collection[BookedOrder], now: datetime) -> dict[str, Any]:
+def _counts(closed: Sequence[tuple[Order, Close]], now: datetime) -> dict[str, Any]:
+    orders, closes = zip(*closed, strict=True)
     return {
-        "count.instrument": texts([item.order.instrument for item in closed]),
-        "count.account_id": uuids([item.order.account_id for item in closed]),
-        "count.outcome": smallints([item.close.outcome for item in closed if item.close]),
-        "count.stake": bigints([item.order.stake for item in closed]),
-        "count.returned": bigints([item.close.returned for item in closed if item.close]),
+        "count.instrument": texts([order.instrument for order in orders]),
+        "count.account_id": uuids([order.account_id for order in orders]),
+        "count.outcome": smallints([close.outcome for close in closes]),
+        "count.stake": bigints([order.stake for order in orders]),
+        "count.returned": bigints([close.returned for close in closes]),
         "count.time": now,
     }
 
 
-def _answer(
-    decision: Decision, closed: dict[UUID, BookedOrder], earlier: dict[UUID, BookedOrder]
-) -> Settled:
-    found = closed.get(decision.order_id) or earlier.get(decision.order_id)
+def _answer(decision: Decision, found: BookedOrder | None) -> Settled:
     if found is None or found.close is None:
-        return Settled(SettleStatus.NOT_FOUND, None)
+        return Settled(_NOT_FOUND, None)
+    tick = decision.close_tick
     same = (found.close.outcome, found.close.close_number) == (
-        int(decision.outcome),
-        decision.close_tick.number if decision.close_tick else None,
+        decision.outcome,
+        tick.number if tick else None,
     )
-    return Settled(SettleStatus.SETTLED if same else SettleStatus.ALREADY_CLOSED, found)
+    return Settled(_SETTLED if same else _ALREADY_CLOSED, found)

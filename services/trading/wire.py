@@ -44,6 +44,7 @@ ORDER_SETTLED = event_type("order_settled")
 BALANCE_CHANGED = event_type("balance_changed")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _IDS_KNOWN = 16_384
+_TICKS_KNOWN = 256
 
 
 def account_subject(account_id: str) -> str:
@@ -216,6 +217,10 @@ def terms_message(value: terms.Terms) -> terms_pb2.Terms:
     )
 
 
+# Orders of one instrument that expire together close at one tick.
+_close_tick = lru_cache(_TICKS_KNOWN)(order_tick)
+
+
 class BookWire:
     """The messages of one book: its name is in every id, its kind on every account."""
 
@@ -348,14 +353,15 @@ def _add_close(message: order_pb2.Order, value: Order, close: Close) -> None:
     _fill_time(message.close_time, close.closed_at)
     if close.close_number is None or close.close_price is None or close.close_time is None:
         return
-    tick = message.close_tick
-    tick.instrument = value.instrument
-    tick.number = close.close_number
-    tick.price.mantissa = close.close_price
-    tick.price.scale = value.price_scale
-    _fill_time(tick.time, close.close_time)
-    if close.close_source_time:
-        _fill_time(tick.source_time, close.close_source_time)
+    tick = _close_tick(
+        value.instrument,
+        value.price_scale,
+        close.close_number,
+        close.close_price,
+        close.close_time,
+        close.close_source_time,
+    )
+    message.close_tick.CopyFrom(tick)
 
 
 @lru_cache(_IDS_KNOWN)
