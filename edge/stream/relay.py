@@ -25,7 +25,7 @@ from edge.stream.event import JournalEvent, from_payload
 from edge.stream.journals import Journals
 from edge.stream.metrics import DISCONTINUITIES, EVENTS
 from services.kit.clock import Clock
-from services.kit.stream import entry_id, position_of, read_heading, stream_key
+from services.kit.stream import entry_id, position_of, read_entry, stream_key
 from services.kit.tasks import end_tasks
 
 BATCH = 5_000
@@ -39,8 +39,8 @@ _MARK_SECONDS = 1.0
 _MARK_EXPIRY_SECONDS = 60
 _log = structlog.stdlib.get_logger()
 
-Entries = Sequence[tuple[bytes, tuple[bytes, bytes]]]
-"""Each with its id, and the name and value of its one field (`services.kit.stream`)."""
+Entries = Sequence[tuple[bytes, Sequence[bytes]]]
+"""Each with its id, and its fields as `services.kit.stream` reads them."""
 
 _Published = tuple[int, str, bytes]
 """An event's sequence, its type, and itself."""
@@ -125,12 +125,11 @@ class JournalReader:
         published: dict[str, list[_Published]] = {}
         followed = self._journals.followed(self._journal)
         doubt = ""
-        for identifier, field in entries:
+        for identifier, fields in entries:
             if not self._follows(position_of(identifier)):
                 doubt = "positions do not follow each other"
             try:
-                head, payload = field
-                subject, sequence, kind = read_heading(head)
+                subject, sequence, kind, payload = read_entry(fields)
             except ValueError as error:
                 doubt = f"an entry cannot be read: {error!r}"
                 continue

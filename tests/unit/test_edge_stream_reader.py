@@ -117,6 +117,17 @@ async def test_what_cannot_be_read_is_asked_of_the_journal_once_and_the_rest_goe
     assert hub.doubts == 2
 
 
+async def test_entries_of_the_build_before_are_read_as_well() -> None:
+    stream = Stream()
+    names_and_values = {"subject": SUBJECTS[1], "sequence": "1", "type": KIND, "time": "then"}
+    words = [word.encode() for pair in names_and_values.items() for word in pair]
+    stream.add(*words, b"payload", EVENT)
+    stream.happen(SUBJECTS[1], 2)
+    hub, _ = await read(stream, 2)
+    assert hub.heard[SUBJECTS[1]] == [1, 2]
+    assert hub.doubts == 0
+
+
 def test_a_heading_is_read_as_it_was_written() -> None:
     for subject in ("instruments", "account:demo_1", "a subject of several words", ""):
         assert read_heading(heading(subject, 12, KIND).encode()) == (subject, 12, KIND)
