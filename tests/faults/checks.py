@@ -71,6 +71,10 @@ _WRONG_IN_BOOK = {
     "an order closed on a price older than it": """
         SELECT order_id FROM closed_order WHERE close_number < entry_number""",
 }
+# The first as a build before this one lists it, which may have been the last to run.
+_OUTSTANDING = """
+    SELECT order_id FROM outstanding UNION ALL SELECT unnest(orders) FROM outstanding_chunk
+"""
 _WRONG_IN_SETTLEMENT = {
     "receipts are not chained": """
         SELECT sequence FROM (
@@ -129,7 +133,7 @@ async def assert_all_is_well(world: World, tally: Tally, heard: Sequence[Heard] 
 async def assert_settled(world: World) -> None:
     """Every order closes once, as decided, and has one receipt."""
     await _none_left(world, "trading_demo", "SELECT order_id FROM open_order")
-    await _none_left(world, "settlement", "SELECT unnest(orders) FROM outstanding_chunk")
+    await _none_left(world, "settlement", _OUTSTANDING)
     query = "SELECT order_id, outcome, returned, transfer_id FROM closed_order ORDER BY order_id"
     closed = world.book(query)
     receipts = world.rows(

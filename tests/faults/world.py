@@ -128,6 +128,11 @@ class World(Logged):
                 raise AssertionError(f"{error}\n{self.log(name)[-_WORDS:]}") from None
         return time.monotonic() - began
 
+    async def listens(self, runtime: str, replica: int = 0) -> None:
+        """Wait until a replica can be spoken to, though another one may lead."""
+        port = self.replicas[replica].of(runtime)
+        await until(probes.listening(HOST, port), f"{runtime} {replica} listens")
+
     def probe(self, runtime: str, replica: int = 0) -> Probe:
         """Return what asks a runtime whether it is well."""
         ports = self.replicas[replica]
