@@ -216,6 +216,15 @@ def check_fixing(order: Order, close: Close, fixing: Fixing | None) -> Iterator[
         yield Finding("I6", "closed_order", row, problem)
 
 
+def check_derivation(point: Point, fixing: Fixing, standing: Standing) -> Iterator[Finding]:
+    """I6: a stored fixing is the one that the recorded ticks make, as long as they are kept."""
+    if standing.state is MarketState.FORGOTTEN:
+        return
+    row = f"{point.instrument} {point.time.isoformat()}"
+    for problem in _derivation_problems(point, fixing, standing):
+        yield Finding("I6", "fixing", row, problem)
+
+
 def check_opening(order: Order, table: str, terms: Terms | None) -> Iterator[Finding]:
     """I12: an order opened on a price that was there, within the terms of its version."""
     for problem in _opening_problems(order):
@@ -243,6 +252,23 @@ def outcome_of(order: Order, close_price: int | None) -> Outcome:
         return Outcome.DRAW
     went = Direction.UP if close_price > order.entry_price else Direction.DOWN
     return Outcome.WIN if went == order.direction else Outcome.LOSS
+
+
+def _derivation_problems(point: Point, fixing: Fixing, standing: Standing) -> Iterator[str]:
+    """Tell where a fixing departs from the rule (rules.md, "Fixing"), by the record it rests on."""
+    tick, last = fixing.tick, standing.last_tick
+    covered = standing.state is not MarketState.NOT_COVERED
+    fresh = last is not None and point.time - last.time <= standing.max_tick_age
+    if tick is not None and not covered:
+        yield "is a price, of a moment that the record does not cover"
+    if tick is not None and not fresh:
+        yield f"is a price, where no tick of the last {standing.max_tick_age} is recorded"
+    elif tick is not None and last is not None and tick[:3] != last[:3]:
+        yield f"is tick {tick.number}, where the last one recorded is {last.number}"
+    if fixing.void_reason == VoidReason.NOT_COVERED and covered:
+        yield "is void as not covered, where the record covers its moment"
+    if fixing.void_reason == VoidReason.NO_TICK and fresh and last is not None:
+        yield f"is void for want of a tick, where tick {last.number} is recorded"
 
 
 def _opening_problems(order: Order) -> Iterator[str]:

@@ -2,7 +2,8 @@
 
 A question answers (row, problem) for each row that breaks its invariant. `:entry_id`, `:position`
 and `:transfer_id` are how far the last audit got; zero, for a full one. Questions that would read
-the whole history are asked only then.
+the whole history are asked only then. What is open is looked up in the history one by one (LATERAL
+with a LIMIT): a join is free to read the whole of it, and does.
 """
 
 from __future__ import annotations
@@ -36,14 +37,20 @@ HEAD = """
                     '00000000-0000-0000-0000-000000000000')
 """
 MARK = """
-    SELECT seal_id, seal_hash, entry_id, position, transfer_id FROM audit
+    SELECT audit_id, seal_id, seal_hash, entry_id, position, transfer_id FROM audit
     ORDER BY audit_id DESC LIMIT 1
+"""
+MARKS_OFF = """
+    SELECT a.seal_id, CASE WHEN count(s.seal_id) = 0 THEN 'is gone since it was audited'
+                           ELSE 'is another than when it was audited' END
+    FROM audit a LEFT JOIN seal s USING (seal_id)
+    WHERE a.audit_id >= :audit_id AND a.seal_id > 0 AND s.hash IS DISTINCT FROM a.seal_hash
+    GROUP BY a.seal_id ORDER BY a.seal_id
 """
 INSERT_MARK = """
     INSERT INTO audit (time, seal_id, seal_hash, entry_id, position, transfer_id)
     VALUES (:time, :seal_id, :seal_hash, :entry_id, :position, :transfer_id)
 """
-SEAL = f"SELECT {SEAL_COLUMNS} FROM seal WHERE seal_id = :seal_id"
 SEALS = f"""
     SELECT {SEAL_COLUMNS} FROM seal WHERE seal_id > :after ORDER BY seal_id LIMIT :limit
 """
@@ -124,7 +131,10 @@ QUESTIONS = (
         "open_order",
         """
         SELECT o.order_id, format('has the request id of the closed order %s', c.order_id)
-        FROM open_order o JOIN closed_order c USING (account_id, request_id)
+        FROM open_order o CROSS JOIN LATERAL (
+            SELECT order_id FROM closed_order c
+            WHERE (c.account_id, c.request_id) = (o.account_id, o.request_id) LIMIT 1
+        ) c
         WHERE o.order_id <> c.order_id
         """,
     ),
@@ -144,16 +154,20 @@ QUESTIONS = (
         "open_order",
         """
         SELECT o.order_id, 'is open although it has closed'
-        FROM open_order o JOIN closed_order c USING (order_id)
+        FROM open_order o CROSS JOIN LATERAL (
+            SELECT FROM closed_order c WHERE c.order_id = o.order_id LIMIT 1
+        ) c
         """,
     ),
     Question(
         "I7",
         "ledger_head",
         """
-        SELECT h.seal_id, 'was signed otherwise than its seal is'
-        FROM ledger_head h JOIN seal s USING (seal_id)
-        WHERE h.seal_id > :seal_id AND (s.last_entry_id, s.hash) <> (h.last_entry_id, h.hash)
+        SELECT h.seal_id, CASE WHEN s.seal_id IS NULL THEN 'was signed, and its seal is gone'
+                               ELSE 'was signed otherwise than its seal is' END
+        FROM ledger_head h LEFT JOIN seal s USING (seal_id)
+        WHERE h.seal_id > :seal_id
+          AND (s.last_entry_id, s.hash) IS DISTINCT FROM (h.last_entry_id, h.hash)
         """,
     ),
     Question(

@@ -11,6 +11,7 @@ from services.trading.audit import (
     MarketState,
     Point,
     Standing,
+    check_derivation,
     check_fixing,
     check_market,
 )
@@ -56,7 +57,7 @@ class AgainstQuotes:
         """Orders of whose opening nobody could be asked."""
 
     async def check_closed(self, closed: Sequence[BookedOrder]) -> None:
-        """I6: these orders closed at the stored fixings."""
+        """I6: these orders closed at the stored fixings, which follow from the recorded ticks."""
         if self._quotes is None:
             self.unfixed += len(closed)
             return
@@ -65,6 +66,9 @@ class AgainstQuotes:
         for point, item in zip(points, closed, strict=True):
             if item.close is not None:
                 self._findings.add(check_fixing(item.order, item.close, fixed[point]))
+        for point, standing in (await _asked(self._quotes.standings, points)).items():
+            if standing is not None and (fixing := fixed[point]) is not None:
+                self._findings.add(check_derivation(point, fixing, standing))
 
     async def check_opened(self, opened: Sequence[Opened]) -> None:
         """I12: these orders opened on a fresh price of an open market."""

@@ -104,6 +104,7 @@ class Walk:
         self._check_seals(seals, lines)
         for line in lines:
             self._check_line(line, facts)
+        self._findings.add(_paid_again(lines))
         closed = self._check_closed(lines, facts)
         await self._read_events(self._expect_events(lines))
         await self.against_quotes.check_closed(closed)
@@ -187,11 +188,11 @@ class Walk:
 
     def _expect_events(self, lines: Sequence[Line]) -> int:
         """Note which events these lines must have made; return how many."""
-        expected = {
+        expected = [
             (_EVENT_OF[EntryKind(line.entry.kind)], line.entry.order_id)
             for line in lines
             if line.entry.kind in _EVENT_OF and line.entry.order_id is not None
-        }
+        ]
         for key in expected:
             self._count(key, 1)
         return len(expected)
@@ -238,6 +239,19 @@ def _opened(lines: Sequence[Line], facts: _Facts) -> list[Opened]:
     paid = [line.entry.order_id for line in lines if line.entry.kind == EntryKind.STAKE]
     items = [facts.orders[key] for key in paid if key is not None and key in facts.orders]
     return [Opened(item.order, _table(item)) for item in items]
+
+
+def _paid_again(lines: Sequence[Line]) -> Iterator[Finding]:
+    """I5: no order is paid for twice.
+
+    Where two payments lie far apart, the second one lacks its event (I8).
+    """
+    paid = set()
+    for line in lines:
+        if line.entry.kind == EntryKind.STAKE:
+            if line.entry.order_id in paid:
+                yield line.wrong("I5", f"pays for the order {line.entry.order_id} once more")
+            paid.add(line.entry.order_id)
 
 
 def _table(item: BookedOrder) -> str:

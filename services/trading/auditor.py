@@ -31,7 +31,7 @@ from services.trading.audit_quotes import AgainstQuotes, Quotes
 from services.trading.audit_walk import Snapshot, Walk
 from services.trading.ledger import TRIAL_BALANCE
 from services.trading.posting import ESCROW
-from services.trading.sealing import GENESIS, Head, Seal
+from services.trading.sealing import GENESIS, Head
 
 _TOUCHED_MAX = 10_000
 _REST_SECONDS_MAX = 0.05
@@ -100,21 +100,23 @@ class Auditor:
             # Quotes is away: everything else can be told all the same.
             report, mark = await self._look(None, progress, full=full)
             report.unchecked = dict.fromkeys(("I6", "I12"), str(failure))
-        if not report.count and not report.unchecked:
+        if mark is not None and not report.count and not report.unchecked:
             await self._remember(mark, report.time)
         return report
 
     async def _look(
         self, quotes: Quotes | None, progress: Progress, *, full: bool
-    ) -> tuple[Report, Mark]:
+    ) -> tuple[Report, Mark | None]:
+        """Return what was found, and how far, unless that is how far the last audit got."""
         async with self._database.transaction(
             isolation="REPEATABLE READ", read_only=True
         ) as connection:
             snapshot, findings = Snapshot(connection), Findings()
             await snapshot.rows(audit_queries.PATIENCE)
             reached = await _reached(snapshot)
-            begin = BEGINNING if full else await _mark(snapshot)
-            findings.add(await _check_mark(snapshot, begin))
+            audit_id, known = await _mark(snapshot)
+            begin = BEGINNING if full else known
+            findings.add(await _check_marks(snapshot, 0 if full else audit_id))
             head = Head(begin.seal_id, begin.entry_id, begin.seal_hash)
             progress.entries_total = reached[0] - begin.entry_id
             pace = Pace(progress)
@@ -132,7 +134,7 @@ class Auditor:
         )
         report.unchecked = dict(_unchecked(walk.against_quotes))
         mark = Mark(walk.head.seal_id, walk.head.hash, walk.head.last_entry_id, *reached[1:])
-        return report, mark
+        return report, None if mark == known else mark
 
     async def _remember(self, mark: Mark, time: datetime) -> None:
         async with self._database.transaction() as connection:
@@ -168,19 +170,20 @@ async def _reached(snapshot: Snapshot) -> tuple[int, int, UUID]:
     return row[0], row[1], row[2]
 
 
-async def _mark(snapshot: Snapshot) -> Mark:
+async def _mark(snapshot: Snapshot) -> tuple[int, Mark]:
+    """Return the newest audit that found everything in order, and how far it got."""
     rows = await snapshot.rows(audit_queries.MARK)
-    return Mark(*rows[0]) if rows else BEGINNING
+    return (rows[0][0], Mark(*rows[0][1:])) if rows else (0, BEGINNING)
 
 
-async def _check_mark(snapshot: Snapshot, mark: Mark) -> list[Finding]:
-    """I7: the seal up to which the book was in order is still the same."""
-    if mark.seal_id == GENESIS.seal_id:
-        return []
-    seals = [Seal(*row) for row in await snapshot.rows(audit_queries.SEAL, seal_id=mark.seal_id)]
-    if [seal.hash for seal in seals] == [mark.seal_hash]:
-        return []
-    return [Finding("I7", "seal", str(mark.seal_id), "is another than when it was audited")]
+async def _check_marks(snapshot: Snapshot, audit_id: int) -> list[Finding]:
+    """I7: the seals up to which this audit and later ones found all in order are still the same.
+
+    A chain that was cut off, or written anew from its first entry, fits itself: nothing but what
+    was remembered of it tells.
+    """
+    rows = await snapshot.rows(audit_queries.MARKS_OFF, audit_id=audit_id)
+    return [Finding("I7", "seal", str(row[0]), row[1]) for row in rows]
 
 
 async def _check_sums(snapshot: Snapshot, findings: Findings, begin: Mark, walk: Walk) -> None:

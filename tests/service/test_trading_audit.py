@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 
 import pytest
-import pytest_asyncio
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
@@ -24,26 +23,10 @@ from services.trading.market import WATERMARK_AGE_MAX as AGE_MAX
 from services.trading.order import Order, Outcome
 from tests.expansion import EXPANSION
 from tests.service.commands import RunCommand
-from tests.service.trading_audit_fixtures import Books, Record
-from tests.service.trading_breaks import BREAKS, Break, Named
-from tests.service.trading_fixtures import bench
-from tests.stores import Postgres
+from tests.service.trading_audit_fixtures import Books, Record, found
+from tests.service.trading_breaks import BREAKS, Break
 
-pytest_plugins = ["tests.service.commands"]
-
-
-@pytest_asyncio.fixture
-async def books(postgres: Postgres) -> AsyncIterator[Books]:
-    async with bench(postgres) as demo:
-        yield Books(demo)
-
-
-async def found(books: Books, *, full: bool = False) -> set[Named]:
-    """Return (invariant, table, row) of everything an audit finds."""
-    report = await books.audit(full=full)
-    assert not report.unchecked
-    assert report.count == len(report.findings)
-    return {(finding.invariant, finding.table, finding.row) for finding in report.findings}
+pytest_plugins = ["tests.service.commands", "tests.service.trading_audit_fixtures"]
 
 
 async def test_an_empty_book_passes(books: Books) -> None:

@@ -17,6 +17,7 @@ import pytest
 import pytest_asyncio
 
 from services.kit.ids import scoped
+from services.trading.auditor import Auditor
 from services.trading.book import Account, OrderFilter
 from services.trading.ledger import NEWEST, EntryFilter
 from services.trading.order import Outcome, VoidReason
@@ -50,6 +51,10 @@ _GROW: LiteralString = """
     SELECT 1000000 + row_number() OVER (), 'account:demo_' || uuidv4(), 1, 'order.opened.v1', '',
            now()
     FROM account;
+    INSERT INTO seal
+    SELECT entry_id, entry_id, 1, '', '', now() FROM entry WHERE entry_id > 1000000;
+    INSERT INTO audit (time, seal_id, seal_hash, entry_id, position, transfer_id)
+    SELECT now(), 1005000, '', 1005000, 1005000, uuidv7();
     INSERT INTO account_statistics
     SELECT account_id, current_date - 1, 'BTCUSD', 1, 0, 1, 0, 100, 0 FROM account
 """
@@ -107,6 +112,21 @@ async def test_nothing_that_happens_often_reads_a_table_from_end_to_end(
         await desk.journal.read_subject(subject_of(account), 0, 100)
     assert len(seen.plans) > 15
     assert [whole for plan in seen.plans for whole in read_whole(plan)] == []
+
+
+async def test_an_audit_of_what_is_new_reads_nothing_of_the_history_from_end_to_end(
+    demo: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is open, and the accounts, it looks through; what has been, it looks up."""
+    await asyncio.to_thread(grow, demo.owner)
+    auditor = Auditor(demo.desk.book.database, demo.market.clock.now, None)
+    with watched(monkeypatch) as seen:
+        report = await auditor.audit()
+    assert not report.full
+    whole = {name for plan in seen.plans for name in read_whole(plan)} - {"journal_head"}
+    assert any(name.startswith("open_order") for name in whole)
+    history = ("closed_order", "entry", "journal", "seal")
+    assert [name for name in whole if name.startswith(history)] == []
 
 
 async def test_closing_is_planned_alike_among_a_thousand_and_a_million_open_orders(

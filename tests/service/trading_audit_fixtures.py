@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
+import pytest_asyncio
 
 from services.kit.values import Money
 from services.trading.audit import Fixing, MarketState, Point, Standing
@@ -17,9 +18,14 @@ from services.trading.book import Account
 from services.trading.holding import EndHold, ExpireHolds, Held, HoldRequest, HoldState
 from services.trading.moving import RefillRequest, TransferRequest
 from services.trading.order import Order, Outcome, Tick, VoidReason
-from services.trading.posting import SystemAccount
-from tests.service.trading_fixtures import CHIPS, Bench
+from services.trading.posting import Entry, SystemAccount
+from services.trading.sealing import INSERT_ENTRIES, read_head, sealed
+from services.trading.statement import run
+from tests.service.trading_breaks import Named
+from tests.service.trading_fixtures import CHIPS, Bench, bench
+from tests.stores import Postgres
 
+_MOVE = "UPDATE account SET posted = posted + %s WHERE account_id = %s"
 CLOSE_PRICES = {Outcome.WIN: 10_100, Outcome.LOSS: 9_900, Outcome.DRAW: 10_000}
 
 
@@ -93,6 +99,10 @@ class Books:
         reason = VoidReason.NONE if tick else VoidReason.NO_TICK
         point = Point(order.instrument, order.expires_at)
         self.record.fixed[point] = Fixing(tick, int(reason))
+        # Tests do not wait for an order's expiry: this is how the market will have stood then.
+        self.record.stood[point] = self.record.standing(point)._replace(
+            max_tick_age=timedelta(hours=1), last_tick=tick
+        )
 
     async def trade(self, account: Account, outcome: Outcome) -> Order:
         """Open and close an order."""
@@ -147,6 +157,21 @@ class Books:
         await self.demo.desk.writer.submit(ExpireHolds())
         return accounts
 
+    async def smuggle(self, entries: Sequence[Entry]) -> list[int]:
+        """Write entries under a seal of their own, as a writer that is wrong could.
+
+        Returns their ids. The desk's own writer does not learn of it.
+        """
+        now = self.demo.market.clock.now()
+        async with self.demo.desk.book.database.raw() as connection, connection.transaction():
+            head = await read_head(connection)
+            seal, parameters = sealed(head, entries, now)
+            await run(connection, [(INSERT_ENTRIES, parameters)])
+            for entry in entries:
+                moved = (entry.amount, entry.account_id)
+                await connection.execute(_MOVE, moved)
+        return list(range(head.last_entry_id + 1, seal.last_entry_id + 1))
+
     def tamper(self, statements: str, **parameters: object) -> list[Any]:
         """Change the book as its owner could; return the rows of the last statement, if any."""
         with psycopg.connect(self.demo.owner) as connection:
@@ -154,3 +179,17 @@ class Books:
             while cursor.nextset():
                 pass
             return cursor.fetchall() if cursor.description else []
+
+
+@pytest_asyncio.fixture
+async def books(postgres: Postgres) -> AsyncIterator[Books]:
+    async with bench(postgres) as demo:
+        yield Books(demo)
+
+
+async def found(books: Books, *, full: bool = False) -> set[Named]:
+    """Return (invariant, table, row) of everything an audit finds."""
+    report = await books.audit(full=full)
+    assert not report.unchecked
+    assert report.count == len(report.findings)
+    return {(finding.invariant, finding.table, finding.row) for finding in report.findings}
