@@ -21,7 +21,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.kit.arrays import bigints, byteas, integers, texts
 from services.kit.database import Database, RawConnection
+from services.kit.errors import Failure
 from services.kit.metrics import JOURNAL_ENTRIES
+from services.kit.reason import Reason
 from veritick.event.v1.event_pb2 import Event
 
 POLL = timedelta(milliseconds=200)
@@ -193,6 +195,17 @@ class Journal:
         async with self._database.connection() as connection:
             found = await connection.execute(_LAST_SEQUENCE, {"subject": subject})
             return int(found.scalar() or 0)
+
+    async def check_reached(self, subject: str | None, after: int) -> None:
+        """Raise SEQUENCE_AHEAD unless the journal, or a subject in it, has come as far as this.
+
+        Who was told more heard it of another life of the journal: it was restored from a backup.
+        """
+        last = await (self.last_position() if subject is None else self.last_sequence(subject))
+        if after > last:
+            metadata = {"last_sequence": str(last)}
+            message = "What is asked for lies after an event that never happened here."
+            raise Failure(Reason.SEQUENCE_AHEAD, message, metadata=metadata)
 
     async def last_position(self) -> int:
         """Return the position of the last entry; 0 for an empty journal."""

@@ -39,8 +39,11 @@ class JournalFace(JournalServiceServicer):
         """Stream entries after a position, or those of one subject, and wait for more."""
         journal = self._journal(request.journal)
         if request.HasField("subject"):
-            pages = _subject_pages(journal, request.subject.subject, request.subject.after_sequence)
+            place = request.subject
+            await journal.check_reached(place.subject, place.after_sequence)
+            pages = _subject_pages(journal, place.subject, place.after_sequence)
         else:
+            await journal.check_reached(None, request.after_position)
             pages = _pages(journal, request.after_position)
         async for entries in pages:
             yield WatchJournalResponse(entries=to_entries(entries))

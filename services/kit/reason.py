@@ -119,3 +119,4 @@ class Reason(StrEnum):
     MALFORMED_FRAME = auto()
     TOO_MANY_SUBSCRIPTIONS = auto()
     MAINTENANCE = auto()
+    SEQUENCE_AHEAD = auto()

@@ -265,6 +265,7 @@ class AccountEventFace(AccountEventServiceServicer):
     ) -> AsyncIterator[events_pb.WatchAccountEventsResponse]:
         desk, _ = await own_account(self._desks, request.account_id)
         subject, sequence = account_subject(request.account_id), request.after
+        await desk.journal.check_reached(subject, sequence)
         while True:
             while entries := await desk.journal.read_subject(subject, sequence, _WATCH_PAGE):
                 yield events_pb.WatchAccountEventsResponse(events=to_entries(entries))

@@ -33,6 +33,7 @@ from veritick.event.v1.event_pb2 import Event
 from veritick.journal.v1.journal_service_pb2 import (
     JournalEntry,
     ListEventsRequest,
+    SubjectPlace,
     WatchJournalRequest,
 )
 from veritick.journal.v1.journal_service_pb2_grpc import (
@@ -212,6 +213,31 @@ async def test_what_is_another_s_is_as_if_it_did_not_exist(
         )
         failure = await refusal(stub.ListEvents(request))
     assert failure.reason is Reason.UNKNOWN_CHANNEL
+
+
+@pytest.mark.parametrize(
+    ("place", "last"),
+    [
+        (WatchJournalRequest(journal="identity", after_position=5), "4"),
+        (
+            WatchJournalRequest(
+                journal="identity", subject=SubjectPlace(subject="user:0", after_sequence=4)
+            ),
+            "3",
+        ),
+    ],
+    ids=["a position", "a sequence"],
+)
+async def test_nobody_waits_after_an_event_that_never_happened(
+    journal: Journal, kit_database: Database, keys: Path, place: WatchJournalRequest, last: str
+) -> None:
+    """The journal was restored from a backup: what comes next is not what the follower lacks."""
+    await append_many(journal, kit_database, 3)
+    await append(journal, kit_database, event("user:1"))
+    async with served(journal, keys, "trading") as (stub, _):
+        failure = await refusal(stub.WatchJournal(place).read())
+    assert failure.reason is Reason.SEQUENCE_AHEAD
+    assert failure.metadata == {"last_sequence": last}
 
 
 class Effects:

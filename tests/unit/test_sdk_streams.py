@@ -87,6 +87,8 @@ def sends(*frames: dict[str, Any], greetings: int = 1, hang_up: bool = True) -> 
     async def visit(edge: Edge, connection: ServerConnection) -> None:
         await edge.heard(connection, greetings)
         for frame in frames:
+            if "." in frame["type"]:  # what the socket tells is in the journal
+                edge.last_sequence = max(edge.last_sequence, int(frame.get("sequence", 0)))
             await connection.send(json.dumps({"channel": CHANNEL, **frame}))
         if not hang_up:
             await connection.wait_closed()
@@ -158,6 +160,18 @@ async def test_what_the_socket_leaves_out_is_fetched_from_the_journal(sign: dict
 
     async with edge.open() as veritick:
         assert await read(veritick, 5) == [1, 2, 3, 4, 5]
+
+
+async def test_a_sequence_that_the_account_never_reached_ends_the_stream() -> None:
+    """The platform was restored from a backup: to wait for it to get there would lose events."""
+    edge = Edge([sends({"type": "gap", "sequence": "2", "data": {"after": "50"}})], last_sequence=2)
+
+    async with edge.open() as veritick:
+        with pytest.raises(VeritickError) as refused:
+            await read(veritick, 1, after=50)
+
+    assert (refused.value.reason, refused.value.retryable) == ("SEQUENCE_AHEAD", False)
+    assert refused.value.metadata == {"last_sequence": "2"}
 
 
 async def test_other_channels_and_unknown_events_do_not_disturb() -> None:

@@ -60,6 +60,8 @@ interface Frame {
 }
 
 const CONFLATED = /^(ticks|candles):/;
+/** Frames whose sequence is no event's place among the others. */
+const ANSWERS = new Set(["subscribed", "unsubscribed", "gap"]);
 const FIRST_DELAY_MS = 250;
 const LONGEST_DELAY_MS = 10_000;
 const PING_EVERY_MS = 5_000;
@@ -270,6 +272,8 @@ export class Stream {
     const channel = this.channels.get(frame.channel ?? "");
     if (channel === undefined) return;
     if (frame.type === "error") this.askAgain(frame.channel ?? "", channel);
+    // The server tells what it leaves out. If it does not, it is asked again, from where we are.
+    else if (tellsOfMore(frame, channel)) this.retry(this.attempt);
     else deliver(frame, channel);
   }
 
@@ -324,6 +328,14 @@ function deliver(frame: Frame, channel: Channel): void {
       channel.after = frame.sequence;
       for (const listener of channel.listeners) listener.message(frame as StreamMessage);
   }
+}
+
+/** Whether a frame shows that events before it were not delivered. */
+function tellsOfMore({ type, sequence }: Frame, { journal, after }: Channel): boolean {
+  if (!journal || after === undefined || sequence === undefined) return false;
+  if (ANSWERS.has(type)) return false;
+  const told = type === "heartbeat" ? BigInt(sequence) : BigInt(sequence) - 1n;
+  return told > BigInt(after);
 }
 
 function isRepeated(sequence: string | undefined, after: string | undefined): boolean {

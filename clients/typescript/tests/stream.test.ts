@@ -148,6 +148,49 @@ describe("after the connection broke", () => {
   });
 });
 
+describe("what the server leaves out", () => {
+  test.each([
+    ["an event that does not follow", event(10)],
+    [
+      "a heartbeat that is ahead",
+      {
+        channel: ACCOUNT,
+        sequence: "9",
+        type: "heartbeat",
+        data: { time: "1970-01-01T00:00:02Z" },
+      },
+    ],
+  ])("%s makes it ask again for what is missing", async (_, sign) => {
+    stream.subscribe(ACCOUNT, collect);
+    const first = await letIn();
+    first.say({ channel: ACCOUNT, sequence: "7", type: "subscribed" });
+    first.say(event(8));
+    first.say(sign);
+    expect(messages.map(({ sequence }) => sequence)).toEqual(["8"]);
+    expect(first.readyState).toBe(3);
+    await vi.advanceTimersByTimeAsync(200);
+    const second = await letIn();
+    expect(second.subscribed).toEqual([{ op: "subscribe", channel: ACCOUNT, after: "8" }]);
+    second.say({ channel: ACCOUNT, sequence: "10", type: "subscribed" });
+    for (const sequence of [9, 10]) second.say(event(sequence));
+    expect(messages.map(({ sequence }) => sequence)).toEqual(["8", "9", "10"]);
+  });
+
+  test("a heartbeat that tells of nothing new leaves it as it is", async () => {
+    stream.subscribe(ACCOUNT, collect);
+    const socket = await letIn();
+    socket.say({ channel: ACCOUNT, sequence: "7", type: "subscribed" });
+    socket.say({
+      channel: ACCOUNT,
+      sequence: "7",
+      type: "heartbeat",
+      data: { time: "1970-01-01T00:00:02Z" },
+    });
+    expect(stream.state).toBe("open");
+    expect(sockets).toHaveLength(1);
+  });
+});
+
 describe("at waking", () => {
   test("a socket that was silent meanwhile is not trusted", async () => {
     await letIn();

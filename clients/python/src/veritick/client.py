@@ -278,6 +278,9 @@ class Veritick:
         Each event comes once and in order, over lost connections and restarts. Keep the `sequence`
         of the last one to go on from there another time. `position` and `time` are set only on
         what lies in the past, for the socket does not tell them.
+
+        Errors: SEQUENCE_AHEAD when that sequence has not been reached, for the platform was
+        restored from a backup: read the account anew, and go on after `last_sequence`.
         """
         return self._streams.account_events(account_id, after)
 

@@ -105,6 +105,8 @@ class Streams:
             for entry in page.events:
                 place.after = entry.sequence
                 yield entry
+            if place.after > page.last_sequence:
+                raise _ahead(place, page.last_sequence)
             if not page.events or place.after >= page.last_sequence:
                 return
 
@@ -128,6 +130,11 @@ class _Place:
     @property
     def channel(self) -> str:
         return f"account:{self.account_id}"
+
+
+def _ahead(place: _Place, last: int) -> VeritickError:
+    text = f"{place.channel} ends at {last}: the {place.after} events heard of are not its own."
+    return VeritickError("SEQUENCE_AHEAD", text, metadata={"last_sequence": str(last)})
 
 
 def _entry(frame: Frame, channel: str) -> JournalEntry | None:

@@ -670,6 +670,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Example:
         {"reason": "MAINTENANCE", "domain": "veritick", "metadata": {"note": "Back at noon.", "end_time": "2026-11-24T12:00:00Z"}}
     """
+    SEQUENCE_AHEAD: _ErrorReason.ValueType  # 1007
+    """The caller wants to go on after an event that never happened here: he heard of it in another
+    life of the journal, which was then restored from a backup. What he knows is to be read anew;
+    events go on after `last_sequence`.
+
+    Example:
+        {"reason": "SEQUENCE_AHEAD", "domain": "veritick", "metadata": {"last_sequence": "4711"}}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """ErrorReason is the closed list of reasons for which a call can fail.
@@ -1326,5 +1334,13 @@ nothing was done now. `end_time` says when it is expected to be over, where that
 
 Example:
     {"reason": "MAINTENANCE", "domain": "veritick", "metadata": {"note": "Back at noon.", "end_time": "2026-11-24T12:00:00Z"}}
+"""
+SEQUENCE_AHEAD: ErrorReason.ValueType  # 1007
+"""The caller wants to go on after an event that never happened here: he heard of it in another
+life of the journal, which was then restored from a backup. What he knows is to be read anew;
+events go on after `last_sequence`.
+
+Example:
+    {"reason": "SEQUENCE_AHEAD", "domain": "veritick", "metadata": {"last_sequence": "4711"}}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

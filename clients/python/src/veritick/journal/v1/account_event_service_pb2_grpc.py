@@ -70,7 +70,7 @@ class AccountEventServiceServicer:
     def WatchAccountEvents(self, request, context):
         """WatchAccountEvents streams what happens to an account after a sequence: the past, then the present.
 
-        Errors: ACCOUNT_NOT_FOUND.
+        Errors: ACCOUNT_NOT_FOUND, SEQUENCE_AHEAD.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -46,7 +46,7 @@ class AccountEventServiceStub:
     WatchAccountEvents: _grpc.UnaryStreamMultiCallable[_account_event_service_pb2.WatchAccountEventsRequest, _account_event_service_pb2.WatchAccountEventsResponse]
     """WatchAccountEvents streams what happens to an account after a sequence: the past, then the present.
 
-    Errors: ACCOUNT_NOT_FOUND.
+    Errors: ACCOUNT_NOT_FOUND, SEQUENCE_AHEAD.
     """
 
 @_typing.type_check_only
@@ -67,7 +67,7 @@ class AccountEventServiceAsyncStub(AccountEventServiceStub):
     WatchAccountEvents: _aio.UnaryStreamMultiCallable[_account_event_service_pb2.WatchAccountEventsRequest, _account_event_service_pb2.WatchAccountEventsResponse]  # type: ignore[assignment]
     """WatchAccountEvents streams what happens to an account after a sequence: the past, then the present.
 
-    Errors: ACCOUNT_NOT_FOUND.
+    Errors: ACCOUNT_NOT_FOUND, SEQUENCE_AHEAD.
     """
 
 class AccountEventServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -97,7 +97,7 @@ class AccountEventServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_account_event_service_pb2.WatchAccountEventsResponse], _abc.AsyncIterator[_account_event_service_pb2.WatchAccountEventsResponse]]:
         """WatchAccountEvents streams what happens to an account after a sequence: the past, then the present.
 
-        Errors: ACCOUNT_NOT_FOUND.
+        Errors: ACCOUNT_NOT_FOUND, SEQUENCE_AHEAD.
         """
 
 def add_AccountEventServiceServicer_to_server(servicer: AccountEventServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -61,7 +61,9 @@ class JournalServiceServicer:
         """WatchJournal streams entries after a position: those stored, then those to come.
 
         A follower stores the position in the transaction that applies the effect.
-        Errors: NOT_FOUND reasons of the service for an unknown journal.
+        Errors: UNKNOWN_CHANNEL for an unknown journal; SEQUENCE_AHEAD for a position or a sequence
+        that the journal has not reached, so that nobody who follows one that was restored from a
+        backup waits for what happened otherwise.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

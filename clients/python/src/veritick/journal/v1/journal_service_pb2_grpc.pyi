@@ -41,7 +41,9 @@ class JournalServiceStub:
     """WatchJournal streams entries after a position: those stored, then those to come.
 
     A follower stores the position in the transaction that applies the effect.
-    Errors: NOT_FOUND reasons of the service for an unknown journal.
+    Errors: UNKNOWN_CHANNEL for an unknown journal; SEQUENCE_AHEAD for a position or a sequence
+    that the journal has not reached, so that nobody who follows one that was restored from a
+    backup waits for what happened otherwise.
     """
     ListEvents: _grpc.UnaryUnaryMultiCallable[_journal_service_pb2.ListEventsRequest, _journal_service_pb2.ListEventsResponse]
     """ListEvents lists the entries of one subject after a sequence.
@@ -64,7 +66,9 @@ class JournalServiceAsyncStub(JournalServiceStub):
     """WatchJournal streams entries after a position: those stored, then those to come.
 
     A follower stores the position in the transaction that applies the effect.
-    Errors: NOT_FOUND reasons of the service for an unknown journal.
+    Errors: UNKNOWN_CHANNEL for an unknown journal; SEQUENCE_AHEAD for a position or a sequence
+    that the journal has not reached, so that nobody who follows one that was restored from a
+    backup waits for what happened otherwise.
     """
     ListEvents: _aio.UnaryUnaryMultiCallable[_journal_service_pb2.ListEventsRequest, _journal_service_pb2.ListEventsResponse]  # type: ignore[assignment]
     """ListEvents lists the entries of one subject after a sequence.
@@ -90,7 +94,9 @@ class JournalServiceServicer(metaclass=_abc_1.ABCMeta):
         """WatchJournal streams entries after a position: those stored, then those to come.
 
         A follower stores the position in the transaction that applies the effect.
-        Errors: NOT_FOUND reasons of the service for an unknown journal.
+        Errors: UNKNOWN_CHANNEL for an unknown journal; SEQUENCE_AHEAD for a position or a sequence
+        that the journal has not reached, so that nobody who follows one that was restored from a
+        backup waits for what happened otherwise.
         """
 
     @_abc_1.abstractmethod
