@@ -1,6 +1,6 @@
 """The composition root of quotes."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -50,7 +50,7 @@ from veritick.quotes.v1.instrument_service_pb2_grpc import add_InstrumentService
 from veritick.quotes.v1.market_data_service_pb2_grpc import add_MarketDataServiceServicer_to_server
 
 JOURNAL = "quotes"
-_PROTOCOLS: dict[str, FeedProtocol] = {"veritick": Veritick(), "binance": Binance()}
+_PROTOCOLS: dict[str, Callable[[], FeedProtocol]] = {"veritick": Veritick, "binance": Binance}
 
 
 def migrate(settings: Settings) -> None:
@@ -80,7 +80,7 @@ async def build(
             lambda stored: wire.tick_messages(stored, market),
             lambda watermark: wire.watermark_message(watermark, clock),
         )
-        protocol = _PROTOCOLS[settings.feed_protocol]
+        protocol = _PROTOCOLS[settings.feed_protocol]()
         feed = WebSocketFeed(protocol, settings.feed_url, clock, Random())  # noqa: S311  spreads load
         habits = Habits(
             gather=timedelta(milliseconds=settings.gather_milliseconds),
@@ -89,7 +89,8 @@ async def build(
         ingestor = Ingestor(database, catalogue, market, feed, publisher, clock, habits)
         catalogue.changed = ingestor.follow
         herald = Herald(database, catalogue, market, clock)
-        leader = _Leader(settings, database, catalogue, ingestor, herald, market)
+        currency = protocol.crypto_quote_currency
+        leader = _Leader(settings, database, catalogue, ingestor, herald, market, currency)
         yield Application(
             keyring=keyring,
             faces=_faces(database, market, catalogue, journal, clock),
@@ -134,12 +135,12 @@ class _Leader:
     ingestor: Ingestor
     herald: Herald
     market: LiveMarket
+    crypto_quote_currency: str
 
     async def lead(self, term: Term) -> None:
         """Do it all for a term."""
         if self.settings.seed:
-            currency = _PROTOCOLS[self.settings.feed_protocol].crypto_quote_currency
-            await self.catalogue.seed(seed_instruments(currency))
+            await self.catalogue.seed(seed_instruments(self.crypto_quote_currency))
         work = [self.ingestor.lead(term), self.herald.announce(term)]
         if self.settings.generated_past:
             work.append(PastMaker(self.database, self.market).run(term))

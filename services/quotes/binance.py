@@ -48,7 +48,10 @@ _STREAMS_PER_REQUEST = 70
 """Of the longest names there are, so many fit into 4096 bytes."""
 
 _RENUMBERED_AFTER = 20
-"""So many prices in a row with too low a number: then one before them had far too high a one."""
+"""So many prices in a row with too low a number: then one before them had far too high a one.
+
+One that is also later than all before it is new at once: the server has begun to count anew.
+"""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECONDS_FROM = 10**14
@@ -59,13 +62,17 @@ _HALF = Decimal("0.5")
 
 
 class Binance:
-    """The protocol of Binance's public market streams."""
+    """The protocol of Binance's public market streams, as one feed speaks it."""
 
     crypto_quote_currency = "USDT"
     streams_max = 1024
     pause_seconds = 0.5
     probe_seconds = 1.0
     pings_count = True
+
+    def __init__(self) -> None:
+        """Begin with no price heard."""
+        self._numberings: dict[str, _Numbering] = {}
 
     def url(self, base: str) -> str:
         """Return where to connect: for combined streams, unless a path is given."""
@@ -79,8 +86,8 @@ class Binance:
         return f"{symbol}@{kind}" if kind and _SYMBOL.fullmatch(symbol) else None
 
     def conversation(self) -> "BinanceConversation":
-        """Begin to talk on a new connection."""
-        return BinanceConversation()
+        """Begin to talk on a new connection: it may tell again what one before it told."""
+        return BinanceConversation(self._numberings)
 
 
 @dataclass(slots=True)
@@ -88,34 +95,37 @@ class _Numbering:
     """How far the prices of a stream have come."""
 
     last: int = -1
+    time: datetime | None = None
     refused: int = 0
 
-    def admits(self, number: int) -> bool:
+    def admits(self, number: int, time: datetime | None) -> bool:
         """Tell whether a price is a new one, and not one of before that came again."""
-        renumbered = self.refused >= _RENUMBERED_AFTER
+        later = time is not None and self.time is not None and time > self.time
+        renumbered = later or self.refused >= _RENUMBERED_AFTER
         if number <= self.last and not renumbered:
             self.refused += 1
             return False
-        self.last, self.refused = number, 0
+        self.last, self.time, self.refused = number, time, 0
         return True
 
 
 class BinanceConversation:
     """What is said on one connection: the numbers of requests, and those of prices."""
 
-    def __init__(self) -> None:
-        """Begin with nothing asked for."""
+    def __init__(self, numberings: dict[str, _Numbering]) -> None:
+        """Begin with nothing asked for; the prices of streams have come as far as told."""
         self._ids = count(1)
-        self._asked: dict[str, _Numbering] = {}
+        self._numberings = numberings
 
     def requests(self, unwanted: frozenset[str], wanted: frozenset[str]) -> Iterator[str]:
         """Yield what to send so that streams stop and begin."""
         for part in parts_of(unwanted, _STREAMS_PER_REQUEST):
             for stream in part:
-                self._asked.pop(stream, None)
+                self._numberings.pop(stream, None)
             yield self._request("UNSUBSCRIBE", part)
         for part in parts_of(wanted, _STREAMS_PER_REQUEST):
-            self._asked |= {stream: _Numbering() for stream in part}
+            for stream in part:
+                self._numberings.setdefault(stream, _Numbering())
             yield self._request("SUBSCRIBE", part)
 
     def probe(self) -> str:
@@ -126,8 +136,8 @@ class BinanceConversation:
         """Return what a frame says. Errors: MalformedPacket."""
         packet = parse_packet(frame)
         if isinstance(packet, Quote) and packet.number is not None:
-            numbering = self._asked.get(packet.symbol)
-            if numbering and not numbering.admits(packet.number):
+            numbering = self._numberings.get(packet.symbol)
+            if numbering and not numbering.admits(packet.number, packet.source_time):
                 raise MalformedPacket("a price of before")
         return packet
 

@@ -205,7 +205,8 @@ class Ingestor:
             if timeline.waiting > _WAITING_MAX:
                 return "OVERFLOW"
             began = self._clock.monotonic()
-            batch = timeline.cut(self._clock.now())
+            # As it was looked at just now: a clock that jumps here is noticed at the next look.
+            batch = timeline.cut(self._vigil.wall)
             reached("ingest.before_store")
             run = await self._stored(term, run, batch)
             reached("ingest.after_store")

@@ -10,6 +10,7 @@ import redis.asyncio
 from grpc import StatusCode
 from grpc.aio import AioRpcError
 from prometheus_client import REGISTRY
+from psycopg.types.json import Jsonb
 
 from services.kit.clock import SystemClock
 from services.kit.leader import LeadershipLost, Term
@@ -250,7 +251,7 @@ async def test_old_ticks_go_but_not_those_around_a_fixing(base: World) -> None:
             owner.execute(
                 "INSERT INTO instrument (symbol, price_scale, version) VALUES ('OLD', 2, 1)"
             )
-            for number, second in enumerate((0, 29, 31, 3600), start=1):
+            for number, second in enumerate((0, 29, 31, 3600, 3601), start=1):
                 owner.execute(
                     "INSERT INTO tick VALUES (1, %s, %s, 100, NULL, false)",
                     [number, noon + seconds(second)],
@@ -259,13 +260,18 @@ async def test_old_ticks_go_but_not_those_around_a_fixing(base: World) -> None:
                 "INSERT INTO fixing VALUES (1, %s, 1, NULL, 'NO_TICK', '[]', '[]', now(), NULL)",
                 [noon],
             )
+            # One of an instrument whose ticks may be older than what is kept around a fixing.
+            owner.execute(
+                "INSERT INTO fixing VALUES (1, %s, 1, %s, NULL, '[]', '[]', now(), NULL)",
+                [noon + seconds(3_600 + 600), Jsonb([4, 0, 100, None, False])],
+            )
         await Retention(database, clock, keep_days=7).run()
         await Retention(database, clock, keep_days=7).run()
 
     with psycopg.connect(base.access.owner) as owner:
         kept = owner.execute("SELECT number FROM kept_tick ORDER BY number").fetchall()
-        assert kept == [(1,), (2,)]
-        assert owner.execute("SELECT last_number FROM instrument").fetchone() == (4,)
+        assert kept == [(1,), (2,), (4,)]
+        assert owner.execute("SELECT last_number FROM instrument").fetchone() == (5,)
         assert owner.execute("SELECT count(*) FROM tick").fetchone() == (0,)
     with (
         psycopg.connect(base.access.service) as service,

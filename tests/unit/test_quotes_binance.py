@@ -145,7 +145,7 @@ mangled = st.dictionaries(names, json_values, max_size=4).map(lambda values: TRA
     | mangled.map(wrapped)
 )
 def test_nothing_else_is_ever_raised(frame: str | bytes) -> None:
-    conversation = BinanceConversation()
+    conversation = Binance().conversation()
     list(conversation.requests(frozenset(), frozenset({"btcusdt@trade"})))
     for read in (parse_packet, conversation.read, conversation.read):
         with suppress(MalformedPacket):
@@ -185,7 +185,7 @@ def test_where_to_connect(base: str, url: str) -> None:
 
 def test_requests_are_short_enough_and_numbered() -> None:
     streams = frozenset(f"{'x' * 36}{number:04d}@bookTicker" for number in range(1024))
-    conversation = BinanceConversation()
+    conversation = Binance().conversation()
     frames = [
         *conversation.requests(frozenset(), streams),
         conversation.probe(),
@@ -214,17 +214,35 @@ def numbers_heard(numbers: list[int], conversation: BinanceConversation) -> list
 
 
 def test_a_trade_out_of_order_or_told_again_is_skipped() -> None:
-    conversation = BinanceConversation()
+    conversation = Binance().conversation()
     list(conversation.requests(frozenset(), frozenset({"btcusdt@trade"})))
 
     assert numbers_heard([7, 8, 8, 5, 10, 9, 11], conversation) == [7, 8, 10, 11]
-    again = BinanceConversation()
-    list(again.requests(frozenset(), frozenset({"btcusdt@trade"})))
-    assert numbers_heard([3], again) == [3]
+
+
+def test_what_was_told_before_the_connection_ended_is_skipped_after_it() -> None:
+    feed = Binance()
+    for numbers, new in (([7, 8], [7, 8]), ([7, 8, 9], [9])):
+        conversation = feed.conversation()
+        list(conversation.requests(frozenset(), frozenset({"btcusdt@trade"})))
+        assert numbers_heard(numbers, conversation) == new
+
+
+def test_a_server_that_counts_anew_is_heard_at_once() -> None:
+    conversation = Binance().conversation()
+    list(conversation.requests(frozenset(), frozenset({"btcusdt@trade"})))
+    conversation.read(but(t=1_000))
+
+    with pytest.raises(MalformedPacket):
+        conversation.read(but(t=1))
+    later = conversation.read(but(t=2, T=MILLISECONDS + 1))
+
+    assert isinstance(later, Quote)
+    assert numbers_heard([2, 3], conversation) == [3]
 
 
 def test_one_absurd_number_does_not_silence_a_symbol_for_ever() -> None:
-    conversation = BinanceConversation()
+    conversation = Binance().conversation()
     list(conversation.requests(frozenset(), frozenset({"btcusdt@trade"})))
 
     heard = numbers_heard([1, 2**62, *range(2, 60)], conversation)

@@ -43,15 +43,16 @@ def binance_frame(number: int, price: str, time: datetime) -> str:
     return json.dumps({"stream": "btcusdt@trade", "data": trade})
 
 
-SPOKEN: dict[str, tuple[FeedProtocol, Callable[[int, str, datetime], str]]] = {
-    "veritick": (Veritick(), veritick_frame),
-    "binance": (Binance(), binance_frame),
+SPOKEN: dict[str, tuple[Callable[[], FeedProtocol], Callable[[int, str, datetime], str]]] = {
+    "veritick": (Veritick, veritick_frame),
+    "binance": (Binance, binance_frame),
 }
 
 
 def recorded(protocol: str, arrivals: Arrivals, cuts: frozenset[int]) -> list[Tick]:
     """What is stored of frames (milliseconds after the last, price, lag), cut into batches."""
-    speaks, frame = SPOKEN[protocol]
+    kind, frame = SPOKEN[protocol]
+    speaks = kind()
     now = START
     timeline = Timeline(START, [INSTRUMENT], {}, {}, speaks.stream_of)
     conversation = speaks.conversation()
