@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from enum import IntEnum
@@ -149,7 +149,7 @@ class Trading:
             response = await self._stub.ListBooks(ListBooksRequest())
         return list(response.books)
 
-    async def due(self, book: str, until: datetime) -> AsyncIterator[list[DueOrder]]:
+    async def due(self, book: str, until: datetime) -> AsyncGenerator[list[DueOrder]]:
         """Yield pages of the orders that expire at or before a moment, by expiry and id."""
         token = ""
         while True:

@@ -133,12 +133,13 @@ class Worker:
                 yield chunk
             return
         pending = 0
-        async for due in self._trading.due(self.book, until):
-            orders = [order for order in due if order.order_id not in taken]
-            chunk = await self._decide(orders, term)
-            pending += len(orders) - (len(chunk.items) if chunk else 0)
-            if chunk:
-                yield chunk
+        async with aclosing(ahead(self._trading.due(self.book, until))) as pages:
+            async for due in pages:
+                orders = [order for order in due if order.order_id not in taken]
+                chunk = await self._decide(orders, term)
+                pending += len(orders) - (len(chunk.items) if chunk else 0)
+                if chunk:
+                    yield chunk
         PENDING.labels(self.book).set(pending)
 
     async def _decide_voided(self, term: Term, taken: Collection[UUID]) -> AsyncGenerator[Chunk]:
