@@ -105,7 +105,7 @@ async def fenced(
     await connection.set_autocommit(True)
     values = {"leader": term.name, "epoch": term.epoch, **parameters}
     with committing():
-        row = await (await connection.execute(statement, values)).fetchone()
+        row = await (await connection.execute(statement, values, prepare=True)).fetchone()
     if row is None or row[0] == 0:
         raise LeadershipLost(f"epoch {term.epoch} of {term.name} has passed")
     return row[1:]
