@@ -109,6 +109,7 @@ class Reason(StrEnum):
     HOLD_NOT_PENDING = auto()
     LOSS_LIMIT = auto()
     STAKE_LIMIT = auto()
+    BALANCE_LIMIT = auto()
     RECEIPT_NOT_FOUND = auto()
     CHECKPOINT_NOT_FOUND = auto()
     FIXING_DECIDED = auto()

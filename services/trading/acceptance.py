@@ -1,7 +1,8 @@
 """Whether an order is accepted: checks 3 to 10 of rules.md, "Acceptance", in their order.
 
-Check 1 is the contract's field rules, check 2 and the replay of check 3 need the database and are
-made in `placing`. Every refusal is a Failure with its own reason, and costs nothing.
+Check 1 is the contract's field rules; `placing` makes check 2 and the replay of check 3, which need
+what is stored, and then calls these in turn. Every refusal is a Failure with its own reason, and
+costs nothing.
 """
 
 from __future__ import annotations
@@ -12,18 +13,17 @@ from enum import IntEnum
 
 from services.kit.errors import Failure
 from services.kit.reason import Reason
-from services.kit.values import Price, basis_points_of
+from services.kit.values import Money, Price, basis_points_of
 from services.trading.market import (
     SKEW_MAX,
     WATERMARK_AGE_MAX,
     Instrument,
     InstrumentStatus,
     MarketView,
-    Session,
 )
 from services.trading.order import Direction, OrderRequest, Tick
 from services.trading.protection import Guard, check_own_limits
-from services.trading.terms import Terms, expiry_of
+from services.trading.terms import Terms, check_expiry, expiry_of
 
 
 class AccountState(IntEnum):
@@ -70,22 +70,27 @@ def check_account(funds: Funds) -> None:
 
 
 def offer(request: OrderRequest, terms: Terms | None, market: MarketView, now: datetime) -> Offer:
-    """Return what the market offers this request now, in market time: checks 4 to 8."""
-    instrument = tradable(market.instruments.get(request.instrument), terms, request.instrument)
-    assert terms is not None  # noqa: S101  `tradable` refused otherwise
-    session = open_session(instrument, now)
+    """Make checks 4 to 8; return what the market offers this request now, in market time."""
+    instrument = market.instruments.get(request.instrument)
+    instrument, terms = check_instrument(request, instrument, terms)
+    expires_at = expiry_of(request, now)
+    check_session(instrument, expires_at, now)
     check_stake(request, terms)
-    expires_at = expiry_of(request, terms, now)
-    check_expiry(instrument, session, expires_at, now)
+    check_expiry(request, terms, expires_at, now)
     check_market_known(instrument, market, now)
-    entry = fresh_tick(instrument, market, now)
+    entry = check_tick(instrument, market, now)
     check_protections(request, terms, instrument, entry, now)
     return Offer(instrument, terms, entry, now, expires_at)
 
 
-def tradable(instrument: Instrument | None, terms: Terms | None, symbol: str) -> Instrument:
-    """Check 4: the instrument is enabled for this book."""
-    metadata = {"instrument": symbol}
+def check_instrument(
+    request: OrderRequest, instrument: Instrument | None, terms: Terms | None
+) -> tuple[Instrument, Terms]:
+    """Check 4: the instrument is ENABLED for this book, which has terms for it.
+
+    Failures: INSTRUMENT_NOT_FOUND, INSTRUMENT_HALTED, INSTRUMENT_NOT_TRADABLE.
+    """
+    metadata = {"instrument": request.instrument}
     if instrument is None or terms is None:
         raise Failure(Reason.INSTRUMENT_NOT_FOUND, "No such instrument.", metadata=metadata)
     if instrument.status is InstrumentStatus.HALTED:
@@ -94,38 +99,34 @@ def tradable(instrument: Instrument | None, terms: Terms | None, symbol: str) ->
         metadata["status"] = instrument.status.name
         message = "The instrument takes no new orders."
         raise Failure(Reason.INSTRUMENT_NOT_TRADABLE, message, metadata=metadata)
-    return instrument
+    return instrument, terms
 
 
-def open_session(instrument: Instrument, now: datetime) -> Session:
-    """Check 5, first half: now lies in a session, [open, close)."""
+def check_session(instrument: Instrument, expires_at: datetime, now: datetime) -> None:
+    """Check 5: now lies in an open session [open, close), the expiry in (now, close] of the same.
+
+    Failures: MARKET_CLOSED, EXPIRY_CUTOFF_PASSED, EXPIRY_OUTSIDE_SESSION.
+    """
+    metadata = {"instrument": instrument.symbol}
     session = instrument.session_at(now)
     if session is None:
-        metadata = {"instrument": instrument.symbol}
         if next_open := instrument.next_open(now):
             metadata["next_open_time"] = next_open.isoformat()
         raise Failure(Reason.MARKET_CLOSED, "The market is closed.", metadata=metadata)
-    return session
-
-
-def check_expiry(
-    instrument: Instrument, session: Session, expires_at: datetime, now: datetime
-) -> None:
-    """Check 5, second half: the expiry lies in (now, close] of the same session."""
     if expires_at <= now:
         message = "The order would expire at once."
         raise Failure(Reason.EXPIRY_CUTOFF_PASSED, message, metadata={"cutoff_seconds": "0"})
     if session.close_time is not None and expires_at > session.close_time:
-        metadata = {
-            "instrument": instrument.symbol,
-            "close_time": session.close_time.isoformat(),
-        }
+        metadata["close_time"] = session.close_time.isoformat()
         message = "The market closes before the order would expire."
         raise Failure(Reason.EXPIRY_OUTSIDE_SESSION, message, metadata=metadata)
 
 
 def check_stake(request: OrderRequest, terms: Terms) -> None:
-    """Check 6, the stake; `expiry_of` makes the rest of it."""
+    """Check 6, the stake within terms; `terms.check_expiry` makes the rest of it.
+
+    Failures: CURRENCY_MISMATCH, STAKE_BELOW_MINIMUM, STAKE_ABOVE_MAXIMUM.
+    """
     if request.stake.currency != terms.currency:
         metadata = {"currency_code": terms.currency}
         message = f"Stakes are in {terms.currency} here."
@@ -139,7 +140,10 @@ def check_stake(request: OrderRequest, terms: Terms) -> None:
 
 
 def check_market_known(instrument: Instrument, market: MarketView, now: datetime) -> None:
-    """Check 7: the clocks agree, the view is current, and the feed is alive."""
+    """Check 7: the clocks agree, the view is current, and the feed is fresh.
+
+    Failures: CLOCK_SKEWED, MARKET_VIEW_STALE, FEED_SILENT.
+    """
     metadata = {"instrument": instrument.symbol}
     if abs(market.skew) > SKEW_MAX:
         raise Failure(Reason.CLOCK_SKEWED, "The market's clock and ours differ.")
@@ -157,8 +161,11 @@ def check_market_known(instrument: Instrument, market: MarketView, now: datetime
         raise Failure(Reason.FEED_SILENT, "The price feed is silent.", metadata=metadata)
 
 
-def fresh_tick(instrument: Instrument, market: MarketView, now: datetime) -> Tick:
-    """Check 7, the tick: the latest one, younger than `max_tick_age`."""
+def check_tick(instrument: Instrument, market: MarketView, now: datetime) -> Tick:
+    """Check 7, the tick: return the latest one, younger than `max_tick_age`.
+
+    Failure TICK_TOO_OLD.
+    """
     tick = market.last_tick(instrument.symbol)
     if tick is None or now - tick.time >= instrument.max_tick_age:
         metadata = {"instrument": instrument.symbol}
@@ -169,7 +176,11 @@ def fresh_tick(instrument: Instrument, market: MarketView, now: datetime) -> Tic
 def check_protections(
     request: OrderRequest, terms: Terms, instrument: Instrument, entry: Tick, now: datetime
 ) -> None:
-    """Check 8: what the caller asked to be protected from."""
+    """Check 8: what the caller asked to be protected from.
+
+    Failures: PAYOUT_BELOW_LIMIT, ENTRY_PRICE_BEYOND_LIMIT, VALID_UNTIL_PASSED,
+    LAST_SEEN_TICK_AHEAD.
+    """
     if request.min_payout_bp is not None and terms.payout_bp < request.min_payout_bp:
         metadata = {"payout_bp": str(terms.payout_bp)}
         raise Failure(Reason.PAYOUT_BELOW_LIMIT, "The payout has fallen.", metadata=metadata)
@@ -191,15 +202,12 @@ def check_protections(
 def check_limits(
     request: OrderRequest, terms: Terms, funds: Funds, owed: int, guard: Guard | None
 ) -> None:
-    """Check 9 and 10: limits of account and instrument, the user's own, then the money.
+    """Check 9: limits of the account, of the instrument, and the user's own.
 
     `owed` is the profit the book would owe if every open order of this instrument and direction
-    won, in minor units. Whom nothing protects has no `guard`.
+    won, in minor units. Whom nothing protects has no `guard`. Failures: OPEN_ORDERS_LIMIT,
+    EXPOSURE_LIMIT, LOSS_LIMIT, STAKE_LIMIT.
     """
-    if funds.currency != request.stake.currency:
-        metadata = {"currency_code": funds.currency}
-        message = f"The account holds {funds.currency}."
-        raise Failure(Reason.CURRENCY_MISMATCH, message, metadata=metadata)
     if funds.open_orders >= terms.open_orders_max:
         metadata = {"open_orders_max": str(terms.open_orders_max)}
         message = "The account has too many open orders."
@@ -210,7 +218,15 @@ def check_limits(
         raise Failure(Reason.EXPOSURE_LIMIT, message, metadata=metadata)
     if guard is not None:
         check_own_limits(guard, request.stake.minor_units)
-    if funds.available < request.stake.minor_units:
+
+
+def check_funds(stake: Money, funds: Funds) -> None:
+    """Check 10: available ≥ stake. Failures: CURRENCY_MISMATCH, INSUFFICIENT_FUNDS."""
+    if funds.currency != stake.currency:
+        metadata = {"currency_code": funds.currency}
+        message = f"The account holds {funds.currency}."
+        raise Failure(Reason.CURRENCY_MISMATCH, message, metadata=metadata)
+    if funds.available < stake.minor_units:
         metadata = {"available_minor_units": str(funds.available)}
         message = "The available balance is smaller than the stake."
         raise Failure(Reason.INSUFFICIENT_FUNDS, message, metadata=metadata)

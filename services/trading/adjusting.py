@@ -19,7 +19,7 @@ from services.kit.values import Money
 from services.trading.acceptance import AccountState
 from services.trading.annulments import Annulments, Days
 from services.trading.book import Account
-from services.trading.moving import Moved, TransferRequest, check_currency
+from services.trading.moving import Moved, TransferRequest, check_balance, check_currency
 from services.trading.posting import SystemAccount
 from services.trading.writer import Writer
 
@@ -65,7 +65,8 @@ def _annulled(content: Mapping[str, str | int]) -> Days | None:
 def check_adjustment(adjustment: Adjustment, account: Account | None) -> None:
     """Refuse what could never be carried out, before anybody is asked to approve it.
 
-    Failures: ACCOUNT_NOT_FOUND, ACCOUNT_CLOSED, CURRENCY_MISMATCH, INVALID_TRANSFER.
+    Failures: ACCOUNT_NOT_FOUND, ACCOUNT_CLOSED, CURRENCY_MISMATCH, INVALID_TRANSFER,
+    BALANCE_LIMIT.
     """
     if account is None:
         raise Failure(Reason.ACCOUNT_NOT_FOUND, "There is no such account.")
@@ -74,6 +75,7 @@ def check_adjustment(adjustment: Adjustment, account: Account | None) -> None:
     check_currency(account, adjustment.amount)
     if adjustment.amount.minor_units == 0:
         raise Failure(Reason.INVALID_TRANSFER, "An adjustment moves something.")
+    check_balance(account, adjustment.amount.minor_units)
 
 
 def adjusting(book: str, writer: Writer, annulments: Annulments) -> Execute:

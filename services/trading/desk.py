@@ -48,7 +48,7 @@ from services.trading.tables import Exposure, TermsBook
 from services.trading.terms import TermsDefaults
 from services.trading.terms_table import TermsTable
 from services.trading.wire import BookWire
-from services.trading.writer import Writer
+from services.trading.writer import Writer, unavailable
 
 _TERMS_EVERY_SECONDS = 0.5
 _HOLDS_EVERY_SECONDS = 1.0
@@ -185,7 +185,12 @@ class Desk:
         return found
 
     def propose(self, request: OrderRequest) -> Offer:
-        """Return what an order would get now, without the checks of money and limits."""
+        """Return what an order would get now, without the checks of money and limits.
+
+        Failure UNAVAILABLE where the book is not written: there its terms are not known.
+        """
+        if not self.writer.leading:
+            raise unavailable()
         terms = self._live_terms.current(request.instrument)
         return offer(request, terms, self.market, self.market.now())
 

@@ -36,29 +36,33 @@ class Transfer(NamedTuple):
     time: datetime
 
 
+NEWEST = 2**63 - 1
+"""Before this entry id lie all of them."""
+
 TRANSFER_COLUMNS = ", ".join(Transfer._fields)
 _STATEMENT = """
     SELECT entry_id, transfer_id, kind, amount, currency, balance, order_id, time FROM entry
     WHERE account_id = :account_id AND balance IS NOT NULL
       AND entry_id < :before {condition} ORDER BY entry_id DESC LIMIT :limit
 """
-# Seals are few and know when they were made: the last one in time tells where to look. A writer's
-# clock may begin a little before the end of its predecessor's, hence the second.
+# Seals are few and know when they were made: they tell where to look. The clock of a writer may
+# step back a little, and begin a little before the end of its predecessor's: hence the second.
 _SINCE = """
     AND time >= :start AND entry_id > coalesce(
         (SELECT last_entry_id FROM seal WHERE time < CAST(:start AS timestamptz) - interval '1 s'
          ORDER BY time DESC, seal_id DESC LIMIT 1), 0)
 """
-_UNTIL = """
+_UNTIL = f"""
     AND time < :end AND entry_id <= coalesce(
-        (SELECT last_entry_id FROM seal WHERE time < CAST(:end AS timestamptz) + interval '1 s'
-         ORDER BY time DESC, seal_id DESC LIMIT 1), 0)
+        (SELECT last_entry_id FROM seal WHERE time > CAST(:end AS timestamptz) + interval '1 s'
+         ORDER BY time, seal_id LIMIT 1), {NEWEST})
 """
-_BALANCE_AT = """
+_BALANCE_AT = f"""
     SELECT balance FROM entry
-    WHERE account_id = :account_id AND balance IS NOT NULL AND entry_id <= coalesce(
-        (SELECT last_entry_id FROM seal WHERE time <= :time
-         ORDER BY time DESC, seal_id DESC LIMIT 1), 0)
+    WHERE account_id = :account_id AND balance IS NOT NULL
+      AND time <= :time AND entry_id <= coalesce(
+        (SELECT last_entry_id FROM seal WHERE time > CAST(:time AS timestamptz) + interval '1 s'
+         ORDER BY time, seal_id LIMIT 1), {NEWEST})
     ORDER BY entry_id DESC LIMIT 1
 """
 _TRANSFER = f"SELECT {TRANSFER_COLUMNS} FROM transfer WHERE "
@@ -97,8 +101,6 @@ _ROLL_UP = f"""
     WHERE head.last_entry_id - newest.last_entry_id >= :worth
     ON CONFLICT DO NOTHING
 """
-NEWEST = 2**63 - 1
-"""Before this entry id lie all of them."""
 
 
 class EntryFilter(NamedTuple):

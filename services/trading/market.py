@@ -76,13 +76,19 @@ class MarketView:
         self.complete = False
         self.watermark: datetime | None = None
         self.feed_time: datetime | None = None
+        self._heard: datetime | None = None
         self._ticks: dict[str, Tick] = {}
         # (received, received - sent), with differences rising: the first is the window's least.
         self._differences: deque[tuple[datetime, timedelta]] = deque()
 
     def now(self) -> datetime:
-        """Return the market's time: one's own, corrected by the measured difference."""
-        return self._clock.now() - self.skew
+        """Return the market's time: one's own, corrected by the measured difference.
+
+        It is never earlier than what has been heard, whatever becomes of one's own clock: no order
+        opens before its entry tick.
+        """
+        own = self._clock.now() - self.skew
+        return own if self._heard is None or own > self._heard else self._heard
 
     @property
     def skew(self) -> timedelta:
@@ -107,13 +113,19 @@ class MarketView:
             known = self._ticks.get(symbol)
             if known is None or tick.number > known.number:
                 self._ticks[symbol] = tick
+                self._hear(tick.time)
 
     def set_watermark(self, time: datetime, feed_time: datetime | None, sent: datetime) -> None:
         """Take the moment up to which everything is known, and measure the clock by it."""
         self.watermark = time
+        self._hear(time)
         self.feed_time = feed_time
         received = self._clock.now()
         self._measure(received, received - sent)
+
+    def _hear(self, time: datetime) -> None:
+        if self._heard is None or time > self._heard:
+            self._heard = time
 
     def _measure(self, received: datetime, difference: timedelta) -> None:
         window = self._differences

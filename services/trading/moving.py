@@ -38,6 +38,10 @@ from services.trading.tables import (
 )
 from services.trading.wire import BookWire
 
+BALANCE_MAX = 10**15
+"""Minor units that an account may come to by transfers: so much that sums over all accounts, and
+what may be won with it, still fit the 64 bits of the ledger."""
+
 _READ_USERS: LiteralString = f"""
     SELECT {ACCOUNT_COLUMNS} FROM account
     WHERE user_id = %(user_id)s AND currency = %(currency)s
@@ -280,6 +284,7 @@ def _check_amount(account: Account, amount: Money) -> None:
     if amount.minor_units == 0:
         raise Failure(Reason.INVALID_TRANSFER, "A transfer moves something.")
     check_available(account, -amount.minor_units)
+    check_balance(account, amount.minor_units)
 
 
 def check_currency(account: Account, amount: Money) -> None:
@@ -288,6 +293,14 @@ def check_currency(account: Account, amount: Money) -> None:
         metadata = {"currency_code": account.currency}
         message = f"The account holds {account.currency}."
         raise Failure(Reason.CURRENCY_MISMATCH, message, metadata=metadata)
+
+
+def check_balance(account: Account, received: int) -> None:
+    """Refuse what would bring an account to more than BALANCE_MAX. Failure BALANCE_LIMIT."""
+    if received > 0 and account.posted + received > BALANCE_MAX:
+        metadata = {"balance_max_minor_units": str(BALANCE_MAX)}
+        message = "An account does not hold that much."
+        raise Failure(Reason.BALANCE_LIMIT, message, metadata=metadata)
 
 
 def check_available(account: Account, wanted: int) -> None:

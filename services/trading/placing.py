@@ -23,6 +23,7 @@ from services.trading.acceptance import (
     Funds,
     Offer,
     check_account,
+    check_funds,
     check_limits,
     offer,
     profit_of,
@@ -212,24 +213,20 @@ class Placing:
     def _place(
         self, request: OrderRequest, state: _State, before: Pending, now: datetime
     ) -> Placed | Failure:
-        """Make checks 2 to 10 of one request; an accepted one changes the state."""
+        """Make checks 2 to 10 of one request, in their order; an accepted one changes the state."""
         try:
             _check_owner(request, state.known.accounts.get(request.account_id))
             key = (request.account_id, request.request_id)
             if (earlier := state.earlier.get(key)) is not None:
                 return _replay(request, earlier)
             funds = state.funds[request.account_id]
-            check_account(funds)
-            if request.account_id in state.known.blocks:
-                check_blocked(state.known.blocks[request.account_id], now)
             guard = state.guards.get(request.user_id)
-            if guard is not None:
-                check_presence(guard)
-            terms = self._terms.current(request.instrument)
-            given = offer(request, terms, self._market, now)
+            _check_standing(request, state, now)
+            given = offer(request, self._terms.current(request.instrument), self._market, now)
             side = (request.instrument, int(request.direction))
             owed = self._owed(side, state, before)
             check_limits(request, given.terms, funds, owed, guard)
+            check_funds(request.stake, funds)
         except Failure as failure:
             return failure
         order = self._open(request, given)
@@ -317,6 +314,15 @@ def _replay(request: OrderRequest, earlier: Placed) -> Placed:
         message = "This request id was used for another order."
         raise Failure(Reason.REQUEST_ID_REUSED, message, metadata=metadata)
     return earlier._replace(replay=True)
+
+
+def _check_standing(request: OrderRequest, state: _State, now: datetime) -> None:
+    """Check 3: the account takes part, and its user is not banned, excluded or in a break."""
+    check_account(state.funds[request.account_id])
+    if request.account_id in state.known.blocks:
+        check_blocked(state.known.blocks[request.account_id], now)
+    if (guard := state.guards.get(request.user_id)) is not None:
+        check_presence(guard)
 
 
 def _protections(rows: Sequence[Any], before: Pending) -> dict[UUID, Protection]:

@@ -45,8 +45,11 @@ class Used(NamedTuple):
     """The same less what the orders returned: negative for who gained."""
 
     def on(self, day: date) -> Used:
-        """Return it as of a day: the sums of periods that have ended begin anew."""
-        if day == self.day:
+        """Return it as of a day: the sums of periods that have ended begin anew.
+
+        An earlier day changes nothing: clocks of two writers may differ at midnight.
+        """
+        if day <= self.day:
             return self
         goes_on = [period.start(day) == period.start(self.day) for period in Period]
         return Used(day, self.open_stakes, _kept(self.staked, goes_on), _kept(self.lost, goes_on))

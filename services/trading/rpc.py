@@ -24,6 +24,7 @@ from services.trading.pages_wire import entries_page, orders_page
 from services.trading.placing import Placed
 from services.trading.posting import returned_of
 from services.trading.setting_terms import SetTerms
+from services.trading.terms import check_terms
 from services.trading.wire import (
     account_subject,
     money,
@@ -236,8 +237,9 @@ class TermsFace(TermsServiceServicer):
         if request.terms.instrument not in desk.market.instruments:
             metadata = {"instrument": request.terms.instrument}
             raise Failure(Reason.INSTRUMENT_NOT_FOUND, "No such instrument.", metadata=metadata)
-        by = by_caller()
-        terms = await desk.writer.submit(SetTerms(to_terms(request.terms), by.actor, by=by))
+        asked, by = to_terms(request.terms), by_caller()
+        check_terms(asked, desk.rules.currency)
+        terms = await desk.writer.submit(SetTerms(asked, by.actor, by=by))
         return terms_pb.UpdateTermsResponse(terms=terms_message(terms))
 
 

@@ -19,7 +19,10 @@ from services.trading.wire import BookWire
 
 
 class SetTerms(NamedTuple):
-    """Make these the terms of their instrument; `terms.version` is the one they replace, or 0."""
+    """Make these the terms of their instrument; `terms.version` is the one they replace, or 0.
+
+    Idempotent: when they have just replaced it, that is the answer.
+    """
 
     terms: Terms
     changed_by: str
@@ -58,10 +61,12 @@ class SettingTerms:
     async def _set(self, command: SetTerms, transaction: Transaction) -> Terms | Failure:
         current = self._terms.current(command.terms.instrument)
         version = current.version if current else 0
+        terms = command.terms._replace(version=command.terms.version + 1)
+        if current == terms:
+            return current
         if command.terms.version != version:
             metadata = {"version": str(version)}
             return Failure(Reason.TERMS_CHANGED, "The terms have changed.", metadata=metadata)
-        terms = command.terms._replace(version=version + 1)
         now = self._market.now()
         stored = {f"terms.{name}": value for name, value in terms._asdict().items()} | {
             "terms.changed_by": command.changed_by,

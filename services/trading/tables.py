@@ -201,7 +201,7 @@ READ_TERMS: LiteralString = f"""
 """
 
 _READ_EXPOSURE: LiteralString = """
-    SELECT instrument, direction, sum(stake * payout_bp / 10000)::bigint
+    SELECT instrument, direction, sum(div(stake::numeric * payout_bp, 10000))::bigint
     FROM open_order GROUP BY instrument, direction
 """
 

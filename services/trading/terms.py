@@ -9,12 +9,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from services.kit.errors import Failure
+from services.kit.errors import Failure, Violation
 from services.kit.reason import Reason
 from services.trading.order import OrderRequest
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
+
+
+AMOUNT_MAX = 10**15
+"""The most that a stake or an exposure may be set to, in minor units: what is won on a stake and
+what is owed on all of them stays within 64 bits."""
 
 
 class Terms(NamedTuple):
@@ -79,19 +84,49 @@ class TermsDefaults:
         )
 
 
-def expiry_of(request: OrderRequest, terms: Terms, now: datetime) -> datetime:
-    """Return when an order placed now would expire: a whole second.
+def check_terms(terms: Terms, currency: str) -> None:
+    """Refuse terms under which a book of this currency could sell nothing, or not rightly.
 
-    A duration counts from now and is rounded up. A clock expiry lies on one of the grids of the
-    terms and is bought before its cutoff. Failures: DURATION_OUT_OF_RANGE, EXPIRY_NOT_ON_GRID,
-    EXPIRY_CUTOFF_PASSED.
+    What a field by itself may be is in the contract. Failure INVALID_REQUEST, naming the fields.
+    """
+    found = [
+        Violation(f"terms.{field}", description)
+        for field, is_right, description in (
+            ("stake_min", terms.currency == currency, f"must be in {currency}"),
+            ("stake_min", terms.stake_min >= 1, "must be at least 1"),
+            ("stake_max", terms.stake_min <= terms.stake_max, "must not be below stake_min"),
+            ("stake_max", terms.stake_max <= AMOUNT_MAX, f"must be at most {AMOUNT_MAX}"),
+            (
+                "duration_seconds_max",
+                terms.duration_seconds_min <= terms.duration_seconds_max,
+                "must not be below duration_seconds_min",
+            ),
+            (
+                "payout_fixed_bp",
+                terms.payout_min_bp <= terms.payout_fixed_bp <= terms.payout_max_bp,
+                "must lie between payout_min_bp and payout_max_bp",
+            ),
+            (
+                "exposure_max",
+                1 <= terms.exposure_max <= AMOUNT_MAX,
+                f"must lie between 1 and {AMOUNT_MAX}",
+            ),
+        )
+        if not is_right
+    ]
+    if found:
+        text = f"{found[0].field} {found[0].description}."
+        raise Failure(Reason.INVALID_REQUEST, text, violations=found)
+
+
+def expiry_of(request: OrderRequest, now: datetime) -> datetime:
+    """Return when an order placed now would expire; whether it may, `check_expiry` tells.
+
+    A duration counts from now and is rounded up to a whole second.
     """
     if request.expire_time is not None:
-        return _clock_expiry(request.expire_time, terms, now)
-    seconds = request.duration_seconds or 0
-    if not terms.duration_seconds_min <= seconds <= terms.duration_seconds_max:
-        raise _out_of_range(terms)
-    return ceil_to_second(now + timedelta(seconds=seconds))
+        return request.expire_time
+    return ceil_to_second(now + timedelta(seconds=request.duration_seconds or 0))
 
 
 def ceil_to_second(moment: datetime) -> datetime:
@@ -101,7 +136,21 @@ def ceil_to_second(moment: datetime) -> datetime:
     return moment.replace(microsecond=0) + SECOND
 
 
-def _clock_expiry(expiry: datetime, terms: Terms, now: datetime) -> datetime:
+def check_expiry(request: OrderRequest, terms: Terms, expires_at: datetime, now: datetime) -> None:
+    """Check 6 of acceptance, the expiry within terms.
+
+    A clock expiry lies on one of their grids and is bought before its cutoff. Failures:
+    DURATION_OUT_OF_RANGE, EXPIRY_NOT_ON_GRID, EXPIRY_CUTOFF_PASSED.
+    """
+    if request.expire_time is not None:
+        _check_clock_expiry(expires_at, terms, now)
+        return
+    seconds = request.duration_seconds or 0
+    if not terms.duration_seconds_min <= seconds <= terms.duration_seconds_max:
+        raise _out_of_range(terms)
+
+
+def _check_clock_expiry(expiry: datetime, terms: Terms, now: datetime) -> None:
     if not _on_grid(expiry, terms.expiry_grid_minutes):
         metadata = {}
         if terms.expiry_grid_minutes:
@@ -115,7 +164,6 @@ def _clock_expiry(expiry: datetime, terms: Terms, now: datetime) -> datetime:
         raise Failure(Reason.EXPIRY_CUTOFF_PASSED, message, metadata=cutoff)
     if expiry - now > timedelta(seconds=terms.duration_seconds_max):
         raise _out_of_range(terms)
-    return expiry
 
 
 def _on_grid(expiry: datetime, grid_minutes: list[int]) -> bool:

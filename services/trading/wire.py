@@ -177,11 +177,18 @@ def missing(field: str, description: str) -> Failure:
 
 
 def to_terms(message: terms_pb2.Terms) -> terms.Terms:
-    """Return the terms in a message; the payout begins at the fixed one."""
+    """Return the terms in a message; the payout begins at the fixed one.
+
+    Failure INVALID_REQUEST when its amounts are of several currencies.
+    """
+    currency = message.stake_min.currency_code
+    for field in ("stake_max", "exposure_max"):
+        if getattr(message, field).currency_code != currency:
+            raise missing(f"terms.{field}", f"must be in {currency}")
     return terms.Terms(
         instrument=message.instrument,
         version=message.version,
-        currency=message.stake_min.currency_code,
+        currency=currency,
         stake_min=message.stake_min.minor_units,
         stake_max=message.stake_max.minor_units,
         duration_seconds_min=message.duration_seconds_min,

@@ -8,7 +8,8 @@ While many ask at once a batch is not begun with the first of them: see `_gather
 A kind of command says how a batch of it is decided and written (`commit.Batch`). Every kind is
 idempotent by an id of its own, and from that follows how faults are met:
 
-- An error that the database did not announce: the batch is committed again, one by one.
+- An error that nobody announced, be it in deciding or in the database: the batch is committed
+  again, one by one. A command that provokes a fault of ours is answered INTERNAL, and stops nobody.
 - A commit whose outcome is unknown: wait until the old transaction has ended, then commit the
   same commands again. Those that had happened answer as replays.
 - Leadership lost: the fence in the transaction has refused it; callers hear UNAVAILABLE.
@@ -149,7 +150,7 @@ class Writer:
         They follow each other without a gap, and so share their commits.
         """
         if not self.leading or len(self._waiting) + len(commands) > WAITING_MAX:
-            return [_unavailable()] * len(commands)
+            return [unavailable()] * len(commands)
         if not commands:
             return []
         call = Call(len(commands))
@@ -209,7 +210,7 @@ class Writer:
             for task in self._tasks():
                 task.cancel()
             await asyncio.gather(*self._tasks(), return_exceptions=True)
-            _answer([job for item in self._under_way for job in item.jobs], _unavailable())
+            _answer([job for item in self._under_way for job in item.jobs], unavailable())
             self._under_way.clear()
 
     def _tasks(self) -> list[asyncio.Task[None]]:
@@ -289,7 +290,7 @@ class Writer:
             stopped = isinstance(error, asyncio.CancelledError) and progress.sent.is_set()
             unknown = stopped or isinstance(error, CommitUnknown)
             progress.end(as_said=False)
-            _answer(jobs, _outcome_unknown() if unknown else _unavailable())
+            _answer(jobs, _outcome_unknown() if unknown else unavailable())
             raise
         progress.end(as_said=as_said)
         for job, result in zip(jobs, results, strict=True):
@@ -312,7 +313,9 @@ class Writer:
             return await self._attempt(batch, commands, transaction.alone())
         except CommitUnknown:
             return await self._resolve(batch, commands, transaction), False
-        except psycopg.Error as error:
+        except (DatabaseUnavailable, LeadershipLost):
+            raise
+        except Exception as error:  # noqa: BLE001  whatever a command provokes is its own affair
             with suppress(Overtaken):
                 await transaction.turn()
             return await self._one_by_one(batch, commands, transaction, error), False
@@ -323,7 +326,7 @@ class Writer:
         batch: Batch,
         commands: Sequence[Any],
         transaction: Transaction,
-        error: psycopg.Error,
+        error: Exception,
     ) -> Sequence[object]:
         """Commit the commands of a batch that failed, so that only the faulty one fails."""
         _log.error(
@@ -362,7 +365,7 @@ class Writer:
     def _refuse_waiting(self) -> None:
         jobs = list(self._waiting)
         self._waiting.clear()
-        _answer(jobs, _unavailable())
+        _answer(jobs, unavailable())
 
 
 def _answer(jobs: Sequence[Job], result: object) -> None:
@@ -371,7 +374,8 @@ def _answer(jobs: Sequence[Job], result: object) -> None:
         job.call.answer(job.number, result)
 
 
-def _unavailable() -> Failure:
+def unavailable() -> Failure:
+    """Return the refusal of whoever comes to a process that does not write the book."""
     message = "The book takes no changes here at the moment."
     return Failure(Reason.UNAVAILABLE, message, retry_after=_RETRY, metadata={"part": "book"})
 

@@ -16,6 +16,7 @@ from services.kit.reason import Reason
 from services.kit.values import Money
 from services.trading.book import Account
 from services.trading.holding import EndHold, ExpireHolds, HoldRequest, HoldState
+from services.trading.ledger import NEWEST, EntryFilter
 from services.trading.posting import SystemAccount
 from tests.service.trading_audit_fixtures import Books
 from tests.service.trading_fixtures import CHIPS, bench
@@ -186,6 +187,29 @@ async def test_a_balance_is_known_for_every_moment(books: Books) -> None:
         for moment in (before, opened, moved - timedelta(microseconds=1), moved, clock.now())
     ]
     assert balances == [0, CHIPS, CHIPS, CHIPS - 400, CHIPS - 900]
+
+
+async def test_a_clock_that_steps_back_hides_no_entry(books: Books) -> None:
+    """How far ours is ahead is measured anew all the time: market time may step back a little."""
+    demo, ledger = books.demo, books.demo.desk.ledger
+    account = await demo.account()
+    start = demo.market.clock.now()
+    demo.market.clock.advance(timedelta(seconds=31))
+    await books.move(account, 1)
+    # Of the last half minute, no watermark was younger than this when it came.
+    sent = demo.market.clock.now() - timedelta(milliseconds=3)
+    demo.market.view.set_watermark(sent, sent, sent)
+    await books.move(account, 2)
+    demo.market.clock.advance(timedelta(seconds=1))
+    now = demo.market.view.now()
+    lines = await ledger.statement(account.account_id, EntryFilter(), NEWEST, 9)
+    assert [line.amount for line in lines] == [2, 1, CHIPS]
+    assert lines[0].time < lines[1].time
+    assert await ledger.balance_at(account.account_id, now) == CHIPS + 3
+    until = EntryFilter(end=now)
+    assert await ledger.statement(account.account_id, until, NEWEST, 9) == lines
+    since = EntryFilter(start=start + timedelta(seconds=1))
+    assert await ledger.statement(account.account_id, since, NEWEST, 9) == lines[:2]
 
 
 async def test_the_trial_balance_is_the_same_with_a_rollup_and_without(books: Books) -> None:

@@ -45,6 +45,7 @@ from veritick.trading.v1 import audit_service_pb2 as audit_pb
 from veritick.trading.v1 import ledger_service_pb2 as ledger_pb
 from veritick.trading.v1.audit_service_pb2_grpc import AuditServiceStub
 from veritick.trading.v1.ledger_service_pb2_grpc import LedgerServiceStub
+from veritick.trading.v1.terms_pb2 import Terms
 from veritick.trading.v1.terms_service_pb2 import UpdateTermsRequest
 from veritick.trading.v1.terms_service_pb2_grpc import TermsServiceStub
 from veritick.type.v1.money_pb2 import Money
@@ -374,3 +375,25 @@ async def test_terms_that_staff_set_are_on_record_and_those_of_a_rule_are_not(
     assert record.subject == "instrument:BTCUSD"
     assert json.loads(record.before)["open_orders_max"] == terms.open_orders_max
     assert json.loads(record.after)["open_orders_max"] == 7
+
+
+async def test_terms_that_would_bring_a_book_down_are_refused(books: Books, tmp_path: Path) -> None:
+    """A grid of no minutes has no next moment, and no order is bought in two currencies."""
+    (terms,) = await books.demo.desk.terms.current("BTCUSD", "", 1)
+    right = terms_message(terms)
+    async with called_by("operator", books, tmp_path) as channel:
+        for field, value in (
+            ("expiry_grid_minutes[0]", Terms(expiry_grid_minutes=[0])),
+            ("terms.stake_max", Terms(stake_max=Money(currency_code="EUR", minor_units=500))),
+            ("terms.stake_min", Terms(stake_min=dollars(-5))),
+        ):
+            wrong = UpdateTermsRequest(book="demo", terms=right)
+            for changed, _ in value.ListFields():
+                wrong.terms.ClearField(changed.name)  # type: ignore[arg-type]
+            wrong.terms.MergeFrom(value)
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await TermsServiceStub(channel).UpdateTerms(wrong)
+            failure = failure_of(refused.value)
+            assert failure.reason is Reason.INVALID_REQUEST
+            assert [item.field.endswith(field) for item in failure.violations] == [True]
+    assert await books.demo.desk.terms.current("BTCUSD", "", 1) == [terms]

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from itertools import pairwise
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -16,11 +17,13 @@ from services.kit.values import Money
 from services.trading.blocking import note_block
 from services.trading.book import OrderFilter
 from services.trading.ledger import NEWEST, EntryFilter
-from services.trading.moving import RefillRequest, TransferRequest
+from services.trading.moving import BALANCE_MAX, RefillRequest, TransferRequest
 from services.trading.order import Direction, OrderRequest, Outcome
 from services.trading.posting import SystemAccount
 from services.trading.settling import SettleStatus
-from tests.service.trading_fixtures import CHIPS, Bench, bench, request
+from services.trading.tables import Exposure
+from services.trading.terms import AMOUNT_MAX
+from tests.service.trading_fixtures import CHIPS, SYMBOL, Bench, bench, request
 from tests.stores import Postgres
 from tests.waiting import eventually
 
@@ -207,6 +210,44 @@ async def test_a_transfer_never_takes_what_is_not_there(demo: Bench) -> None:
     with pytest.raises(Failure) as refused:
         await demo.desk.writer.submit(take)
     assert refused.value.reason is Reason.INSUFFICIENT_FUNDS
+
+
+async def test_no_account_comes_to_more_than_the_ledger_can_hold(demo: Bench) -> None:
+    account = await demo.account()
+    give = TransferRequest(
+        account.account_id, uuid4(), SystemAccount.CLEARING, Money(BALANCE_MAX - CHIPS, "USD")
+    )
+    for amount in (BALANCE_MAX - CHIPS + 1, 2**63 - 1):
+        with pytest.raises(Failure) as refused:
+            await demo.desk.writer.submit(give._replace(amount=Money(amount, "USD")))
+        assert refused.value.reason is Reason.BALANCE_LIMIT
+    with pytest.raises(Failure) as refused:
+        least = Money(-(2**63), "USD")
+        await demo.desk.writer.submit(give._replace(amount=least))
+    assert refused.value.reason is Reason.INSUFFICIENT_FUNDS
+    await demo.desk.writer.submit(give)
+    assert (await demo.now(account)).posted == BALANCE_MAX
+
+
+async def test_the_largest_order_is_won_and_counted_also_by_who_leads_next(
+    postgres: Postgres,
+) -> None:
+    """The profit of one such order times ten thousand does not fit 64 bits."""
+    largest: dict[str, Any] = {"stake_max": AMOUNT_MAX, "exposure_max": AMOUNT_MAX}
+    async with bench(postgres, **largest, payout_fixed_bp=9_500) as demo:
+        account = await demo.account()
+        give = TransferRequest(
+            account.account_id, uuid4(), SystemAccount.CLEARING, Money(BALANCE_MAX - CHIPS, "USD")
+        )
+        await demo.desk.writer.submit(give)
+        order = (await demo.place(account, stake=Money(AMOUNT_MAX, "USD"))).booked.order
+        exposure = Exposure()
+        async with demo.desk.book.database.raw() as connection:
+            await exposure.load(connection)
+        assert exposure.owed((SYMBOL, int(Direction.UP))) == 95 * AMOUNT_MAX // 100
+        await demo.settle(order.order_id, Outcome.WIN, demo.market.advance(11, 10_100))
+        assert (await demo.now(account)).posted == 195 * AMOUNT_MAX // 100
+        assert sum((await demo.trial_balance()).values()) == 0
 
 
 async def test_a_statement_adds_up_to_the_balance(demo: Bench) -> None:

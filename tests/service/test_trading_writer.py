@@ -16,15 +16,17 @@ from services.kit.errors import Failure
 from services.kit.reason import Reason
 from services.kit.values import Money
 from services.trading import commit, statement, writer
+from services.trading.acceptance import Offer
 from services.trading.book import Account
 from services.trading.commit import Transaction
 from services.trading.moving import OpenAccount, TransferRequest
-from services.trading.order import Outcome, VoidReason
+from services.trading.order import Order, OrderRequest, Outcome, VoidReason
 from services.trading.placing import Placing
 from services.trading.posting import SystemAccount
+from services.trading.setting_terms import SetTerms
 from services.trading.settling import Decision, SettleOrders, SettleStatus
 from services.trading.writer import _COMPANY, _ENOUGH
-from tests.service.trading_fixtures import Bench, bench, request
+from tests.service.trading_fixtures import SYMBOL, Bench, bench, desk_on, request
 from tests.stores import Postgres
 
 CHIPS, STAKE = 150, Money(100, "USD")
@@ -295,3 +297,63 @@ async def test_a_term_that_has_passed_is_noticed_before_what_the_next_writer_did
         connection.execute("UPDATE account SET posted = posted - 1")
     gate.open()
     assert await placed is Reason.UNAVAILABLE
+
+
+async def test_a_fault_that_one_order_provokes_is_answered_and_stops_nobody(
+    demo: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever goes wrong in deciding it: its company is decided again, and the book goes on."""
+    account = await demo.account()
+    decide = Placing._open
+
+    def stumble(placing: Placing, asked: OrderRequest, given: Offer) -> Order:
+        if asked.stake.minor_units == 666:
+            raise ZeroDivisionError
+        return decide(placing, asked, given)
+
+    monkeypatch.setattr(Placing, "_open", stumble)
+    stakes = [Money(amount, "USD") for amount in (1_000, 666, 1_000)]
+    answers = [asking(demo, request(account, stake=stake)) for stake in stakes]
+    placed, fault, also_placed = [await answer for answer in answers]
+    assert (placed.replay, fault, also_placed.replay) == (False, Reason.INTERNAL, False)
+    assert (await demo.place(account)).replay is False
+    after = await demo.now(account)
+    assert (after.posted, after.open_orders) == (account.posted - 3_000, 3)
+
+
+async def test_terms_whose_commit_nobody_heard_of_are_answered_as_set(
+    demo: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (terms,) = await demo.desk.terms.current(SYMBOL, "", 1)
+    wanted = SetTerms(terms._replace(stake_max=500), "somebody")
+    run, lost = statement.run, psycopg.OperationalError("the server closed the connection")
+    faults = [lost]
+
+    async def run_and_lose(*arguments: Any) -> None:
+        await run(*arguments)
+        if faults:
+            raise faults.pop()
+
+    monkeypatch.setattr(commit, "run", run_and_lose)
+    assert await asking(demo, wanted) == wanted.terms._replace(version=2)
+    assert await asking(demo, wanted) == wanted.terms._replace(version=2)
+    other = wanted._replace(terms=terms._replace(stake_max=600))
+    assert await asking(demo, other) is Reason.TERMS_CHANGED
+    (now,) = await demo.desk.terms.current(SYMBOL, "", 1)
+    assert (now.version, now.stake_max) == (2, 500)
+
+
+async def test_a_standby_takes_no_orders_and_makes_no_proposals(demo: Bench) -> None:
+    account = await demo.account()
+    standby = desk_on(demo.desk.book.database, demo.market)
+    assert not standby.ready()
+    with pytest.raises(Failure) as proposed:
+        standby.propose(request(account))
+    with pytest.raises(Failure) as placed:
+        await standby.writer.submit(request(account))
+    assert proposed.value.reason is placed.value.reason is Reason.UNAVAILABLE
+    # What is stored it tells as the writer does.
+    assert await standby.book.account(account.account_id) == account
+    assert await standby.terms.current(SYMBOL, "", 1) == await demo.desk.terms.current(
+        SYMBOL, "", 1
+    )

@@ -1,6 +1,9 @@
 """Acceptance as a table: one row for each refusal of rules.md, in the order of the checks."""
 
+import json
+import re
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +17,7 @@ from services.trading.acceptance import (
     AccountState,
     Funds,
     check_account,
+    check_funds,
     check_limits,
     offer,
 )
@@ -25,6 +29,7 @@ from services.trading.terms import TermsDefaults
 NOW = utc(2026, 11, 23, 12, 0, 0, 250_000)
 SECOND = timedelta(seconds=1)
 EURUSD = "EURUSD"
+COMMENTS = Path(__file__).parents[2] / "edge" / "comments.json"
 
 
 def market(
@@ -69,6 +74,7 @@ def at(minute: int, second: int = 0) -> datetime:
 
 
 TERMS = TermsDefaults().for_instrument(EURUSD)
+OUTSIDE = Reason.EXPIRY_OUTSIDE_SESSION
 CLOCK: dict[str, Any] = {"duration_seconds": None}
 ROWS: list[tuple[str, dict[str, Any], dict[str, Any], Reason | None]] = [
     # what                          the market                the request              refused as
@@ -93,6 +99,8 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, Any], Reason | None]] = [
     ("no duration", {}, {"duration_seconds": 0}, Reason.DURATION_OUT_OF_RANGE),
     ("longest", {}, {"duration_seconds": 86_400}, None),
     ("too long", {}, {"duration_seconds": 86_401}, Reason.DURATION_OUT_OF_RANGE),
+    ("longer than all sessions", {"closes": at(1)}, {"duration_seconds": 2**31 - 1}, OUTSIDE),
+    ("before it began", {}, {"duration_seconds": -5}, Reason.EXPIRY_CUTOFF_PASSED),
     ("on the grid", {}, CLOCK | {"expire_time": at(1)}, None),
     ("off the grid", {}, CLOCK | {"expire_time": at(1, 1)}, Reason.EXPIRY_NOT_ON_GRID),
     ("the past", {}, CLOCK | {"expire_time": at(0)}, Reason.EXPIRY_CUTOFF_PASSED),
@@ -151,39 +159,54 @@ def test_what_the_market_offers(
     assert refused.value.reason is expected
 
 
+STEPS: list[tuple[Reason, str]] = [
+    (Reason.INSTRUMENT_HALTED, "status"),
+    (Reason.MARKET_CLOSED, "opens"),
+    (Reason.EXPIRY_OUTSIDE_SESSION, "closes"),
+    (Reason.CURRENCY_MISMATCH, "stake"),
+    (Reason.DURATION_OUT_OF_RANGE, "duration_seconds"),
+    (Reason.CLOCK_SKEWED, "skew"),
+    (Reason.MARKET_VIEW_STALE, "watermark_age"),
+    (Reason.FEED_SILENT, "feed_age"),
+    (Reason.TICK_TOO_OLD, "tick_age"),
+    (Reason.PAYOUT_BELOW_LIMIT, "min_payout_bp"),
+    (Reason.ENTRY_PRICE_BEYOND_LIMIT, "entry_price_limit"),
+    (Reason.VALID_UNTIL_PASSED, "valid_until"),
+    (Reason.LAST_SEEN_TICK_AHEAD, "last_seen_tick_number"),
+]
+"""What refuses, and what has to be mended so that the next check speaks."""
+
+
+def test_the_contract_lists_the_refusals_in_the_order_of_the_checks() -> None:
+    comment = json.loads(COMMENTS.read_text())["veritick.trading.v1.OrderService.PlaceOrder"]
+    _, _, listed = comment.partition("they are checked:")
+    documented = [Reason(word) for word in re.findall(r"[A-Z_]{5,}", listed)]
+    assert len(documented) == len(set(documented))
+    checked = [reason for reason, _ in STEPS]
+    assert [reason for reason in documented if reason in checked] == checked
+    assert {reason for *_, reason in ROWS if reason} <= set(documented)
+
+
 def test_checks_are_made_in_their_order() -> None:
     """With everything wrong, the first check of the list speaks; mended one by one, the next."""
     wrong_market: dict[str, Any] = {
         "status": InstrumentStatus.HALTED,
-        "closes": NOW,
+        "opens": NOW + SECOND,
+        "closes": at(0, 11),
         "skew": 1,
         "watermark_age": 9,
         "feed_age": 9,
         "tick_age": 9,
     }
     wrong_request: dict[str, Any] = {
-        "stake": Money(1, "USD"),
-        "duration_seconds": 1,
+        "stake": Money(1, "EUR"),
+        "duration_seconds": 86_401,
         "min_payout_bp": 9_999,
         "entry_price_limit": Price(1, 5),
         "valid_until": NOW - SECOND,
         "last_seen_tick_number": 99,
     }
-    steps: list[tuple[Reason, str]] = [
-        (Reason.INSTRUMENT_HALTED, "status"),
-        (Reason.MARKET_CLOSED, "closes"),
-        (Reason.STAKE_BELOW_MINIMUM, "stake"),
-        (Reason.DURATION_OUT_OF_RANGE, "duration_seconds"),
-        (Reason.CLOCK_SKEWED, "skew"),
-        (Reason.MARKET_VIEW_STALE, "watermark_age"),
-        (Reason.FEED_SILENT, "feed_age"),
-        (Reason.TICK_TOO_OLD, "tick_age"),
-        (Reason.PAYOUT_BELOW_LIMIT, "min_payout_bp"),
-        (Reason.ENTRY_PRICE_BEYOND_LIMIT, "entry_price_limit"),
-        (Reason.VALID_UNTIL_PASSED, "valid_until"),
-        (Reason.LAST_SEEN_TICK_AHEAD, "last_seen_tick_number"),
-    ]
-    for reason, mended in steps:
+    for reason, mended in STEPS:
         with pytest.raises(Failure) as refused:
             offer(request(**wrong_request), TERMS, market(**wrong_market), NOW)
         assert refused.value.reason is reason
@@ -225,12 +248,7 @@ def test_the_account_takes_part(state: AccountState, expected: Reason | None) ->
     ],
 )
 def test_limits_and_money(given: dict[str, Any], owed: int, expected: Reason | None) -> None:
-    if expected is None:
-        check_limits(request(), TERMS, funds(**given), owed, None)
-        return
-    with pytest.raises(Failure) as refused:
-        check_limits(request(), TERMS, funds(**given), owed, None)
-    assert refused.value.reason is expected
+    assert limited(funds(**given), owed, None) is expected
 
 
 @pytest.mark.parametrize(
@@ -251,12 +269,18 @@ def test_own_limits_come_after_those_of_the_book_and_before_the_money(
     """The user has staked 40.00 and lost 10.00 this week, and stakes 10.00 now."""
     used = Used(NOW.date(), 1_000, (0, 4_000, 4_000), (0, 1_000, 1_000))
     guard = Guard(None, None, ((kind, Period.WEEK, allowed),), used)
-    if expected is None:
-        check_limits(request(), TERMS, funds(**given), owed, guard)
-        return
-    with pytest.raises(Failure) as refused:
-        check_limits(request(), TERMS, funds(**given), owed, guard)
-    assert refused.value.reason is expected
+    assert limited(funds(**given), owed, guard) is expected
+
+
+def limited(account: Funds, owed: int, guard: Guard | None) -> Reason | None:
+    """Return why checks 9 and 10 refuse a stake of 10.00, if they do."""
+    order = request()
+    try:
+        check_limits(order, TERMS, account, owed, guard)
+        check_funds(order.stake, account)
+    except Failure as failure:
+        return failure.reason
+    return None
 
 
 def funds(**changes: Any) -> Funds:

@@ -29,6 +29,12 @@ def test_sums_begin_anew_with_their_period_and_open_stakes_stay(
     assert used == Used(day, 100, staked, staked)
 
 
+def test_a_clock_that_is_a_little_behind_at_midnight_forgets_nothing() -> None:
+    used = Used(THURSDAY, 100, (5, 6, 7), (5, 6, 7))
+
+    assert used.on(date(2026, 11, 25)) == used
+
+
 def test_an_open_order_counts_as_lost_and_a_closed_one_as_what_it_lost() -> None:
     opened = Used(THURSDAY, 0, (0, 0, 0), (0, 0, 0)).opened(1_000)
     won = opened.closed(1_000, 1_850)

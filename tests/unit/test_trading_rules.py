@@ -15,7 +15,15 @@ from services.kit.values import Money
 from services.trading.market import MarketView
 from services.trading.order import Direction, Order, OrderRequest, Outcome, Tick
 from services.trading.posting import ESCROW, HOUSE, closing_entries, returned_of, stake_entry
-from services.trading.terms import TermsDefaults, ceil_to_second, expiry_of, next_on_grid
+from services.trading.terms import (
+    AMOUNT_MAX,
+    TermsDefaults,
+    ceil_to_second,
+    check_expiry,
+    check_terms,
+    expiry_of,
+    next_on_grid,
+)
 
 NOON = utc(2026, 11, 23, 12)
 TERMS = TermsDefaults().for_instrument("EURUSD")
@@ -76,11 +84,12 @@ def test_clock_expiries(now: datetime, expiry: datetime, refused: Reason | None)
     request = OrderRequest(
         USER, USER, USER, "EURUSD", Direction.UP, Money(1_000, "USD"), expire_time=expiry
     )
+    assert expiry_of(request, now) == expiry
     if refused is None:
-        assert expiry_of(request, TERMS, now) == expiry
+        check_expiry(request, TERMS, expiry, now)
         return
     with pytest.raises(Failure) as failure:
-        expiry_of(request, TERMS, now)
+        check_expiry(request, TERMS, expiry, now)
     assert failure.value.reason is refused
 
 
@@ -167,3 +176,45 @@ def test_an_old_tick_does_not_replace_a_newer_one() -> None:
     view = MarketView(ManualClock(NOON))
     view.add_ticks([("EURUSD", Tick(2, 20, NOON, None)), ("EURUSD", Tick(1, 10, NOON, None))])
     assert view.last_tick("EURUSD") == Tick(2, 20, NOON, None)
+
+
+def test_market_time_is_never_earlier_than_what_was_heard() -> None:
+    """An order opens at the market's time: not before its entry tick, wherever our clock went."""
+    clock = ManualClock(NOON)
+    view = MarketView(clock)
+    view.set_watermark(NOON, NOON, NOON)
+    later = NOON + timedelta(milliseconds=20)
+    view.add_ticks([("EURUSD", Tick(1, 10, later, None))])
+    assert view.now() == later
+    behind = MarketView(ManualClock(NOON - timedelta(seconds=5)))
+    behind.set_watermark(NOON, NOON, NOON)
+    assert (behind.now(), behind.skew) == (NOON, -timedelta(seconds=5))
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({}, None),
+        ({"stake_max": AMOUNT_MAX, "exposure_max": AMOUNT_MAX}, None),
+        ({"stake_min": 500, "stake_max": 500}, None),
+        ({"currency": "EUR"}, "stake_min"),
+        ({"stake_min": 0}, "stake_min"),
+        ({"stake_min": 500, "stake_max": 499}, "stake_max"),
+        ({"stake_max": AMOUNT_MAX + 1}, "stake_max"),
+        ({"duration_seconds_min": 61, "duration_seconds_max": 60}, "duration_seconds_max"),
+        ({"payout_fixed_bp": 9_001}, "payout_fixed_bp"),
+        ({"payout_fixed_bp": 6_499}, "payout_fixed_bp"),
+        ({"exposure_max": 0}, "exposure_max"),
+        ({"exposure_max": AMOUNT_MAX + 1}, "exposure_max"),
+    ],
+)
+def test_terms_under_which_nothing_could_rightly_be_sold(
+    changes: dict[str, Any], field: str | None
+) -> None:
+    terms = TERMS._replace(**changes)
+    if field is None:
+        check_terms(terms, "USD")
+        return
+    with pytest.raises(Failure) as refused:
+        check_terms(terms, "USD")
+    assert [item.field for item in refused.value.violations] == [f"terms.{field}"]

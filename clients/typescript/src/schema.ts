@@ -52,7 +52,7 @@ export interface paths {
         readonly put?: never;
         /**
          * Asks for a correction of an account's balance; nothing moves yet
-         * @description Idempotent by `requestId`. It stays open for three days. Errors: ACCOUNT_NOT_FOUND, ACCOUNT_CLOSED, CURRENCY_MISMATCH, INVALID_TRANSFER, REQUEST_ID_REUSED.
+         * @description Idempotent by `requestId`. It stays open for three days. Errors: ACCOUNT_NOT_FOUND, ACCOUNT_CLOSED, CURRENCY_MISMATCH, INVALID_TRANSFER, BALANCE_LIMIT, REQUEST_ID_REUSED.
          */
         readonly post: operations["proposeAdjustment"];
         readonly delete?: never;
@@ -196,7 +196,7 @@ export interface paths {
         readonly put?: never;
         /**
          * Buys an order at the latest price the book holds
-         * @description Debit, order and journal commit in one transaction before the answer. The `requestId` makes it idempotent: the same request again answers the first result, marked by the response header `Idempotent-Replayed: true`, even when today's checks would refuse it; another request under the same id is REQUEST_ID_REUSED. A refused id is still unused. Refusals, in the order in which they are checked: ACCOUNT_NOT_FOUND, REQUEST_ID_REUSED, ACCOUNT_CLOSED, ACCOUNT_FROZEN, INSTRUMENT_NOT_FOUND, INSTRUMENT_NOT_TRADABLE, INSTRUMENT_HALTED, MARKET_CLOSED, EXPIRY_OUTSIDE_SESSION, CURRENCY_MISMATCH, STAKE_BELOW_MINIMUM, STAKE_ABOVE_MAXIMUM, DURATION_OUT_OF_RANGE, EXPIRY_NOT_ON_GRID, EXPIRY_CUTOFF_PASSED, CLOCK_SKEWED, MARKET_VIEW_STALE, FEED_SILENT, TICK_TOO_OLD, PAYOUT_BELOW_LIMIT, ENTRY_PRICE_BEYOND_LIMIT, VALID_UNTIL_PASSED, LAST_SEEN_TICK_AHEAD, OPEN_ORDERS_LIMIT, EXPOSURE_LIMIT, INSUFFICIENT_FUNDS.
+         * @description Debit, order and journal commit in one transaction before the answer. The `requestId` makes it idempotent: the same request again answers the first result, marked by the response header `Idempotent-Replayed: true`, even when today's checks would refuse it; another request under the same id is REQUEST_ID_REUSED. A refused id is still unused. Refusals, in the order in which they are checked: ACCOUNT_NOT_FOUND, REQUEST_ID_REUSED, ACCOUNT_CLOSED, ACCOUNT_FROZEN, USER_BLOCKED, USER_EXCLUDED, USER_IN_BREAK, INSTRUMENT_NOT_FOUND, INSTRUMENT_HALTED, INSTRUMENT_NOT_TRADABLE, MARKET_CLOSED, EXPIRY_OUTSIDE_SESSION, CURRENCY_MISMATCH, STAKE_BELOW_MINIMUM, STAKE_ABOVE_MAXIMUM, DURATION_OUT_OF_RANGE, EXPIRY_NOT_ON_GRID, EXPIRY_CUTOFF_PASSED, CLOCK_SKEWED, MARKET_VIEW_STALE, FEED_SILENT, TICK_TOO_OLD, PAYOUT_BELOW_LIMIT, ENTRY_PRICE_BEYOND_LIMIT, VALID_UNTIL_PASSED, LAST_SEEN_TICK_AHEAD, OPEN_ORDERS_LIMIT, EXPOSURE_LIMIT, LOSS_LIMIT, STAKE_LIMIT, INSUFFICIENT_FUNDS.
          */
         readonly post: operations["placeOrder"];
         readonly delete?: never;
@@ -1422,7 +1422,7 @@ export interface paths {
         readonly get?: never;
         /**
          * Replaces the terms of one instrument in a book, for new orders
-         * @description Every version is kept. Errors: BOOK_NOT_FOUND, INSTRUMENT_NOT_FOUND, TERMS_CHANGED when `terms.version` is not the current one.
+         * @description Every version is kept; repeating the update that made the current one is answered with it. Errors: BOOK_NOT_FOUND, INSTRUMENT_NOT_FOUND, INVALID_REQUEST when terms contradict each other or are of another currency than the book, TERMS_CHANGED when `terms.version` is not the current one.
          */
         readonly put: operations["updateTerms"];
         readonly post?: never;
@@ -3676,7 +3676,7 @@ export interface components {
          *
          *     Example:
          *         {"reason": "TERMS_CHANGED", "domain": "veritick", "metadata": {"version": "4"}}
-         *     - `INVALID_TRANSFER`: A transfer needs two different accounts of one book and currency, and at least one of them a system account.
+         *     - `INVALID_TRANSFER`: A transfer moves something, between a user's account and a system account that the caller may name.
          *
          *     Example:
          *         {"reason": "INVALID_TRANSFER", "domain": "veritick"}
@@ -3692,6 +3692,10 @@ export interface components {
          *
          *     Example:
          *         {"reason": "STAKE_LIMIT", "domain": "veritick", "metadata": {"period": "WEEK", "limit_minor_units": "50000", "used_minor_units": "49900", "until": "2026-11-30T00:00:00Z"}}
+         *     - `BALANCE_LIMIT`: The account would come to more than an account may hold.
+         *
+         *     Example:
+         *         {"reason": "BALANCE_LIMIT", "domain": "veritick", "metadata": {"balance_max_minor_units": "1000000000000000"}}
          *     - `RECEIPT_NOT_FOUND`: There is no such order, or it has not been settled yet.
          *
          *     Example:
@@ -3738,7 +3742,7 @@ export interface components {
          *         {"reason": "SEQUENCE_AHEAD", "domain": "veritick", "metadata": {"last_sequence": "4711"}}
          * @enum {string}
          */
-        readonly ErrorReason: "ERROR_REASON_UNSPECIFIED" | "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "PROPOSAL_NOT_FOUND" | "PROPOSAL_NOT_PENDING" | "SAME_PERSON" | "NOT_PROPOSER" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "LINK_INVALID" | "AGREEMENT_OUTDATED" | "PROFILE_LOCKED" | "ROLE_NOT_FOUND" | "ROLE_FIXED" | "SECOND_FACTOR_REQUIRED" | "CODE_INVALID" | "SECOND_FACTOR_EXISTS" | "SECOND_FACTOR_MISSING" | "CONFIRMATION_REQUIRED" | "KEY_INVALID" | "KEY_NOT_FOUND" | "TOO_MANY_KEYS" | "PASSKEY_INVALID" | "DOCUMENT_NOT_FOUND" | "DOCUMENT_STATE_CONFLICT" | "UPLOAD_OFFSET_WRONG" | "DOCUMENT_REFUSED" | "DOCUMENT_LIMIT" | "PROTECTION_LOCKED" | "SESSION_TIME_LIMIT" | "FLAG_NOT_FOUND" | "REFERRAL_CODE_UNKNOWN" | "ERASURE_OBSTRUCTED" | "ERASURE_NOT_FOUND" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "USER_IN_BREAK" | "USER_EXCLUDED" | "USER_NOT_BANNED" | "ACCOUNT_HAS_OPEN_ORDERS" | "ALREADY_ANNULLED" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "LOSS_LIMIT" | "STAKE_LIMIT" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "FIXING_DECIDED" | "FIXING_NOT_OVERDUE" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS" | "MAINTENANCE" | "SEQUENCE_AHEAD";
+        readonly ErrorReason: "ERROR_REASON_UNSPECIFIED" | "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "PROPOSAL_NOT_FOUND" | "PROPOSAL_NOT_PENDING" | "SAME_PERSON" | "NOT_PROPOSER" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "LINK_INVALID" | "AGREEMENT_OUTDATED" | "PROFILE_LOCKED" | "ROLE_NOT_FOUND" | "ROLE_FIXED" | "SECOND_FACTOR_REQUIRED" | "CODE_INVALID" | "SECOND_FACTOR_EXISTS" | "SECOND_FACTOR_MISSING" | "CONFIRMATION_REQUIRED" | "KEY_INVALID" | "KEY_NOT_FOUND" | "TOO_MANY_KEYS" | "PASSKEY_INVALID" | "DOCUMENT_NOT_FOUND" | "DOCUMENT_STATE_CONFLICT" | "UPLOAD_OFFSET_WRONG" | "DOCUMENT_REFUSED" | "DOCUMENT_LIMIT" | "PROTECTION_LOCKED" | "SESSION_TIME_LIMIT" | "FLAG_NOT_FOUND" | "REFERRAL_CODE_UNKNOWN" | "ERASURE_OBSTRUCTED" | "ERASURE_NOT_FOUND" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "USER_IN_BREAK" | "USER_EXCLUDED" | "USER_NOT_BANNED" | "ACCOUNT_HAS_OPEN_ORDERS" | "ALREADY_ANNULLED" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "LOSS_LIMIT" | "STAKE_LIMIT" | "BALANCE_LIMIT" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "FIXING_DECIDED" | "FIXING_NOT_OVERDUE" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS" | "MAINTENANCE" | "SEQUENCE_AHEAD";
         /**
          * @description Event is what travels on journals and sockets.
          *
@@ -5018,7 +5022,7 @@ export interface components {
             /** @description What happened, for people. Do not parse it. */
             readonly detail: string;
             /** @enum {string} */
-            readonly reason: "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "PROPOSAL_NOT_FOUND" | "PROPOSAL_NOT_PENDING" | "SAME_PERSON" | "NOT_PROPOSER" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "LINK_INVALID" | "AGREEMENT_OUTDATED" | "PROFILE_LOCKED" | "ROLE_NOT_FOUND" | "ROLE_FIXED" | "SECOND_FACTOR_REQUIRED" | "CODE_INVALID" | "SECOND_FACTOR_EXISTS" | "SECOND_FACTOR_MISSING" | "CONFIRMATION_REQUIRED" | "KEY_INVALID" | "KEY_NOT_FOUND" | "TOO_MANY_KEYS" | "PASSKEY_INVALID" | "DOCUMENT_NOT_FOUND" | "DOCUMENT_STATE_CONFLICT" | "UPLOAD_OFFSET_WRONG" | "DOCUMENT_REFUSED" | "DOCUMENT_LIMIT" | "PROTECTION_LOCKED" | "SESSION_TIME_LIMIT" | "FLAG_NOT_FOUND" | "REFERRAL_CODE_UNKNOWN" | "ERASURE_OBSTRUCTED" | "ERASURE_NOT_FOUND" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "USER_IN_BREAK" | "USER_EXCLUDED" | "USER_NOT_BANNED" | "ACCOUNT_HAS_OPEN_ORDERS" | "ALREADY_ANNULLED" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "LOSS_LIMIT" | "STAKE_LIMIT" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "FIXING_DECIDED" | "FIXING_NOT_OVERDUE" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS" | "MAINTENANCE" | "SEQUENCE_AHEAD";
+            readonly reason: "INVALID_REQUEST" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "PERMISSION_DENIED" | "RATE_LIMITED" | "REQUEST_TOO_LARGE" | "DEADLINE_EXCEEDED" | "UNAVAILABLE" | "OUTCOME_UNKNOWN" | "INTERNAL" | "UNIMPLEMENTED" | "REQUEST_ID_REUSED" | "INVALID_PAGE_TOKEN" | "INVALID_FILTER" | "PROPOSAL_NOT_FOUND" | "PROPOSAL_NOT_PENDING" | "SAME_PERSON" | "NOT_PROPOSER" | "EMAIL_TAKEN" | "PASSWORD_TOO_WEAK" | "INVALID_CREDENTIALS" | "SESSION_ENDED" | "REFRESH_TOKEN_REUSED" | "USER_BLOCKED" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "LINK_INVALID" | "AGREEMENT_OUTDATED" | "PROFILE_LOCKED" | "ROLE_NOT_FOUND" | "ROLE_FIXED" | "SECOND_FACTOR_REQUIRED" | "CODE_INVALID" | "SECOND_FACTOR_EXISTS" | "SECOND_FACTOR_MISSING" | "CONFIRMATION_REQUIRED" | "KEY_INVALID" | "KEY_NOT_FOUND" | "TOO_MANY_KEYS" | "PASSKEY_INVALID" | "DOCUMENT_NOT_FOUND" | "DOCUMENT_STATE_CONFLICT" | "UPLOAD_OFFSET_WRONG" | "DOCUMENT_REFUSED" | "DOCUMENT_LIMIT" | "PROTECTION_LOCKED" | "SESSION_TIME_LIMIT" | "FLAG_NOT_FOUND" | "REFERRAL_CODE_UNKNOWN" | "ERASURE_OBSTRUCTED" | "ERASURE_NOT_FOUND" | "INSTRUMENT_NOT_FOUND" | "INSTRUMENT_EXISTS" | "INVALID_SCHEDULE" | "INVALID_TIME_RANGE" | "INSTRUMENT_CHANGED" | "BOOK_NOT_FOUND" | "ACCOUNT_NOT_FOUND" | "ORDER_NOT_FOUND" | "TRANSFER_NOT_FOUND" | "ACCOUNT_FROZEN" | "ACCOUNT_CLOSED" | "REFILL_NOT_ALLOWED" | "HOLD_NOT_FOUND" | "USER_IN_BREAK" | "USER_EXCLUDED" | "USER_NOT_BANNED" | "ACCOUNT_HAS_OPEN_ORDERS" | "ALREADY_ANNULLED" | "INSTRUMENT_NOT_TRADABLE" | "INSTRUMENT_HALTED" | "MARKET_CLOSED" | "EXPIRY_OUTSIDE_SESSION" | "STAKE_BELOW_MINIMUM" | "STAKE_ABOVE_MAXIMUM" | "CURRENCY_MISMATCH" | "DURATION_OUT_OF_RANGE" | "EXPIRY_NOT_ON_GRID" | "EXPIRY_CUTOFF_PASSED" | "MARKET_VIEW_STALE" | "CLOCK_SKEWED" | "FEED_SILENT" | "TICK_TOO_OLD" | "PAYOUT_BELOW_LIMIT" | "ENTRY_PRICE_BEYOND_LIMIT" | "VALID_UNTIL_PASSED" | "LAST_SEEN_TICK_AHEAD" | "OPEN_ORDERS_LIMIT" | "EXPOSURE_LIMIT" | "INSUFFICIENT_FUNDS" | "ALREADY_CLOSED" | "TERMS_CHANGED" | "INVALID_TRANSFER" | "HOLD_NOT_PENDING" | "LOSS_LIMIT" | "STAKE_LIMIT" | "BALANCE_LIMIT" | "RECEIPT_NOT_FOUND" | "CHECKPOINT_NOT_FOUND" | "FIXING_DECIDED" | "FIXING_NOT_OVERDUE" | "CSRF_REJECTED" | "TICKET_INVALID" | "UNKNOWN_CHANNEL" | "MALFORMED_FRAME" | "TOO_MANY_SUBSCRIPTIONS" | "MAINTENANCE" | "SEQUENCE_AHEAD";
             /** @description Values that belong to the reason, under the keys it documents. */
             readonly metadata?: {
                 readonly [key: string]: string;
@@ -5933,7 +5937,7 @@ export interface components {
              */
             readonly version?: string;
             /** @description Widths of the grids on which a clock expiry may lie, in minutes past midnight UTC. */
-            readonly expiryGridMinutes?: readonly number[];
+            readonly expiryGridMinutes: readonly number[];
             /**
              * Format: int32
              * @description Latest purchase before a clock expiry.
@@ -6712,7 +6716,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: `ACCOUNT_CLOSED`, `REQUEST_ID_REUSED` */
+            /** @description Conflict: `ACCOUNT_CLOSED`, `BALANCE_LIMIT`, `REQUEST_ID_REUSED` */
             readonly 409: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -7559,7 +7563,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden: `CSRF_REJECTED` */
+            /** @description Forbidden: `USER_BLOCKED`, `CSRF_REJECTED` */
             readonly 403: {
                 headers: {
                     readonly [name: string]: unknown;
@@ -7577,7 +7581,7 @@ export interface operations {
                     readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: `REQUEST_ID_REUSED`, `ACCOUNT_CLOSED`, `ACCOUNT_FROZEN`, `INSTRUMENT_NOT_TRADABLE`, `INSTRUMENT_HALTED`, `MARKET_CLOSED`, `EXPIRY_OUTSIDE_SESSION`, `EXPIRY_CUTOFF_PASSED`, `FEED_SILENT`, `TICK_TOO_OLD`, `PAYOUT_BELOW_LIMIT`, `ENTRY_PRICE_BEYOND_LIMIT`, `VALID_UNTIL_PASSED`, `LAST_SEEN_TICK_AHEAD`, `OPEN_ORDERS_LIMIT`, `EXPOSURE_LIMIT`, `INSUFFICIENT_FUNDS` */
+            /** @description Conflict: `REQUEST_ID_REUSED`, `ACCOUNT_CLOSED`, `ACCOUNT_FROZEN`, `USER_EXCLUDED`, `USER_IN_BREAK`, `INSTRUMENT_HALTED`, `INSTRUMENT_NOT_TRADABLE`, `MARKET_CLOSED`, `EXPIRY_OUTSIDE_SESSION`, `EXPIRY_CUTOFF_PASSED`, `FEED_SILENT`, `TICK_TOO_OLD`, `PAYOUT_BELOW_LIMIT`, `ENTRY_PRICE_BEYOND_LIMIT`, `VALID_UNTIL_PASSED`, `LAST_SEEN_TICK_AHEAD`, `OPEN_ORDERS_LIMIT`, `EXPOSURE_LIMIT`, `LOSS_LIMIT`, `STAKE_LIMIT`, `INSUFFICIENT_FUNDS` */
             readonly 409: {
                 headers: {
                     readonly [name: string]: unknown;

@@ -26,6 +26,7 @@ export const failure = {
     ALREADY_ANNULLED: "The results of one of these days are annulled already.",
     INVALID_TRANSFER: "There is nothing to move.",
     INSUFFICIENT_FUNDS: "The balance is too small.",
+    BALANCE_LIMIT: "No account may hold that much.",
     ACCOUNT_CLOSED: "The account is closed.",
     DOCUMENT_STATE_CONFLICT: "The document is in another state by now. Reload it.",
     INVALID_FILTER: "This is not something that can be searched for.",

@@ -584,8 +584,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
         {"reason": "TERMS_CHANGED", "domain": "veritick", "metadata": {"version": "4"}}
     """
     INVALID_TRANSFER: _ErrorReason.ValueType  # 806
-    """A transfer needs two different accounts of one book and currency, and at least one of
-    them a system account.
+    """A transfer moves something, between a user's account and a system account that the caller
+    may name.
 
     Example:
         {"reason": "INVALID_TRANSFER", "domain": "veritick"}
@@ -608,6 +608,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 
     Example:
         {"reason": "STAKE_LIMIT", "domain": "veritick", "metadata": {"period": "WEEK", "limit_minor_units": "50000", "used_minor_units": "49900", "until": "2026-11-30T00:00:00Z"}}
+    """
+    BALANCE_LIMIT: _ErrorReason.ValueType  # 810
+    """The account would come to more than an account may hold.
+
+    Example:
+        {"reason": "BALANCE_LIMIT", "domain": "veritick", "metadata": {"balance_max_minor_units": "1000000000000000"}}
     """
     RECEIPT_NOT_FOUND: _ErrorReason.ValueType  # 901
     """There is no such order, or it has not been settled yet.
@@ -1249,8 +1255,8 @@ Example:
     {"reason": "TERMS_CHANGED", "domain": "veritick", "metadata": {"version": "4"}}
 """
 INVALID_TRANSFER: ErrorReason.ValueType  # 806
-"""A transfer needs two different accounts of one book and currency, and at least one of
-them a system account.
+"""A transfer moves something, between a user's account and a system account that the caller
+may name.
 
 Example:
     {"reason": "INVALID_TRANSFER", "domain": "veritick"}
@@ -1273,6 +1279,12 @@ STAKE_LIMIT: ErrorReason.ValueType  # 809
 
 Example:
     {"reason": "STAKE_LIMIT", "domain": "veritick", "metadata": {"period": "WEEK", "limit_minor_units": "50000", "used_minor_units": "49900", "until": "2026-11-30T00:00:00Z"}}
+"""
+BALANCE_LIMIT: ErrorReason.ValueType  # 810
+"""The account would come to more than an account may hold.
+
+Example:
+    {"reason": "BALANCE_LIMIT", "domain": "veritick", "metadata": {"balance_max_minor_units": "1000000000000000"}}
 """
 RECEIPT_NOT_FOUND: ErrorReason.ValueType  # 901
 """There is no such order, or it has not been settled yet.

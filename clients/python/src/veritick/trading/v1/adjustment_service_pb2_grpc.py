@@ -86,7 +86,7 @@ class AdjustmentServiceServicer:
         """ProposeAdjustment asks for a correction of an account's balance; nothing moves yet.
 
         Idempotent by `request_id`. It stays open for three days. Errors: ACCOUNT_NOT_FOUND,
-        ACCOUNT_CLOSED, CURRENCY_MISMATCH, INVALID_TRANSFER, REQUEST_ID_REUSED.
+        ACCOUNT_CLOSED, CURRENCY_MISMATCH, INVALID_TRANSFER, BALANCE_LIMIT, REQUEST_ID_REUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -41,7 +41,7 @@ class AdjustmentServiceStub:
     """ProposeAdjustment asks for a correction of an account's balance; nothing moves yet.
 
     Idempotent by `request_id`. It stays open for three days. Errors: ACCOUNT_NOT_FOUND,
-    ACCOUNT_CLOSED, CURRENCY_MISMATCH, INVALID_TRANSFER, REQUEST_ID_REUSED.
+    ACCOUNT_CLOSED, CURRENCY_MISMATCH, INVALID_TRANSFER, BALANCE_LIMIT, REQUEST_ID_REUSED.
     """
     ProposeAnnulment: _grpc.UnaryUnaryMultiCallable[_adjustment_service_pb2.ProposeAnnulmentRequest, _adjustment_service_pb2.ProposeAnnulmentResponse]
     """ProposeAnnulment asks to take back the results of a banned user's days; nothing moves yet.
@@ -95,7 +95,7 @@ class AdjustmentServiceAsyncStub(AdjustmentServiceStub):
     """ProposeAdjustment asks for a correction of an account's balance; nothing moves yet.
 
     Idempotent by `request_id`. It stays open for three days. Errors: ACCOUNT_NOT_FOUND,
-    ACCOUNT_CLOSED, CURRENCY_MISMATCH, INVALID_TRANSFER, REQUEST_ID_REUSED.
+    ACCOUNT_CLOSED, CURRENCY_MISMATCH, INVALID_TRANSFER, BALANCE_LIMIT, REQUEST_ID_REUSED.
     """
     ProposeAnnulment: _aio.UnaryUnaryMultiCallable[_adjustment_service_pb2.ProposeAnnulmentRequest, _adjustment_service_pb2.ProposeAnnulmentResponse]  # type: ignore[assignment]
     """ProposeAnnulment asks to take back the results of a banned user's days; nothing moves yet.
@@ -152,7 +152,7 @@ class AdjustmentServiceServicer(metaclass=_abc_1.ABCMeta):
         """ProposeAdjustment asks for a correction of an account's balance; nothing moves yet.
 
         Idempotent by `request_id`. It stays open for three days. Errors: ACCOUNT_NOT_FOUND,
-        ACCOUNT_CLOSED, CURRENCY_MISMATCH, INVALID_TRANSFER, REQUEST_ID_REUSED.
+        ACCOUNT_CLOSED, CURRENCY_MISMATCH, INVALID_TRANSFER, BALANCE_LIMIT, REQUEST_ID_REUSED.
         """
 
     @_abc_1.abstractmethod

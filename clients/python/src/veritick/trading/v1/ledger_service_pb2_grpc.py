@@ -82,7 +82,7 @@ class LedgerServiceServicer:
         One transaction, idempotent by `request_id`. Available may not fall below
         zero. ESCROW moves with orders alone, and ADJUSTMENT by what two people agreed on: neither
         can be named here, nor for a hold. Errors: ACCOUNT_NOT_FOUND, BOOK_NOT_FOUND, INVALID_TRANSFER, CURRENCY_MISMATCH,
-        INSUFFICIENT_FUNDS, REQUEST_ID_REUSED, ACCOUNT_CLOSED, ACCOUNT_FROZEN.
+        INSUFFICIENT_FUNDS, BALANCE_LIMIT, REQUEST_ID_REUSED, ACCOUNT_CLOSED, ACCOUNT_FROZEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -39,7 +39,7 @@ class LedgerServiceStub:
     One transaction, idempotent by `request_id`. Available may not fall below
     zero. ESCROW moves with orders alone, and ADJUSTMENT by what two people agreed on: neither
     can be named here, nor for a hold. Errors: ACCOUNT_NOT_FOUND, BOOK_NOT_FOUND, INVALID_TRANSFER, CURRENCY_MISMATCH,
-    INSUFFICIENT_FUNDS, REQUEST_ID_REUSED, ACCOUNT_CLOSED, ACCOUNT_FROZEN.
+    INSUFFICIENT_FUNDS, BALANCE_LIMIT, REQUEST_ID_REUSED, ACCOUNT_CLOSED, ACCOUNT_FROZEN.
     """
     Hold: _grpc.UnaryUnaryMultiCallable[_ledger_service_pb2.HoldRequest, _ledger_service_pb2.HoldResponse]
     """Hold sets money of an account aside: available falls, posted does not.
@@ -89,7 +89,7 @@ class LedgerServiceAsyncStub(LedgerServiceStub):
     One transaction, idempotent by `request_id`. Available may not fall below
     zero. ESCROW moves with orders alone, and ADJUSTMENT by what two people agreed on: neither
     can be named here, nor for a hold. Errors: ACCOUNT_NOT_FOUND, BOOK_NOT_FOUND, INVALID_TRANSFER, CURRENCY_MISMATCH,
-    INSUFFICIENT_FUNDS, REQUEST_ID_REUSED, ACCOUNT_CLOSED, ACCOUNT_FROZEN.
+    INSUFFICIENT_FUNDS, BALANCE_LIMIT, REQUEST_ID_REUSED, ACCOUNT_CLOSED, ACCOUNT_FROZEN.
     """
     Hold: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.HoldRequest, _ledger_service_pb2.HoldResponse]  # type: ignore[assignment]
     """Hold sets money of an account aside: available falls, posted does not.
@@ -142,7 +142,7 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         One transaction, idempotent by `request_id`. Available may not fall below
         zero. ESCROW moves with orders alone, and ADJUSTMENT by what two people agreed on: neither
         can be named here, nor for a hold. Errors: ACCOUNT_NOT_FOUND, BOOK_NOT_FOUND, INVALID_TRANSFER, CURRENCY_MISMATCH,
-        INSUFFICIENT_FUNDS, REQUEST_ID_REUSED, ACCOUNT_CLOSED, ACCOUNT_FROZEN.
+        INSUFFICIENT_FUNDS, BALANCE_LIMIT, REQUEST_ID_REUSED, ACCOUNT_CLOSED, ACCOUNT_FROZEN.
         """
 
     @_abc_1.abstractmethod

@@ -26,7 +26,7 @@ from veritick.option.v1 import field_pb2 as veritick_dot_option_dot_v1_dot_field
 from veritick.type.v1 import money_pb2 as veritick_dot_type_dot_v1_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fveritick/trading/v1/terms.proto\x12\x13veritick.trading.v1\x1a\x1everitick/option/v1/field.proto\x1a\x1cveritick/type/v1/money.proto\"\xb3\x04\n\x05Terms\x12,\n\ninstrument\x18\x01 \x01(\tB\x18\xba\xbb\x18\x14\x08\x01\"\x10^[A-Z0-9]{2,20}$\x12\x11\n\tpayout_bp\x18\x02 \x01(\x05\x12\x32\n\tstake_min\x18\x03 \x01(\x0b\x32\x17.veritick.type.v1.MoneyB\x06\xba\xbb\x18\x02\x08\x01\x12\x32\n\tstake_max\x18\x04 \x01(\x0b\x32\x17.veritick.type.v1.MoneyB\x06\xba\xbb\x18\x02\x08\x01\x12(\n\x14\x64uration_seconds_min\x18\x05 \x01(\x05\x42\n\xba\xbb\x18\x06(\x01\x30\x80\xa3\x05\x12(\n\x14\x64uration_seconds_max\x18\x06 \x01(\x05\x42\n\xba\xbb\x18\x06(\x01\x30\x80\xa3\x05\x12\x0f\n\x07version\x18\x07 \x01(\x03\x12#\n\x13\x65xpiry_grid_minutes\x18\x08 \x03(\x05\x42\x06\xba\xbb\x18\x02\x38\x10\x12(\n\x15\x65xpiry_cutoff_seconds\x18\t \x01(\x05\x42\t\xba\xbb\x18\x05(\x00\x30\x90\x1c\x12%\n\x0fpayout_fixed_bp\x18\n \x01(\x05\x42\x0c\xba\xbb\x18\x08\x08\x01(\x01\x30\xa0\x8d\x06\x12#\n\rpayout_min_bp\x18\x0b \x01(\x05\x42\x0c\xba\xbb\x18\x08\x08\x01(\x01\x30\xa0\x8d\x06\x12#\n\rpayout_max_bp\x18\x0c \x01(\x05\x42\x0c\xba\xbb\x18\x08\x08\x01(\x01\x30\xa0\x8d\x06\x12%\n\x0fopen_orders_max\x18\r \x01(\x05\x42\x0c\xba\xbb\x18\x08\x08\x01(\x01\x30\xc0\x84=\x12\x35\n\x0c\x65xposure_max\x18\x0e \x01(\x0b\x32\x17.veritick.type.v1.MoneyB\x06\xba\xbb\x18\x02\x08\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fveritick/trading/v1/terms.proto\x12\x13veritick.trading.v1\x1a\x1everitick/option/v1/field.proto\x1a\x1cveritick/type/v1/money.proto\"\xb8\x04\n\x05Terms\x12,\n\ninstrument\x18\x01 \x01(\tB\x18\xba\xbb\x18\x14\x08\x01\"\x10^[A-Z0-9]{2,20}$\x12\x11\n\tpayout_bp\x18\x02 \x01(\x05\x12\x32\n\tstake_min\x18\x03 \x01(\x0b\x32\x17.veritick.type.v1.MoneyB\x06\xba\xbb\x18\x02\x08\x01\x12\x32\n\tstake_max\x18\x04 \x01(\x0b\x32\x17.veritick.type.v1.MoneyB\x06\xba\xbb\x18\x02\x08\x01\x12(\n\x14\x64uration_seconds_min\x18\x05 \x01(\x05\x42\n\xba\xbb\x18\x06(\x01\x30\x80\xa3\x05\x12(\n\x14\x64uration_seconds_max\x18\x06 \x01(\x05\x42\n\xba\xbb\x18\x06(\x01\x30\x80\xa3\x05\x12\x0f\n\x07version\x18\x07 \x01(\x03\x12(\n\x13\x65xpiry_grid_minutes\x18\x08 \x03(\x05\x42\x0b\xba\xbb\x18\x07(\x01\x30\xa0\x0b\x38\x10\x12(\n\x15\x65xpiry_cutoff_seconds\x18\t \x01(\x05\x42\t\xba\xbb\x18\x05(\x00\x30\x90\x1c\x12%\n\x0fpayout_fixed_bp\x18\n \x01(\x05\x42\x0c\xba\xbb\x18\x08\x08\x01(\x01\x30\xa0\x8d\x06\x12#\n\rpayout_min_bp\x18\x0b \x01(\x05\x42\x0c\xba\xbb\x18\x08\x08\x01(\x01\x30\xa0\x8d\x06\x12#\n\rpayout_max_bp\x18\x0c \x01(\x05\x42\x0c\xba\xbb\x18\x08\x08\x01(\x01\x30\xa0\x8d\x06\x12%\n\x0fopen_orders_max\x18\r \x01(\x05\x42\x0c\xba\xbb\x18\x08\x08\x01(\x01\x30\xc0\x84=\x12\x35\n\x0c\x65xposure_max\x18\x0e \x01(\x0b\x32\x17.veritick.type.v1.MoneyB\x06\xba\xbb\x18\x02\x08\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,7 +44,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TERMS'].fields_by_name['duration_seconds_max']._loaded_options = None
   _globals['_TERMS'].fields_by_name['duration_seconds_max']._serialized_options = b'\272\273\030\006(\0010\200\243\005'
   _globals['_TERMS'].fields_by_name['expiry_grid_minutes']._loaded_options = None
-  _globals['_TERMS'].fields_by_name['expiry_grid_minutes']._serialized_options = b'\272\273\030\0028\020'
+  _globals['_TERMS'].fields_by_name['expiry_grid_minutes']._serialized_options = b'\272\273\030\007(\0010\240\0138\020'
   _globals['_TERMS'].fields_by_name['expiry_cutoff_seconds']._loaded_options = None
   _globals['_TERMS'].fields_by_name['expiry_cutoff_seconds']._serialized_options = b'\272\273\030\005(\0000\220\034'
   _globals['_TERMS'].fields_by_name['payout_fixed_bp']._loaded_options = None
@@ -58,5 +58,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TERMS'].fields_by_name['exposure_max']._loaded_options = None
   _globals['_TERMS'].fields_by_name['exposure_max']._serialized_options = b'\272\273\030\002\010\001'
   _globals['_TERMS']._serialized_start=119
-  _globals['_TERMS']._serialized_end=682
+  _globals['_TERMS']._serialized_end=687
 # @@protoc_insertion_point(module_scope)

@@ -63,8 +63,10 @@ class TermsServiceServicer:
     def UpdateTerms(self, request, context):
         """UpdateTerms replaces the terms of one instrument in a book, for new orders.
 
-        Every version is kept. Errors: BOOK_NOT_FOUND, INSTRUMENT_NOT_FOUND,
-        TERMS_CHANGED when `terms.version` is not the current one.
+        Every version is kept; repeating the update that made the current one is answered with it.
+        Errors: BOOK_NOT_FOUND, INSTRUMENT_NOT_FOUND, INVALID_REQUEST when terms contradict each
+        other or are of another currency than the book, TERMS_CHANGED when `terms.version` is not
+        the current one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

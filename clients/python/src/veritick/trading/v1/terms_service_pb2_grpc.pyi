@@ -41,8 +41,10 @@ class TermsServiceStub:
     UpdateTerms: _grpc.UnaryUnaryMultiCallable[_terms_service_pb2.UpdateTermsRequest, _terms_service_pb2.UpdateTermsResponse]
     """UpdateTerms replaces the terms of one instrument in a book, for new orders.
 
-    Every version is kept. Errors: BOOK_NOT_FOUND, INSTRUMENT_NOT_FOUND,
-    TERMS_CHANGED when `terms.version` is not the current one.
+    Every version is kept; repeating the update that made the current one is answered with it.
+    Errors: BOOK_NOT_FOUND, INSTRUMENT_NOT_FOUND, INVALID_REQUEST when terms contradict each
+    other or are of another currency than the book, TERMS_CHANGED when `terms.version` is not
+    the current one.
     """
 
 @_typing.type_check_only
@@ -58,8 +60,10 @@ class TermsServiceAsyncStub(TermsServiceStub):
     UpdateTerms: _aio.UnaryUnaryMultiCallable[_terms_service_pb2.UpdateTermsRequest, _terms_service_pb2.UpdateTermsResponse]  # type: ignore[assignment]
     """UpdateTerms replaces the terms of one instrument in a book, for new orders.
 
-    Every version is kept. Errors: BOOK_NOT_FOUND, INSTRUMENT_NOT_FOUND,
-    TERMS_CHANGED when `terms.version` is not the current one.
+    Every version is kept; repeating the update that made the current one is answered with it.
+    Errors: BOOK_NOT_FOUND, INSTRUMENT_NOT_FOUND, INVALID_REQUEST when terms contradict each
+    other or are of another currency than the book, TERMS_CHANGED when `terms.version` is not
+    the current one.
     """
 
 class TermsServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -84,8 +88,10 @@ class TermsServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_terms_service_pb2.UpdateTermsResponse, _abc.Awaitable[_terms_service_pb2.UpdateTermsResponse]]:
         """UpdateTerms replaces the terms of one instrument in a book, for new orders.
 
-        Every version is kept. Errors: BOOK_NOT_FOUND, INSTRUMENT_NOT_FOUND,
-        TERMS_CHANGED when `terms.version` is not the current one.
+        Every version is kept; repeating the update that made the current one is answered with it.
+        Errors: BOOK_NOT_FOUND, INSTRUMENT_NOT_FOUND, INVALID_REQUEST when terms contradict each
+        other or are of another currency than the book, TERMS_CHANGED when `terms.version` is not
+        the current one.
         """
 
 def add_TermsServiceServicer_to_server(servicer: TermsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
