@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-import structlog
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
@@ -103,7 +102,6 @@ class Front:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
-        structlog.contextvars.clear_contextvars()
         request_id = bind_request_id(Headers(scope=scope).get(REQUEST_ID_KEY))
         part = self._part(scope["path"])
         stamp = [(REQUEST_ID_KEY.encode(), request_id.encode()), *part.headers]

@@ -44,8 +44,9 @@ from services.kit.refusals import Refusals
 from services.kit.request_id import REQUEST_ID_KEY, bind_request_id, current_request_id
 from services.kit.revocations import Revocations, ended
 from services.kit.status import DETAILS_KEY, grpc_code, status_of
+from services.kit.time_limit import TimeLimit
 from services.kit.tokens import Keyring
-from services.kit.validation import validate
+from services.kit.validation import validator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,6 +69,7 @@ class _Call:
     guard: Guard
     recent: bool
     handler: Handler
+    check_fields: Callable[[Message], None]
 
 
 class Interceptor:
@@ -96,6 +98,7 @@ class Interceptor:
         self._revocations = revocations
         self._callers = Callers(service, keyring, clock, revocations)
         self._refusals = refusals
+        self._limit = TimeLimit(_UNARY_SECONDS_MAX)
         self._stopping = asyncio.Event()
         self._waiting: set[asyncio.Task[Any]] = set()
         """The calls that stream, while they have nothing to say."""
@@ -112,7 +115,8 @@ class Interceptor:
     def around(self, service: str, method: str, handler: Handler) -> Handler:
         """Return the guarded handler of a method of the contract."""
         rpc = rpc_of(service_descriptor(service).methods_by_name[method])
-        call = _Call(rpc, guard_of(rpc.access), rpc.access.recent, handler)
+        fields = validator(rpc.request)
+        call = _Call(rpc, guard_of(rpc.access), rpc.access.recent, handler, fields)
         if handler.response_streaming:
             return grpc.unary_stream_rpc_method_handler(
                 self._streaming(call), handler.request_deserializer, handler.response_serializer
@@ -125,12 +129,11 @@ class Interceptor:
         behaviour: Any = call.handler.unary_unary
         seconds = RPC_SECONDS.labels(call.rpc.path)
 
-        async def handle(request: Message, context: Context) -> Message:
+        async def handle(request: Message, context: Context) -> Any:
             started = perf_counter()
             try:
                 self._admit(call, request, context)
-                async with asyncio.timeout(_UNARY_SECONDS_MAX):
-                    return cast("Message", await behaviour(request, context))
+                return await self._limit.within(behaviour(request, context))
             except Exception as error:  # noqa: BLE001  the one translator of errors
                 return await _refuse(call.rpc, error, context)
             finally:
@@ -185,7 +188,7 @@ class Interceptor:
             require_recent(principal, self._clock.now())
         if principal.key is not None:
             confine(principal.key, request, self._origin(metadata, context).address)
-        validate(request)
+        call.check_fields(request)
         return principal
 
     def _note(self, rpc: Rpc, principal: Principal, failure: Failure) -> None:

@@ -1,8 +1,8 @@
 """Logs: one event a line on standard output, as JSON for machines or coloured for people.
 
-Code logs an event and its values: `log.info("order settled", order_id=…)`. What is bound with
-`structlog.contextvars` (the request id) joins every line of that request. Lines of libraries, which
-use the standard logging, come out the same way. Secrets never do.
+Code logs an event and its values: `log.info("order settled", order_id=…)`. The request id joins
+every line of that request. Lines of libraries, which use the standard logging, come out the same
+way. Secrets never do.
 """
 
 import logging
@@ -12,6 +12,7 @@ import sys
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from services.kit.request_id import add_request_id
 from services.kit.settings import LogFormat
 
 REDACTED = "***"
@@ -79,7 +80,7 @@ def _common(service: str) -> list[Processor]:
         return event
 
     return [
-        structlog.contextvars.merge_contextvars,
+        add_request_id,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.PositionalArgumentsFormatter(),

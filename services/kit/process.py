@@ -208,12 +208,21 @@ def _listen(server: grpc.aio.Server, listen: str, tls: TlsSettings | None) -> st
     return f"{listen.rpartition(':')[0]}:{port}"
 
 
-class _Registrar:
-    """Where the generated code registers the handlers of a face: a server that guards them."""
+class _Guarded(grpc.GenericRpcHandler):
+    """All that is served behind the guard, where the generated code registers each face's handlers.
 
-    def __init__(self, server: grpc.aio.Server, guard: Interceptor) -> None:
-        self._server = server
+    It is one to gRPC, which asks all it has, one after the other, for the handler of every call.
+    """
+
+    def __init__(self, guard: Interceptor) -> None:
         self._guard = guard
+        self._handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
+
+    def service(
+        self, handler_call_details: grpc.HandlerCallDetails
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+        """Return the handler of a call; None for what is not served here."""
+        return self._handlers.get(handler_call_details.method)
 
     def add_generic_rpc_handlers(self, _: object) -> None:
         """Take none this way: the same handlers come by their names."""
@@ -222,23 +231,21 @@ class _Registrar:
         self, service: str, handlers: Mapping[str, grpc.RpcMethodHandler[Any, Any]]
     ) -> None:
         """Serve the handlers of a service, each behind the guard."""
-        guarded = {
-            method: self._guard.around(service, method, handler)
-            for method, handler in handlers.items()
-        }
-        generic = grpc.method_handlers_generic_handler(service, guarded)
-        self._server.add_generic_rpc_handlers((generic,))
+        for method, handler in handlers.items():
+            self._handlers[f"/{service}/{method}"] = self._guard.around(service, method, handler)
 
 
 def _add_faces(
     server: grpc.aio.Server, guard: Interceptor, faces: Sequence[Face]
 ) -> tuple[list[str], health.HealthServicer]:
     """Add what is served; return the names of it, and the servicer that tells of health."""
+    guarded = _Guarded(guard)
+    server.add_generic_rpc_handlers((guarded,))
     health_servicer = health.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     names = [health_pb2.DESCRIPTOR.services_by_name["Health"].full_name]
     for add, servicer in faces:
-        add(servicer, _Registrar(server, guard))
+        add(servicer, guarded)
         names += _service_names(servicer)
     return names, health_servicer
 

@@ -95,16 +95,15 @@ class Keyring:
         Failure UNAUTHENTICATED for anything forged, malformed or meant for others,
         TOKEN_EXPIRED for one that was valid once.
         """
-        key = (token, audience)
-        principal, expires_at = self._verified.get(key, (None, now))
-        if principal is None:
-            principal, expires_at = self._principal(token, audience, now)
+        known = self._verified.get((token, audience))
+        principal, until = known or self._principal(token, audience, now)
+        if now > until:
+            self._verified.pop((token, audience), None)
+            raise _expired()
+        if known is None:
             if len(self._verified) >= _VERIFIED_MAX:
                 del self._verified[next(iter(self._verified))]
-            self._verified[key] = (principal, expires_at)
-        if now > expires_at + _LEEWAY:
-            self._verified.pop(key, None)
-            raise Failure(Reason.TOKEN_EXPIRED, "The token has expired.")
+            self._verified[token, audience] = (principal, until)
         return principal
 
     def claims(self, token: str, audience: str, now: datetime) -> dict[str, Any]:
@@ -126,8 +125,8 @@ class Keyring:
             )
         except (jwt.InvalidTokenError, KeyError, ValueError) as error:
             raise Failure(Reason.UNAUTHENTICATED, "The token is not valid.") from error
-        if now > _moment(claims["exp"]) + _LEEWAY:
-            raise Failure(Reason.TOKEN_EXPIRED, "The token has expired.")
+        if now > _believed_until(claims):
+            raise _expired()
         if _moment(claims["iat"]) > now + timedelta(seconds=60):
             raise Failure(Reason.UNAUTHENTICATED, "The token is from the future.")
         return claims
@@ -140,11 +139,11 @@ class Keyring:
     def _principal(self, token: str, audience: str, now: datetime) -> tuple[Principal, datetime]:
         if _speaks_for_a_user(token):
             claims = self.claims(token, USER_AUDIENCE, now)
-            return _user(claims), _moment(claims["exp"])
+            return _user(claims), _believed_until(claims)
         claims = self.claims(token, audience, now)
         if claims["sub"] != claims["iss"]:
             raise Failure(Reason.UNAUTHENTICATED, "A service may speak only for itself.")
-        return Principal("service", str(claims["sub"])), _moment(claims["exp"])
+        return Principal("service", str(claims["sub"])), _believed_until(claims)
 
 
 def _user(claims: Mapping[str, Any]) -> Principal:
@@ -180,6 +179,14 @@ def _speaks_for_a_user(token: str) -> bool:
     except (jwt.InvalidTokenError, ValueError) as error:
         raise Failure(Reason.UNAUTHENTICATED, "The token is not valid.") from error
     return bool(claims.get("iss") == USER_ISSUER and claims.get("aud") == USER_AUDIENCE)
+
+
+def _believed_until(claims: Mapping[str, Any]) -> datetime:
+    return _moment(claims["exp"]) + _LEEWAY
+
+
+def _expired() -> Failure:
+    return Failure(Reason.TOKEN_EXPIRED, "The token has expired.")
 
 
 def _moment(seconds: object) -> datetime:

@@ -1,7 +1,8 @@
-"""The field rules of the contract, compiled once per message to a list of small checks.
+"""The field rules of the contract, compiled to one function for each type of message.
 
-Every call passes through them, nearly always with nothing to say: a check only does work for a
-field that is there, and makes a path only for what is wrong.
+Every call passes through them, nearly always with nothing to say. So a function is written for
+each type, as `dataclasses` does, which looks at its fields one after the other and makes a path
+only for what is wrong.
 """
 
 from __future__ import annotations
@@ -19,55 +20,65 @@ from services.kit.reason import Reason
 from veritick.option.v1.field_pb2 import FieldRules
 from veritick.option.v1.field_pb2 import field as field_option
 
-Check = Callable[[Any], str | None]
-"""Takes a value, answers what is wrong with it or None."""
-
-MessageCheck = Callable[[Message, str, list[Violation]], None]
-"""Takes a message and the path to it, and adds what is wrong with one of its fields."""
+Check = Callable[[Message, str, list[Violation]], None]
+"""Takes a message and the path to it, and adds what is wrong with it."""
 
 _VIOLATIONS_MAX = 20
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_TEXTS = frozenset({FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES})
+_CHECKS: dict[str, Check] = {}
+"""By the name of the type."""
+
+_UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _FORMATS = {
-    FieldRules.UUID: (re.compile(_UUID.pattern, re.IGNORECASE), "must be a UUID"),
+    # Twice as fast as one that ignores case.
+    FieldRules.UUID: (re.compile(_UUID.replace("a-f", "a-fA-F")), "must be a UUID"),
     FieldRules.EMAIL: (
         re.compile(r"[^\s@\x00-\x1f]{1,64}@[^\s@\x00-\x1f.]+(\.[^\s@\x00-\x1f.]+)+"),
         "must be a mail address",
     ),
     FieldRules.BOOK_SCOPED_ID: (
-        re.compile(rf"[a-z][a-z0-9-]{{0,38}}_{_UUID.pattern}"),
+        re.compile(rf"[a-z][a-z0-9-]{{0,38}}_{_UUID}"),
         "must be an id such as demo_0199a1b2-…",
     ),
 }
 
 
-def validate(message: Message) -> None:
-    """Raise Failure INVALID_REQUEST naming every field that breaks a rule (at most 20)."""
-    violations = violations_of(message)
-    if violations:
-        first = violations[0]
-        text = f"{first.field} {first.description}."
-        raise Failure(Reason.INVALID_REQUEST, text, violations=violations[:_VIOLATIONS_MAX])
+def validator(kind: type[Message]) -> Callable[[Message], None]:
+    """Return what checks messages of a type.
+
+    It raises Failure INVALID_REQUEST naming every field that breaks a rule (at most 20), depth
+    first, in the order of the fields.
+    """
+    descriptor: Any = kind.DESCRIPTOR
+    check = _check_of(descriptor)
+
+    def validate(message: Message) -> None:
+        found: list[Violation] = []
+        check(message, "", found)
+        if found:
+            text = f"{found[0].field} {found[0].description}."
+            raise Failure(Reason.INVALID_REQUEST, text, violations=found[:_VIOLATIONS_MAX])
+
+    return validate
 
 
-def violations_of(message: Message) -> list[Violation]:
-    """Return what is wrong with a message, depth first, in the order of its fields."""
-    found: list[Violation] = []
-    _check(message, "", found)
-    return found
+def _check_of(descriptor: Descriptor) -> Check:
+    return _CHECKS.get(descriptor.full_name) or _compiled(descriptor)
 
 
-def _check(message: Message, path: str, found: list[Violation]) -> None:
-    for check in compiled(message.DESCRIPTOR):
-        check(message, path, found)
-        if len(found) >= _VIOLATIONS_MAX:
-            return
-
-
-@cache
-def compiled(descriptor: Descriptor) -> tuple[MessageCheck, ...]:
-    """Return the checks of a message type: none for one without rules."""
-    checks = (_field_check(field) for field in descriptor.fields)
-    return tuple(check for check in checks if check is not None)
+def _compiled(descriptor: Descriptor) -> Check:
+    """Write the function that checks messages of a type."""
+    names: dict[str, Any] = {"Violation": Violation}
+    lines = [line for field in descriptor.fields for line in _field_lines(field, names)]
+    source = "\n ".join(["def check(m, path, found):", *lines, "return"])
+    exec(source, names)  # noqa: S102  made of nothing but the contract's own names and rules
+    check: Check = names["check"]
+    # Known before its fields' types are looked at, so that a message may contain its own kind.
+    _CHECKS[descriptor.full_name] = check
+    for field in descriptor.fields:
+        if field.message_type is not None and has_rules(field.message_type):
+            names[f"check_{field.name}"] = _check_of(field.message_type)
+    return check
 
 
 @cache
@@ -87,119 +98,102 @@ def _has_rules(descriptor: Descriptor, above: frozenset[str]) -> bool:
     )
 
 
-def _field_check(field: FieldDescriptor) -> MessageCheck | None:
+def _field_lines(field: FieldDescriptor, names: dict[str, Any]) -> Iterator[str]:
+    """Yield the lines that check a field: none for one without rules."""
     rules = field.GetOptions().Extensions[field_option]
-    values = tuple(_value_checks(field, rules))
-    nested = field.message_type is not None and has_rules(field.message_type)
-    if not (rules.required or values or nested or rules.max_items):
-        return None
     if field.is_repeated:
-        return _repeated_check(field, rules, values, nested)
-    return _singular_check(field, rules, values, nested)
+        yield from _repeated_lines(field, rules, names)
+    else:
+        yield from _singular_lines(field, rules, names)
 
 
-def _singular_check(
-    field: FieldDescriptor, rules: FieldRules, values: tuple[Check, ...], nested: bool
-) -> MessageCheck:
-    name, has_presence, required = field.name, field.has_presence, rules.required
-    # A number that is absent is a zero, and zero may be out of range.
-    is_text = field.type in {FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES}
-
-    def check(message: Message, path: str, found: list[Violation]) -> None:
-        if has_presence and not message.HasField(name):
-            if required:
-                found.append(Violation(path + name, "is required"))
-            return
-        value = getattr(message, name)
-        if not (has_presence or value):
-            if required:
-                found.append(Violation(path + name, "is required"))
-            if is_text:
-                return
-        problem = _problem(values, value)
-        if problem is not None:
-            found.append(Violation(path + name, problem))
-        if nested:
-            _check(value, f"{path}{name}.", found)
-
-    return check
+def _singular_lines(
+    field: FieldDescriptor, rules: FieldRules, names: dict[str, Any]
+) -> Iterator[str]:
+    path, read = f"{{path}}{field.name}", f"v = m.{field.name}"
+    checks = list(_value_lines(field, rules, names, path))
+    if not (checks or rules.required):
+        return
+    if field.has_presence:
+        yield from (f"if m.HasField({field.name!r}):", f" {read}")
+    elif rules.required or field.type in _TEXTS:
+        yield from (read, "if v:")
+    else:  # A number that is absent is a zero, and zero may be out of range.
+        yield from (read, *checks)
+        return
+    yield from _indented(checks or ["pass"])
+    if rules.required:
+        yield f"else: {_adding(path, 'is required')}"
 
 
-def _repeated_check(
-    field: FieldDescriptor, rules: FieldRules, values: tuple[Check, ...], nested: bool
-) -> MessageCheck:
-    name, required, max_items = field.name, rules.required, rules.max_items
-
-    def check(message: Message, path: str, found: list[Violation]) -> None:
-        items = getattr(message, name)
-        if required and not items:
-            found.append(Violation(path + name, "is required"))
-        if max_items and len(items) > max_items:
-            found.append(Violation(path + name, f"must have at most {max_items} items"))
-            return
-        for index, item in enumerate(items):
-            problem = _problem(values, item)
-            if problem is not None:
-                found.append(Violation(f"{path}{name}[{index}]", problem))
-            if nested:
-                _check(item, f"{path}{name}[{index}].", found)
-            if len(found) >= _VIOLATIONS_MAX:
-                return
-
-    return check
+def _repeated_lines(
+    field: FieldDescriptor, rules: FieldRules, names: dict[str, Any]
+) -> Iterator[str]:
+    path = f"{{path}}{field.name}"
+    yield f"v = m.{field.name}"
+    if rules.required:
+        yield f"if not v: {_adding(path, 'is required')}"
+    loop = list(_loop_lines(field, rules, names, path))
+    if rules.max_items:
+        problem = f"must have at most {rules.max_items} items"
+        yield f"if len(v) > {rules.max_items}: {_adding(path, problem)}"
+        if loop:
+            yield from ("else:", *_indented(loop))
+    else:
+        yield from loop
 
 
-def _problem(checks: Iterable[Check], value: object) -> str | None:
-    for check in checks:
-        problem = check(value)
-        if problem is not None:
-            return problem
-    return None
+def _loop_lines(
+    field: FieldDescriptor, rules: FieldRules, names: dict[str, Any], path: str
+) -> Iterator[str]:
+    if checks := list(_value_lines(field, rules, names, f"{path}[{{i}}]")):
+        yield "for i, v in enumerate(v):"
+        yield from _indented(checks)
+        yield f" if len(found) >= {_VIOLATIONS_MAX}: return"
 
 
-def _value_checks(field: FieldDescriptor, rules: FieldRules) -> Iterator[Check]:
+def _value_lines(
+    field: FieldDescriptor, rules: FieldRules, names: dict[str, Any], path: str
+) -> Iterator[str]:
+    """Yield the lines that check the value `v`; `path` is what an f-string makes its path of."""
+    word = "if"
+    for broken, problem in _problems(field, rules, names):
+        yield f"{word} {broken}: {_adding(path, problem)}"
+        word = "elif"
+    if field.message_type is not None and has_rules(field.message_type):
+        yield f"check_{field.name}(v, f'{path}.', found)"
+
+
+def _indented(lines: Iterable[str]) -> Iterator[str]:
+    return (f" {line}" for line in lines)
+
+
+def _adding(path: str, problem: str) -> str:
+    return f"found.append(Violation(f'{path}', {problem!r}))"
+
+
+def _problems(
+    field: FieldDescriptor, rules: FieldRules, names: dict[str, Any]
+) -> Iterator[tuple[str, str]]:
+    """Yield what may be wrong with a value `v`: when it is, and in words."""
     if field.type == FieldDescriptor.TYPE_STRING:
-        yield _storable
+        # The one character that Postgres cannot store or compare.
+        yield r"'\0' in v", "must not contain a NUL character"
     if rules.HasField("min_length"):
-        yield _at_least_characters(rules.min_length)
+        yield f"len(v) < {rules.min_length}", f"must have at least {rules.min_length} characters"
     if rules.HasField("max_length"):
-        yield _at_most_characters(rules.max_length)
+        yield f"len(v) > {rules.max_length}", f"must have at most {rules.max_length} characters"
     if rules.pattern:
-        yield _matching(re.compile(rules.pattern), f"must match {rules.pattern}")
+        names[f"fits_{field.name}"] = re.compile(rules.pattern).fullmatch
+        yield f"v and not fits_{field.name}(v)", f"must match {rules.pattern}"
     if rules.format in _FORMATS:
-        yield _matching(*_FORMATS[rules.format])
+        pattern, problem = _FORMATS[rules.format]
+        names[f"is_{field.name}"] = pattern.fullmatch
+        yield f"v and not is_{field.name}(v)", problem
     if rules.HasField("min"):
-        yield _at_least(rules.min)
+        yield f"v < {rules.min}", f"must be at least {rules.min}"
     if rules.HasField("max"):
-        yield _at_most(rules.max)
+        yield f"v > {rules.max}", f"must be at most {rules.max}"
     if field.enum_type is not None:
-        yield _known(frozenset(field.enum_type.values_by_number))
-
-
-def _storable(value: str) -> str | None:
-    """Refuse the one character that Postgres cannot store or compare."""
-    return "must not contain a NUL character" if "\0" in value else None
-
-
-def _at_least_characters(bound: int) -> Check:
-    return lambda value: None if len(value) >= bound else f"must have at least {bound} characters"
-
-
-def _at_most_characters(bound: int) -> Check:
-    return lambda value: None if len(value) <= bound else f"must have at most {bound} characters"
-
-
-def _at_least(bound: int) -> Check:
-    return lambda value: None if value >= bound else f"must be at least {bound}"
-
-
-def _at_most(bound: int) -> Check:
-    return lambda value: None if value <= bound else f"must be at most {bound}"
-
-
-def _known(numbers: frozenset[int]) -> Check:
-    return lambda value: None if value in numbers else "is not a known value"
-
-
-def _matching(pattern: re.Pattern[str], description: str) -> Check:
-    return lambda value: None if not value or pattern.fullmatch(value) else description
+        names[f"known_{field.name}"] = frozenset(field.enum_type.values_by_number)
+        yield f"v not in known_{field.name}", "is not a known value"

@@ -1,6 +1,7 @@
 import json
 import logging
 from collections.abc import Iterator
+from contextvars import Context, copy_context
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 import structlog
 
 from services.kit.logs import configure_logs
+from services.kit.request_id import bind_request_id
 from services.kit.settings import LogFormat
 
 pytestmark = pytest.mark.security
@@ -21,7 +23,6 @@ def _logging_as_before() -> Iterator[None]:
     root.handlers[:], root.level = handlers, level
     logging.captureWarnings(capture=False)
     structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
 
 
 def last_line(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -44,11 +45,20 @@ def test_a_line_tells_what_happened_when_and_where(capsys: pytest.CaptureFixture
 def test_the_request_id_joins_every_line(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs("trading", "json")
 
-    with structlog.contextvars.bound_contextvars(request_id="r-1"):
+    def request() -> None:
+        bind_request_id("request-1")
         logging.getLogger("library").warning("slow: %d ms", 12)
 
+    copy_context().run(request)
+
     line = last_line(capsys)
-    assert (line["event"], line["request_id"]) == ("slow: 12 ms", "r-1")
+    assert (line["event"], line["request_id"]) == ("slow: 12 ms", "request-1")
+
+
+def test_outside_of_requests_no_line_names_one(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("trading", "json")
+    Context().run(logging.getLogger("library").warning, "idle")
+    assert "request_id" not in last_line(capsys)
 
 
 @pytest.mark.parametrize(
