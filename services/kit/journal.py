@@ -63,9 +63,9 @@ _READ: LiteralString = (
     "SELECT position, subject, sequence, type, payload, time FROM journal "
     "WHERE position > %(after)s ORDER BY position LIMIT %(limit)s"
 )
-_READ_SUBJECT = text(
+_READ_SUBJECT: LiteralString = (
     "SELECT position, subject, sequence, type, payload, time FROM journal "
-    "WHERE subject = :subject AND sequence > :after ORDER BY sequence LIMIT :limit"
+    "WHERE subject = %(subject)s AND sequence > %(after)s ORDER BY sequence LIMIT %(limit)s"
 )
 _LAST_SEQUENCE = text("SELECT sequence FROM journal_subject WHERE subject = :subject")
 _LAST_POSITION = text("SELECT position FROM journal_head WHERE journal = :journal")
@@ -178,17 +178,19 @@ class Journal:
 
     async def read(self, after_position: int, limit: int) -> list[Entry]:
         """Return entries after a position, in order."""
-        async with self._database.raw() as connection:
-            await connection.set_autocommit(True)
-            cursor = connection.cursor(binary=True)
-            await cursor.execute(_READ, {"after": after_position, "limit": limit})
-            return [Entry(*row) for row in await cursor.fetchall()]
+        return await self._entries(_READ, {"after": after_position, "limit": limit})
 
     async def read_subject(self, subject: str, after_sequence: int, limit: int) -> list[Entry]:
         """Return one subject's entries after a sequence, in order."""
         parameters = {"subject": subject, "after": after_sequence, "limit": limit}
-        async with self._database.connection() as connection:
-            return [Entry(*row) for row in await connection.execute(_READ_SUBJECT, parameters)]
+        return await self._entries(_READ_SUBJECT, parameters)
+
+    async def _entries(self, statement: LiteralString, parameters: dict[str, Any]) -> list[Entry]:
+        async with self._database.raw() as connection:
+            await connection.set_autocommit(True)
+            cursor = connection.cursor(binary=True)
+            await cursor.execute(statement, parameters)
+            return [Entry(*row) for row in await cursor.fetchall()]
 
     async def last_sequence(self, subject: str) -> int:
         """Return a subject's last sequence; 0 when nothing ever happened to it."""
