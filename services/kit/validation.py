@@ -14,6 +14,7 @@ from typing import Any
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.kit.errors import Failure, Violation
 from services.kit.reason import Reason
@@ -25,6 +26,8 @@ Check = Callable[[Message, str, list[Violation]], None]
 
 _VIOLATIONS_MAX = 20
 _TEXTS = frozenset({FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES})
+_TIMESTAMP = Timestamp.DESCRIPTOR.full_name
+_MOMENT = "-62135596800 <= v.seconds <= 253402300799 and 0 <= v.nanos <= 999999999"
 _CHECKS: dict[str, Check] = {}
 """By the name of the type."""
 
@@ -83,7 +86,7 @@ def _compiled(descriptor: Descriptor) -> Check:
 
 @cache
 def has_rules(descriptor: Descriptor) -> bool:
-    """Tell whether a message type, or any it contains, declares a rule."""
+    """Tell whether a message type, or any it contains, declares a rule or tells a moment."""
     return _has_rules(descriptor, frozenset())
 
 
@@ -93,9 +96,14 @@ def _has_rules(descriptor: Descriptor, above: frozenset[str]) -> bool:
     inside = above | {descriptor.full_name}
     return any(
         field.GetOptions().HasExtension(field_option)
+        or _is_moment(field)
         or (field.message_type is not None and _has_rules(field.message_type, inside))
         for field in descriptor.fields
     )
+
+
+def _is_moment(field: FieldDescriptor) -> bool:
+    return field.message_type is not None and field.message_type.full_name == _TIMESTAMP
 
 
 def _field_lines(field: FieldDescriptor, names: dict[str, Any]) -> Iterator[str]:
@@ -176,6 +184,9 @@ def _problems(
     field: FieldDescriptor, rules: FieldRules, names: dict[str, Any]
 ) -> Iterator[tuple[str, str]]:
     """Yield what may be wrong with a value `v`: when it is, and in words."""
+    if _is_moment(field):
+        # What protobuf itself holds to in JSON.
+        yield f"not ({_MOMENT})", "must be a moment of the years 1 to 9999"
     if field.type == FieldDescriptor.TYPE_STRING:
         # The one character that Postgres cannot store or compare.
         yield r"'\0' in v", "must not contain a NUL character"
