@@ -1,5 +1,6 @@
 """`veritick verify`: an export is decided again from itself, and no lie in it goes unnoticed."""
 
+import tracemalloc
 from collections.abc import Callable
 from copy import deepcopy
 from datetime import timedelta
@@ -50,6 +51,7 @@ def test_an_export_may_begin_anywhere() -> None:
 
 
 HONEST = exported()
+TRANSFERS = HONEST[2]["receipt"]["transferIds"]
 OTHER_RULES = {("receipt", "ruleVersion"), ("receipt", "fixing", "ruleVersion")}
 FIELDS = [(n, path) for n in (2, 6) for path in leaves(HONEST[n - 1]) if path not in OTHER_RULES]
 
@@ -94,6 +96,13 @@ def test_other_rules_are_not_guessed_at(path: tuple[Any, ...]) -> None:
         ("previousHash", GENESIS, "previousHash", HONEST[1]["receipt"]["hash"], GENESIS),
         ("fixing.instrument", "GBPUSD", "fixing.instrument", "EURUSD", "GBPUSD"),
         ("orderId", "real_1", "orderId", "an id of the book demo", "real_1"),
+        (
+            "transferIds",
+            [*TRANSFERS, TRANSFERS[0]],
+            "transferIds",
+            "two transfers, the stake's and the close's",
+            "3, 2 of them different",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_in_terms_of_the_rules(
@@ -102,6 +111,23 @@ def test_what_is_wrong_is_said_in_terms_of_the_rules(
     keys = ("receipt", *path.split("."))
     found = untrue(altered(HONEST, 3, keys, lambda _: value))
     assert (found.line, found.difference) == (3, (what, expected, stated))
+
+
+def memory_for(count: int) -> int:
+    """Return how many bytes at most a verification of so many receipts has taken at a time."""
+    file = file_of(exported(items_of([CASES[n % len(CASES)] for n in range(count)])))
+    tracemalloc.start()
+    try:
+        assert verify(file).receipts == count
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_longer_file_needs_no_more_memory() -> None:
+    memory_for(5)
+    few, many = memory_for(30), memory_for(150)
+    assert many - few < 120 * 200  # what is remembered of a receipt would be more
 
 
 # ---- a platform that lies, and hashes and signs its lies ----------------------------------------

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from services.settlement.receipt import Link
 from services.settlement.wire import checkpoint_message
 from tests.proof import (
+    CASES,
     KEY_ID,
     Lines,
     altered,
@@ -28,6 +29,7 @@ from tests.proof import (
 )
 from veritick.__main__ import main
 from veritick.proof.file import Unreadable, Writer
+from veritick.proof.known import Known
 from veritick.proof.verify import verify
 
 HONEST = exported()
@@ -204,6 +206,22 @@ def test_what_a_file_says_can_not_pose_as_what_the_command_says(
     assert said.count("\n") == 1
     assert len(said) < 3_000
     assert "\\x1b[2K\\r" in said
+
+
+def test_a_disk_without_room_for_what_is_remembered_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Small(Known):
+        def __init__(self) -> None:
+            super().__init__()
+            self._do("PRAGMA max_page_count = 3")
+
+    monkeypatch.setattr("veritick.proof.verify.Known", Small)
+    path = tmp_path / "demo.jsonl"
+    many = [CASES[n % len(CASES)] for n in range(60)]
+    path.write_bytes(file_of(exported(items_of(many))).getvalue())
+    assert main(["verify", str(path)]) == 2
+    assert "cannot be remembered: database or disk is full" in capsys.readouterr().err
 
 
 ALONE = """

@@ -6,6 +6,7 @@ ends with a signed head of their chain; for whoever may audit the book also its 
 published rules, holds every entry to the one before and to the receipt of its order, and checks
 the chains and the signatures. It asks nobody, and shares no code with the platform.
 
-Read in this order: `canonical`, `seals` (what is hashed and signed), `rules`, `ledger` (what a
-receipt and the entries must say), `file` (how an export is written down), `verify`, `export`.
+Read in this order: `canonical`, `seals` (what is hashed and signed), `rules`, `known`, `ledger`
+(what a receipt and the entries must say, and agree with), `file` (how an export is written down),
+`verify`, `export`.
 """

@@ -14,9 +14,9 @@ from typing import NamedTuple
 from uuid import UUID
 
 from veritick.proof.canonical import is_id_of, name_of, time_text
+from veritick.proof.known import Close, Known
 from veritick.proof.rules import Difference
 from veritick.proof.seals import NO_HASH, seal_hash
-from veritick.settlement.v1.receipt_service_pb2 import Receipt
 from veritick.trading.v1.account_pb2 import Entry
 from veritick.trading.v1.audit_service_pb2 import Seal, SealedEntry
 from veritick.trading.v1.ledger_service_pb2 import SystemAccount
@@ -71,20 +71,10 @@ class _Stake(NamedTuple):
     minor_units: int
 
 
-class _Close(NamedTuple):
-    """What a receipt says about the entries of its order."""
-
-    stake: int
-    returned: int
-    outcome: Order.Outcome.ValueType
-    transfers: tuple[str, str]
-    times: tuple[str, str]
-
-
 class Ledger:
     """A ledger as far as it was read: where its chain is, what everybody has, what is staked."""
 
-    def __init__(self, book: str) -> None:
+    def __init__(self, book: str, known: Known) -> None:
         self.seal_id = 0
         self.hash = NO_HASH
         self.entries = 0
@@ -94,19 +84,8 @@ class Ledger:
 
         self._book = book
         self._currencies: dict[str, str] = {}
-        self._receipts: dict[str, _Close] = {}
+        self._known = known
         self._staked: dict[str, _Stake] = {}
-        self._closed: set[str] = set()
-
-    def expect(self, receipt: Receipt) -> None:
-        """Hold the entries of an order to its receipt."""
-        self._receipts[receipt.order_id] = _Close(
-            receipt.stake.minor_units,
-            receipt.returned.minor_units,
-            receipt.outcome,
-            (receipt.transfer_ids[0], receipt.transfer_ids[1]),
-            (time_text(receipt.open_time), time_text(receipt.close_time)),
-        )
 
     def seal(self, line: int, seal: Seal, located: Sequence[Located]) -> Iterator[Found]:
         """Yield whatever is wrong with the next seal and the entries it covers."""
@@ -120,10 +99,8 @@ class Ledger:
 
     def end(self) -> Iterator[Difference]:
         """Yield whatever is missing at the end of the ledger."""
-        for order_id in self._receipts:
-            if order_id not in self._closed:
-                yield Difference("entries", f"those that close the order {order_id}", "none")
-                return
+        if (order_id := self._known.first_not_closed()) is not None:
+            yield Difference("entries", f"those that close the order {order_id}", "none")
 
     @property
     def open_orders(self) -> int:
@@ -196,13 +173,13 @@ class Ledger:
             yield Difference("entry.orderId", f"as of {kind}", "one" if named else "none")
         if entry.kind != Entry.STAKE:
             return
-        if entry.order_id in self._staked or entry.order_id in self._closed:
+        if entry.order_id in self._staked or self._known.closed(entry.order_id):
             yield Difference("entry.orderId", "an order that was not paid for yet", entry.order_id)
         self._staked[entry.order_id] = _Stake(entry.account_id, -entry.amount.minor_units)
-        if (known := self._receipts.get(entry.order_id)) is not None:
+        if (known := self._known.receipt(entry.order_id)) is not None:
             yield from _said("entry.amount.minorUnits", -known.stake, entry.amount.minor_units)
-            yield from _said("entry.transferId", known.transfers[0], entry.transfer_id)
-            yield from _said("entry.time", known.times[0], time_text(entry.time))
+            yield from _said("entry.transferId", known.opening_transfer, entry.transfer_id)
+            yield from _said("entry.time", known.open_time, time_text(entry.time))
 
     def _closes(self, located: Sequence[Located]) -> Iterator[Found]:
         """Check the orders that close under one seal: all entries of a close are one commit."""
@@ -212,16 +189,16 @@ class Ledger:
                 closing.setdefault(item.entry.order_id, []).append(item)
         for order_id, items in closing.items():
             stake = self._staked.pop(order_id, None)
-            self._closed.add(order_id)
+            self._known.close(order_id)
             if stake is None:
                 wrong = Difference("entry.orderId", "an order that is open", order_id)
                 yield Found(items[0].line, order_id, wrong)
             else:
-                yield from _close(order_id, stake, self._receipts.get(order_id), items)
+                yield from _close(order_id, stake, self._known.receipt(order_id), items)
 
 
 def _close(
-    order_id: str, stake: _Stake, known: _Close | None, items: Sequence[Located]
+    order_id: str, stake: _Stake, known: Close | None, items: Sequence[Located]
 ) -> Iterator[Found]:
     entries = [item.entry for item in items]
     found = [(entry.kind, entry.amount.minor_units) for entry in entries]
@@ -234,18 +211,18 @@ def _close(
             yield Found(line, order_id, difference)
 
 
-def _closing(entry: SealedEntry, stake: _Stake, known: _Close | None) -> Iterator[Difference]:
+def _closing(entry: SealedEntry, stake: _Stake, known: Close | None) -> Iterator[Difference]:
     if _holder(entry.account_id) == USER:
         yield from _said("entry.accountId", stake.account_id, entry.account_id)
     if known is not None:
-        yield from _said("entry.transferId", known.transfers[1], entry.transfer_id)
-        yield from _said("entry.time", known.times[1], time_text(entry.time))
+        yield from _said("entry.transferId", known.closing_transfer, entry.transfer_id)
+        yield from _said("entry.time", known.close_time, time_text(entry.time))
 
 
 Moves = list[tuple[Entry.Kind.ValueType, int]]
 
 
-def _moves(known: _Close) -> Moves:
+def _moves(known: Close) -> Moves:
     """Return what closing an order moves, as its receipt says it closed."""
     if known.outcome == Order.LOSS:
         return [(Entry.LOST_STAKE, known.stake)]

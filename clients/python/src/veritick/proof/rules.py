@@ -107,7 +107,8 @@ def _ids(receipt: Receipt, book: str) -> Iterator[Difference]:
         yield from _when(not is_id_of(book, text), what, f"an id of the book {book}", text)
     count = len(set(receipt.transfer_ids))
     found = f"{len(receipt.transfer_ids)}, {count} of them different"
-    yield from _when(count != 2, "transferIds", "two transfers, the stake's and the close's", found)
+    wrong = count != 2 or len(receipt.transfer_ids) != 2
+    yield from _when(wrong, "transferIds", "two transfers, the stake's and the close's", found)
 
 
 def _opening(receipt: Receipt) -> Iterator[Difference]:

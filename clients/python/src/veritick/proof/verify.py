@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from veritick.proof.canonical import checkpoint_text, fixing_lines, name_of, time_text
 from veritick.proof.file import Content, End, Header, Unreadable, read
+from veritick.proof.known import Close, Known
 from veritick.proof.ledger import Ledger, Located
 from veritick.proof.rules import (
     FIXING_RULE_VERSION,
@@ -74,7 +75,8 @@ def verify(
     again, and the signatures at the end are checked; with `key_id` and `ledger_key_id` also whose
     they are. Where the ledger is part of it, every entry is held to the one before and to the
     receipt of its order. Raises Untrue for the first difference, Unreadable for a file that is no
-    export of this version. Needs some hundred bytes of memory for each receipt and account.
+    export of this version, OSError where there is no room for what must be remembered. Memory
+    is needed for each account and open order; what grows with the file is kept on disk meanwhile.
     """
     content = read(file)
     _, header = next(content)
@@ -93,9 +95,8 @@ class _Walk:
         self.seen = Verified(header.book, header.first)
         self._keys = keys
         self._before = Place(header.first - 1, None)
-        self._orders = set[str]()
-        self._fixings = dict[tuple[str, str], bytes]()
-        self._ledger = Ledger(header.book)
+        self._known = Known()
+        self._ledger = Ledger(header.book, self._known)
         self._unsealed: list[Located] = []
         self._signed_seal = 0
 
@@ -121,7 +122,6 @@ class _Walk:
         for difference in self._differences(receipt):
             raise Untrue(line, receipt.order_id, difference)
         self._before = Place(receipt.sequence, receipt.hash)
-        self._ledger.expect(receipt)
         self._count(receipt)
 
     def _seal(self, line: int, seal: Seal) -> None:
@@ -183,13 +183,12 @@ class _Walk:
 
     def _differences(self, receipt: Receipt) -> Iterator[Difference]:
         yield from differences(receipt, self.seen.book, self._before)
-        if receipt.order_id in self._orders:
+        if not self._known.add_receipt(receipt.order_id, receipt.sequence, _close_of(receipt)):
             yield Difference("orderId", "an order with one receipt", "one that has another")
-        self._orders.add(receipt.order_id)
-        point = (receipt.instrument, time_text(receipt.expire_time))
+        time = time_text(receipt.expire_time)
         fixing = sha256("\n".join(fixing_lines(receipt.fixing)).encode()).digest()
-        if self._fixings.setdefault(point, fixing) != fixing:
-            yield Difference("fixing", f"the one of earlier receipts at {point[1]}", "another")
+        if self._known.fixing(receipt.instrument, time, fixing) != fixing:
+            yield Difference("fixing", f"the one of earlier receipts at {time}", "another")
 
     def _differences_at_end(self, end: End, key_id: str | None) -> Iterator[Difference]:
         found, wanted = end.checkpoint, self._before
@@ -212,6 +211,20 @@ class _Walk:
         self.seen.outcomes[name_of(Order.Outcome.DESCRIPTOR, receipt.outcome)] += 1
         self.seen.staked[stake.currency_code] += stake.minor_units
         self.seen.returned[returned.currency_code] += returned.minor_units
+
+
+def _close_of(receipt: Receipt) -> Close:
+    """Return what the entries of a receipt's order are held to; it has two transfers."""
+    opening, closing = receipt.transfer_ids
+    return Close(
+        receipt.stake.minor_units,
+        receipt.returned.minor_units,
+        receipt.outcome,
+        opening,
+        closing,
+        time_text(receipt.open_time),
+        time_text(receipt.close_time),
+    )
 
 
 def _require_known_rules(line: int, receipt: Receipt) -> None:
