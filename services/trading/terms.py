@@ -122,11 +122,13 @@ def check_terms(terms: Terms, currency: str) -> None:
 def expiry_of(request: OrderRequest, now: datetime) -> datetime:
     """Return when an order placed now would expire; whether it may, `check_expiry` tells.
 
-    A duration counts from now and is rounded up to a whole second.
+    A duration counts from now and is rounded up to a whole second. One that is not positive lies
+    in no session and in no terms; it is those that refuse it.
     """
     if request.expire_time is not None:
         return request.expire_time
-    return ceil_to_second(now + timedelta(seconds=request.duration_seconds or 0))
+    seconds = max(request.duration_seconds or 0, 1)
+    return ceil_to_second(now + timedelta(seconds=seconds))
 
 
 def ceil_to_second(moment: datetime) -> datetime:

@@ -100,7 +100,7 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, Any], Reason | None]] = [
     ("longest", {}, {"duration_seconds": 86_400}, None),
     ("too long", {}, {"duration_seconds": 86_401}, Reason.DURATION_OUT_OF_RANGE),
     ("longer than all sessions", {"closes": at(1)}, {"duration_seconds": 2**31 - 1}, OUTSIDE),
-    ("before it began", {}, {"duration_seconds": -5}, Reason.EXPIRY_CUTOFF_PASSED),
+    ("backwards", {}, {"duration_seconds": -5}, Reason.DURATION_OUT_OF_RANGE),
     ("on the grid", {}, CLOCK | {"expire_time": at(1)}, None),
     ("off the grid", {}, CLOCK | {"expire_time": at(1, 1)}, Reason.EXPIRY_NOT_ON_GRID),
     ("the past", {}, CLOCK | {"expire_time": at(0)}, Reason.EXPIRY_CUTOFF_PASSED),
