@@ -71,8 +71,12 @@ async def page(
     before: UUID | None,
     limit: int,
 ) -> list[Flag]:
-    """Return flags that meet the conditions that are given, the newest first."""
-    query = sa.select(flags).order_by(flags.c.flag_id.desc()).limit(limit)
+    """Return flags that meet the conditions that are given, the newest first.
+
+    What a newer build's rule has raised is not among them: only that build knows what it says.
+    """
+    query = sa.select(flags).where(flags.c.rule.in_(list(Rule)))
+    query = query.order_by(flags.c.flag_id.desc()).limit(limit)
     if state is not None:
         is_open = flags.c.resolved_at.is_(None)
         query = query.where(is_open if state is State.OPEN else sa.not_(is_open))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+import structlog
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 from psycopg.sql import SQL
 
@@ -28,6 +29,7 @@ _HELD_UP = (LockNotAvailable, DeadlockDetected)
 _TABLE_WAIT_SECONDS = 2
 _AGAIN_SECONDS = 1.0
 _CONNECT_SECONDS = 10
+_log = structlog.stdlib.get_logger()
 
 
 class MigrationRefused(Exception):
@@ -62,6 +64,7 @@ def migrate(
         if missing:
             _require_role(connection, role)
             _upgrade(database.migration_url.get_secret_value(), migrations, role)
+            _log.info("migrated", revisions=missing)
         return missing
 
 

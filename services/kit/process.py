@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import grpc
+import psycopg
 import structlog
 import uvloop
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -25,6 +26,7 @@ from services.kit.interceptor import Interceptor
 from services.kit.introspection import OperatorsOnly, add_introspection
 from services.kit.logs import configure_logs
 from services.kit.metrics import serve_metrics
+from services.kit.migrate import MigrationRefused
 from services.kit.refusals import Refusals
 from services.kit.revocations import Revocations
 from services.kit.settings import ServiceSettings, SettingsType, load_settings
@@ -105,7 +107,10 @@ def main(
     loaded = load_settings(settings)
     configure_logs(name, loaded.log_format)
     if sys.argv[1] == "migrate":
-        migrate(loaded)
+        try:
+            migrate(loaded)
+        except (MigrationRefused, psycopg.OperationalError) as error:
+            raise SystemExit(f"migrate: {error}") from None
     else:
         serve(name, loaded, build)
 

@@ -218,6 +218,11 @@ async def test_what_is_odd_raises_one_flag_a_day_which_somebody_resolves(
         for _ in range(2):
             await watching.seen(ben, OFFICE, LAPTOP)
         await watching.looked()
+        identity.rows(
+            "INSERT INTO fraud_flag (flag_id, rule, user_id, detail, raised_at, note) "
+            "VALUES (gen_random_uuid(), 'OF_A_NEWER_BUILD', %s, '', now(), '') RETURNING 1",
+            ben.user_id,
+        )
         raised = await watching.flags()
         about = raised[0].flag_id
         resolve = ResolveFraudFlagRequest(flag_id=about, note="brother and sister")

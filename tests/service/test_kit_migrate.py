@@ -1,7 +1,9 @@
 import shutil
 import subprocess
 import sys
+from collections.abc import AsyncIterator, Awaitable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +12,25 @@ import pytest
 from psycopg.errors import InsufficientPrivilege
 from pydantic import SecretStr
 
+from services.kit import process
 from services.kit.migrate import MigrationRefused, migrate
-from services.kit.settings import DatabaseSettings
+from services.kit.process import Application
+from services.kit.settings import DatabaseSettings, ServiceSettings
+from services.kit.tokens import Keyring
+from tests.service.commands import Ended, RunCommand
 from tests.service.kit_databases import MIGRATIONS, Databases
 from tests.waiting import PATIENCE_SECONDS, until
 
-pytest_plugins = ["tests.service.kit_fixtures"]
+pytest_plugins = ["tests.service.commands", "tests.service.kit_fixtures"]
+
+
+class _Settings(ServiceSettings, DatabaseSettings):
+    """Of a service with one database."""
+
+
+@asynccontextmanager
+async def _serves_nothing(_: _Settings) -> AsyncIterator[Application]:
+    yield Application(Keyring({}))
 
 
 def as_owner(settings: DatabaseSettings) -> psycopg.Connection:
@@ -150,6 +165,39 @@ def test_a_database_from_the_future_is_refused(
 
     with pytest.raises(MigrationRefused, match="0003"):
         migrate(kit_settings, MIGRATIONS)
+
+
+async def test_the_command_tells_what_it_did_and_why_it_does_not(
+    kit_settings: DatabaseSettings,
+    migrations: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    run_command: RunCommand,
+) -> None:
+    def run(folder: Path) -> None:
+        def brought_to_newest(settings: _Settings) -> None:
+            migrate(settings, folder)
+
+        process.main("kit", _Settings, _serves_nothing, brought_to_newest)
+
+    def command(folder: Path) -> Awaitable[Ended]:
+        return run_command(lambda: run(folder))
+
+    add_migration(migrations, "0003", "0002", "SELECT 1")
+    assert kit_settings.migration_url is not None
+    monkeypatch.setattr("sys.argv", ["kit", "migrate"])
+    monkeypatch.setenv("VERITICK_MODE", "development")
+    monkeypatch.setenv("VERITICK_DATABASE_URL", kit_settings.database_url.get_secret_value())
+    monkeypatch.setenv("VERITICK_MIGRATION_URL", kit_settings.migration_url.get_secret_value())
+
+    done = await command(migrations)
+    assert (done.returncode, '"revisions": ["0003"]' in done.stdout + done.stderr) == (0, True)
+    refused = await command(MIGRATIONS)
+    why = "migrate: the database is at 0003, which this version does not know\n"
+    assert (refused.returncode, refused.stderr) == (1, why)
+    monkeypatch.setenv("VERITICK_MIGRATION_URL", "postgresql://nobody@127.0.0.1:1/kit")
+    unreachable = await command(MIGRATIONS)
+    assert unreachable.returncode == 1
+    assert unreachable.stderr.startswith("migrate: connection failed")
 
 
 def test_what_is_missing_is_named(kit_databases: Databases, tmp_path: Path) -> None:
