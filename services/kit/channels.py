@@ -21,7 +21,6 @@ from services.kit.tokens import Keyring
 
 __all__ = ["Channels", "failure_of", "plain_channel"]
 
-DEADLINE_SECONDS = 5.0
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 _RETRY = {
     "maxAttempts": 3,
@@ -47,23 +46,33 @@ _OPTIONS = (
 class Channels:
     """Makes channels to other services on behalf of one."""
 
-    def __init__(self, keyring: Keyring, clock: Clock, tls: TlsSettings | None = None) -> None:
-        """Call with tokens of this keyring, which must hold a private key; over `tls` if given."""
+    def __init__(
+        self,
+        keyring: Keyring,
+        clock: Clock,
+        tls: TlsSettings | None = None,
+        deadline_seconds: float = 5.0,
+    ) -> None:
+        """Call with tokens of this keyring, which must hold a private key; over `tls` if given.
+
+        A unary call without a deadline gets one of so many seconds.
+        """
         self._keyring = keyring
         self._clock = clock
         self._tls = tls
+        self._deadline_seconds = deadline_seconds
 
     def to(self, target: str, address: str, *, anonymous: bool = False) -> grpc.aio.Channel:
         """Return a channel to the service named `target`; nothing connects before the first call.
 
         A call that brings no `authorization` gets this process's service token, or none at all
-        on an `anonymous` channel. A unary call without a deadline gets one of 5 seconds. Calls
-        that the contract declares repeatable are repeated when the peer was not there.
+        on an `anonymous` channel. Calls that the contract declares repeatable are repeated when
+        the peer was not there.
         """
         token = (
             None if anonymous else lambda: self._keyring.service_token(target, self._clock.now())
         )
-        dressing = (_UnaryDressing(token), _StreamDressing(token))
+        dressing = (_UnaryDressing(token, self._deadline_seconds), _StreamDressing(token))
         return _channel(target, address, self._tls, dressing)
 
 
@@ -140,8 +149,9 @@ def _dressed(
 class _UnaryDressing(grpc.aio.UnaryUnaryClientInterceptor):
     """Adds token, request id and deadline to unary calls."""
 
-    def __init__(self, token: Callable[[], str] | None) -> None:
+    def __init__(self, token: Callable[[], str] | None, deadline_seconds: float) -> None:
         self._token = token
+        self._deadline_seconds = deadline_seconds
 
     async def intercept_unary_unary(
         self,
@@ -149,7 +159,7 @@ class _UnaryDressing(grpc.aio.UnaryUnaryClientInterceptor):
         client_call_details: grpc.aio.ClientCallDetails,
         request: Any,
     ) -> Any:
-        details = _dressed(client_call_details, self._token, DEADLINE_SECONDS)
+        details = _dressed(client_call_details, self._token, self._deadline_seconds)
         return await continuation(details, request)
 
 

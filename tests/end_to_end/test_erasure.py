@@ -82,7 +82,11 @@ async def test_who_is_erased_leaves_a_book_and_a_trail_in_order(
 ) -> None:
     who = await newcomer(platform)
     order = await trade(platform, who)
-    channels = Channels(Keyring.load(platform.home / "keys", "operator"), SystemClock())
+    channels = Channels(
+        Keyring.load(platform.home / "keys", "operator"),
+        SystemClock(),
+        deadline_seconds=PATIENCE_SECONDS,
+    )
     async with (
         channels.to("identity", platform.ports.address("identity")) as identity,
         channels.to("trading", platform.ports.address("trading")) as books,

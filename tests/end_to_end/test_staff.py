@@ -35,7 +35,9 @@ pytestmark = [pytest.mark.platform, pytest.mark.timeout(240)]
 async def staff(platform: Platform) -> AsyncIterator[Any]:
     """The instruments, for somebody who holds the operator's key."""
     keyring = Keyring.load(platform.home / "keys", "operator")
-    channel = Channels(keyring, SystemClock()).to("quotes", platform.ports.address("quotes"))
+    channel = Channels(keyring, SystemClock(), deadline_seconds=PATIENCE_SECONDS).to(
+        "quotes", platform.ports.address("quotes")
+    )
     async with channel:
         yield InstrumentServiceStub(channel)
 

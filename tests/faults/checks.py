@@ -188,7 +188,7 @@ def _assert_nothing(world: World, database: str, wrong: dict[str, str]) -> None:
 
 
 async def _assert_balanced(world: World) -> None:
-    channels = Channels(world.operator_keys, SystemClock())
+    channels = Channels(world.operator_keys, SystemClock(), deadline_seconds=WELL_SECONDS)
     async with channels.to("trading", world.ports.address("trading")) as channel:
         lines = await _trial_balance(channel)
     sums: dict[str, int] = {}

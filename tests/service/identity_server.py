@@ -120,7 +120,7 @@ class Identity:
 
     def anybody(self) -> grpc.aio.Channel:
         """Return a channel that brings no token of its own."""
-        channels = Channels(self.keyring, self.clock)
+        channels = Channels(self.keyring, self.clock, deadline_seconds=PATIENCE_SECONDS)
         return channels.to("identity", self.address, anonymous=True)
 
     async def events(self, *types: str) -> list[JournalEntry]:
@@ -272,7 +272,7 @@ async def running_identity(
         **changes,
     }
     settings = Settings(**values)
-    channels = Channels(Keyring.load(keys, "operator"), clock)
+    channels = Channels(Keyring.load(keys, "operator"), clock, deadline_seconds=PATIENCE_SECONDS)
     async with (
         build(settings, clock) as application,
         serving("identity", settings, application, clock) as running,

@@ -21,6 +21,7 @@ from services.kit.refusals import Refusals
 from services.kit.revocations import Revocations
 from services.kit.settings import ServiceSettings
 from services.kit.tokens import USER_AUDIENCE, Keyring
+from tests.waiting import PATIENCE_SECONDS
 from veritick.journal.v1 import account_event_service_pb2 as events
 from veritick.journal.v1.account_event_service_pb2_grpc import (
     AccountEventServiceServicer,
@@ -150,7 +151,7 @@ class Server:
 
     def channels(self, name: str) -> Channels:
         """Return what a service calls others with."""
-        return Channels(self.keyring(name), self.clock)
+        return Channels(self.keyring(name), self.clock, deadline_seconds=PATIENCE_SECONDS)
 
 
 @dataclass
@@ -189,7 +190,9 @@ async def running_server(
         refusals=refusals,
     )
     settings = ServiceSettings(mode="development", drain_seconds=drain_seconds)
-    anonymous = Channels(Keyring.load(keys, "edge"), SystemClock())
+    anonymous = Channels(
+        Keyring.load(keys, "edge"), SystemClock(), deadline_seconds=PATIENCE_SECONDS
+    )
     async with serving("trading", settings, application, clock) as running:
         server.address = running.address
         async with anonymous.to("trading", running.address, anonymous=True) as server.channel:

@@ -258,7 +258,9 @@ class World:
             serving("quotes", settings, application) as served,
         ):
             await eventually(application.ready)
-            channels = Channels(Keyring.load(self.keys, caller), clock)
+            channels = Channels(
+                Keyring.load(self.keys, caller), clock, deadline_seconds=PATIENCE_SECONDS
+            )
             async with channels.to("quotes", served.address) as channel, self.database() as own:
                 yield Quotes(channel, own, clock)
 

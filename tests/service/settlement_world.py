@@ -142,7 +142,9 @@ class World:
             drain_seconds=0,
             **changes,
         )
-        channels = Channels(Keyring.load(self.keys, "edge"), SystemClock())
+        channels = Channels(
+            Keyring.load(self.keys, "edge"), SystemClock(), deadline_seconds=PATIENCE_SECONDS
+        )
         async with (
             build(settings) as application,
             serving("settlement", settings, application) as running,

@@ -16,7 +16,7 @@ from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
 from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 from structlog.testing import capture_logs
 
-from services.kit.channels import failure_of, service_config
+from services.kit.channels import Channels, failure_of, service_config
 from services.kit.clock import ManualClock, utc
 from services.kit.database import CommitUnknown, DatabaseUnavailable
 from services.kit.errors import Failure, Violation
@@ -211,15 +211,12 @@ def test_a_channel_repeats_only_what_is_declared_repeatable() -> None:
     assert policy["retryPolicy"]["retryableStatusCodes"] == ["UNAVAILABLE"]
 
 
-async def test_a_channel_gives_up_after_its_deadline(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("services.kit.channels.DEADLINE_SECONDS", 0.3)
+async def test_a_channel_gives_up_after_its_deadline(server: Server) -> None:
     server.behave = asyncio.Event().wait
-    channel = server.channels("operator").to("trading", server.address)
-    failure = await refusal(TermsServiceStub(channel).ListTerms(DEMO))
+    channels = Channels(server.keyring("operator"), server.clock, deadline_seconds=0.3)
+    async with channels.to("trading", server.address) as channel:
+        failure = await refusal(TermsServiceStub(channel).ListTerms(DEMO))
     assert failure.reason is Reason.DEADLINE_EXCEEDED
-    await channel.close()
 
 
 async def test_a_peer_that_is_not_there_is_unavailable_at_once(keys: Path) -> None:

@@ -35,7 +35,7 @@ from services.trading.wire import terms_message
 from tests.service.trading_audit_fixtures import Books, Record
 from tests.service.trading_fixtures import CHIPS, bench
 from tests.stores import Postgres
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_SECONDS, eventually
 from veritick.event.v1.event_pb2 import Event
 from veritick.identity.v1.audit_record_pb2 import AuditRecord
 from veritick.proof.canonical import time_text
@@ -68,7 +68,9 @@ async def called_by(caller: str, books: Books, keys: Path) -> AsyncIterator[grpc
     )
     settings = ServiceSettings(mode="development")
     async with serving("trading", settings, application) as running:
-        channels = Channels(Keyring.load(keys, caller), SystemClock())
+        channels = Channels(
+            Keyring.load(keys, caller), SystemClock(), deadline_seconds=PATIENCE_SECONDS
+        )
         async with channels.to("trading", running.address) as channel:
             yield channel
 
