@@ -109,6 +109,12 @@ def lost(world: World, tally: Tally) -> list[str]:
     return [r for r, order in tally.acknowledged.items() if there.get(r) != order]
 
 
+def doubled(world: World, tally: Tally) -> list[str]:
+    """Return the ids that were asked for and opened more than one order."""
+    query = f"SELECT request_id::text FROM ({_ORDERS}) o GROUP BY request_id HAVING count(*) > 1"
+    return [row[0] for row in world.book(query) if row[0] in tally.asked]
+
+
 def assert_refused_moved_nothing(world: World, tally: Tally) -> None:
     """A definite refusal means that no order exists under its id."""
     assert not _orders(world, tally.refused)
@@ -118,6 +124,7 @@ async def assert_all_is_well(world: World, tally: Tally, heard: Sequence[Heard] 
     """Wait until everything due is settled and told, then check all of it."""
     assert not tally.unknown, f"{len(tally.unknown)} orders never got an answer"
     assert tally.doubles == 0
+    assert doubled(world, tally) == []
     assert lost(world, tally) == []
     assert_refused_moved_nothing(world, tally)
     await assert_settled(world)

@@ -59,6 +59,7 @@ class Experiment:
         if self._cured_at is not None:
             recovery_seconds = load.tally.wait_seconds_after(self._cured_at)
         tally = load.tally
+        await load.ask_again()
         self.note(
             Finding(
                 self.name,
@@ -66,7 +67,7 @@ class Experiment:
                 orders=tally.orders,
                 acknowledged=len(tally.acknowledged),
                 lost=len(checks.lost(self.world, tally)),
-                double=tally.doubles,
+                double=tally.doubles + len(checks.doubled(self.world, tally)),
                 recovery_seconds=recovery_seconds,
             )
         )

@@ -33,6 +33,7 @@ INSTRUMENT = "BTCUSD"
 STAKE = 100
 DEADLINE_SECONDS = 3.0
 _PAUSE_SECONDS = 0.05
+_ASKED_AGAIN = 50
 _INDEFINITE = {
     Reason.UNAVAILABLE,
     Reason.OUTCOME_UNKNOWN,
@@ -60,7 +61,11 @@ class Tally:
     refused: dict[str, str] = field(default_factory=dict)
     """The reason why none does."""
     unknown: dict[str, tuple[Trader, PlaceOrderRequest]] = field(default_factory=dict)
+    asked: dict[str, tuple[Trader, PlaceOrderRequest]] = field(default_factory=dict)
+    """Everything that was asked for."""
     attempts: int = 0
+    replays: int = 0
+    """How often an order was there already when it was asked for: nobody had heard of it."""
     doubles: int = 0
     """How often the same id was answered with another order."""
     _moments: list[float] = field(default_factory=list)
@@ -131,6 +136,14 @@ class Load:
         """Let no trader place another order."""
         self._stopping = True
 
+    async def ask_again(self) -> None:
+        """Ask for some of the acknowledged orders once more: each has one answer for ever."""
+        known = sorted(self.tally.acknowledged)
+        some = self._random.sample(known, min(_ASKED_AGAIN, len(known)))
+        async with asyncio.TaskGroup() as group:
+            for request_id in some:
+                group.create_task(self._persist(*self.tally.asked[request_id]))
+
     async def ask_about_unknown(self) -> None:
         """Repeat every id without a definite answer until it has one."""
         for trader, request in list(self.tally.unknown.values()):
@@ -163,6 +176,7 @@ class Load:
             answer = await self._stub.PlaceOrder(request, timeout=seconds, metadata=metadata)
         except grpc.aio.AioRpcError as error:
             raise failure_of(error) from error
+        self.tally.replays += answer.replay
         order: Order = answer.order
         return order
 
@@ -173,7 +187,7 @@ class Load:
 
     async def _persist(self, trader: Trader, request: PlaceOrderRequest) -> None:
         tally = self.tally
-        tally.unknown[request.request_id] = (trader, request)
+        tally.asked[request.request_id] = tally.unknown[request.request_id] = (trader, request)
         deadline = time.monotonic() + WELL_SECONDS
         while time.monotonic() < deadline:
             try:

@@ -33,11 +33,12 @@ class Fate(Enum):
 
     ARRIVE = "arrive"
     ARRIVE_AND_RESET = "arrive, then the connection is reset"
+    ARRIVE_UNANSWERED = "arrive, and the connection is reset when their answer comes"
     RESET = "the connection is reset before they arrive"
 
 
 Watch = Callable[[bytes], Fate]
-"""Looks at bytes in one direction and decides."""
+"""Looks at bytes on their way to the target and decides."""
 
 
 def let_pass(_: bytes) -> Fate:
@@ -53,7 +54,6 @@ class Proxy:
         self.target = target
         self.delay_seconds = 0.0
         self.sent: Watch = let_pass
-        self.answered: Watch = let_pass
         self._network = Network.WELL
         self._open = asyncio.Event()
         self._writers: set[asyncio.StreamWriter] = set()
@@ -106,9 +106,10 @@ class Proxy:
 
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await _connect(self.target)
+        unanswered = asyncio.Event()
         ways = [
-            asyncio.create_task(self._carry(reader, far_writer, self._look_at_sent)),
-            asyncio.create_task(self._carry(far_reader, writer, self._look_at_answered)),
+            asyncio.create_task(self._carry_there(reader, far_writer, unanswered)),
+            asyncio.create_task(self._carry_back(far_reader, writer, unanswered)),
         ]
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
@@ -118,26 +119,41 @@ class Proxy:
             await asyncio.gather(*ways, return_exceptions=True)
             far_writer.transport.abort()
 
-    def _look_at_sent(self, data: bytes) -> Fate:
-        return self.sent(data)
-
-    def _look_at_answered(self, data: bytes) -> Fate:
-        return self.answered(data)
-
-    async def _carry(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, watch: Watch
+    async def _carry_there(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        unanswered: asyncio.Event,
     ) -> None:
-        """Carry bytes one way until either side ends."""
-        while data := await reader.read(_BYTES):
-            if self.delay_seconds:
-                await asyncio.sleep(self.delay_seconds)
-            await self._open.wait()
-            fate = watch(data)
+        """Carry bytes to the target, as far as they get, until either side ends."""
+        while data := await self._taken(reader):
+            fate = self.sent(data)
+            if fate is Fate.ARRIVE_UNANSWERED:
+                unanswered.set()
             if fate is not Fate.RESET:
                 writer.write(data)
                 await writer.drain()
-            if fate is not Fate.ARRIVE:
+            if fate in {Fate.RESET, Fate.ARRIVE_AND_RESET}:
                 return
+
+    async def _carry_back(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        unanswered: asyncio.Event,
+    ) -> None:
+        """Carry what is answered until either side ends, or nothing may be answered any more."""
+        while (data := await self._taken(reader)) and not unanswered.is_set():
+            writer.write(data)
+            await writer.drain()
+
+    async def _taken(self, reader: asyncio.StreamReader) -> bytes:
+        """Return what comes next, when the network lets it through; nothing at the end."""
+        if data := await reader.read(_BYTES):
+            if self.delay_seconds:
+                await asyncio.sleep(self.delay_seconds)
+            await self._open.wait()
+        return data
 
 
 async def _connect(address: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -173,13 +189,13 @@ class Road:
             self._proxy.delay_seconds = 0
 
     @contextmanager
-    def watched(self, *, sent: Watch = let_pass, answered: Watch = let_pass) -> Iterator[None]:
-        """Let somebody decide about what passes for as long as the block lasts."""
-        self._proxy.sent, self._proxy.answered = sent, answered
+    def watched(self, sent: Watch) -> Iterator[None]:
+        """Let somebody decide about what is sent for as long as the block lasts."""
+        self._proxy.sent = sent
         try:
             yield
         finally:
-            self._proxy.sent = self._proxy.answered = let_pass
+            self._proxy.sent = let_pass
 
     def lead_to(self, target: str) -> None:
         """Lead elsewhere, and cut off what was connected."""

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from websockets.asyncio.client import connect
@@ -102,6 +103,32 @@ async def test_quotes_dies_at(world: World, experiment: Experiment, place: str) 
         await load.acknowledged_more(20)
 
 
+async def test_market_time_that_is_wrong_opens_nothing(
+    world: World, experiment: Experiment
+) -> None:
+    """The clock of quotes jumps ahead by 5 s, then is behind by them, then is right again.
+
+    What was recorded ahead of time stays; until the clock has caught up with it, nothing is added.
+    """
+    part = world.part("quotes")
+    async with experiment.under_load(pause_seconds=0.2) as (load, _):
+        try:
+            for seconds in (5, -5):
+                part.restart(VERITICK_FAILPOINTS=f"clock=offset:{seconds}")
+                enough = refusals(load, Reason.CLOCK_SKEWED) + 20
+                await until_true(
+                    partial(_refused_so_often, load, Reason.CLOCK_SKEWED, enough),
+                    "orders are refused for the clock",
+                )
+                opened = len(load.tally.acknowledged)
+                await asyncio.sleep(2)
+                assert len(load.tally.acknowledged) == opened
+        finally:
+            part.restart(VERITICK_FAILPOINTS=None)
+            experiment.cure()
+        await load.acknowledged_more(20)
+
+
 async def test_two_ingestors_take_turns(world: World, experiment: Experiment) -> None:
     """One sleeps, the other takes over; it wakes and may store nothing of what it holds."""
     first, second = world.part("quotes"), world.part("quotes", 1)
@@ -128,6 +155,10 @@ async def test_two_ingestors_take_turns(world: World, experiment: Experiment) ->
 def refusals(load: Load, reason: Reason) -> int:
     """Count the orders refused for a reason."""
     return list(load.tally.refused.values()).count(reason)
+
+
+def _refused_so_often(load: Load, reason: Reason, count: int) -> bool:
+    return refusals(load, reason) >= count
 
 
 def outcomes(world: World, since: datetime) -> Counter[int]:
