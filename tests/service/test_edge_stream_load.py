@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -62,9 +63,13 @@ def read_all(raw: socket.socket) -> bytes:
 
 
 FAREWELL = b"reads too slowly"
+SEQUENCE = re.compile(rb'"sequence":"([0-9]+)","type":"balance')
 
 
-async def test_who_does_not_read_private_events_is_closed_while_others_go_on(stage: World) -> None:
+async def test_who_does_not_read_private_events_is_closed_and_hears_the_rest_when_he_comes_back(
+    stage: World,
+) -> None:
+    """Others, who have the same account open elsewhere, go on all the while."""
     user_id = stage.user()
     channel = stage.account(user_id)
     total, wide = 1_500, balance(1)
@@ -80,14 +85,19 @@ async def test_who_does_not_read_private_events_is_closed_while_others_go_on(sta
     ):
         raw = await asyncio.to_thread(never_reads, process.address)
         raw.sendall(masked({"op": "authenticate", "ticket": stage.ticket(user_id)}))
-        raw.sendall(masked({"op": "subscribe", "channel": channel}))
-        await reader.subscribe(channel)
+        raw.sendall(masked({"op": "subscribe", "channel": channel, "after": "0"}))
+        await reader.subscribe(channel, after=0)
         await eventually(lambda: measured("subscriptions") == 2)
         _, seen = await asyncio.gather(trade(), reader.events(total))
         assert seen == list(range(1, total + 1))
         heard = await asyncio.to_thread(read_all, raw)
         assert FAREWELL in heard[-200:]
         assert len(heard) < total * 2_000 / 2
+        told = [int(place) for place in re.findall(SEQUENCE, heard)]
+        assert told == list(range(1, len(told) + 1))
+        async with signed_in(stage, process.address, user_id) as back:
+            await back.subscribe(channel, after=len(told))
+            assert told + await back.events(total - len(told)) == seen
 
 
 async def publish_much(stage: World) -> None:
