@@ -26,7 +26,7 @@ export npm_config_update_notifier := false
 
 # ---- what people type ---------------------------------------------------------------------------
 
-.PHONY: help up reset admin terminal test faults security bench contract lint format lock \
+.PHONY: help up reset admin audit terminal test faults security bench contract lint format lock \
 	test-terminal lint-types lint-python lint-terminal
 
 help: ## this list
@@ -40,6 +40,9 @@ reset: $(STAMPS)/machine ## forget everything the platform keeps on this machine
 
 admin: $(STAMPS)/machine ## make an administrator while the platform runs (EMAIL=you@example.org)
 	@python -m services --create-admin '$(EMAIL)'
+
+audit: $(STAMPS)/machine ## check the books of a running platform (FULL=1: their whole history; ACCEPT=1)
+	@python -m services --audit $(if $(FULL),--full) $(if $(ACCEPT),--accept)
 
 # First what is known within a minute, then the long rest in as many processes as WORKERS says.
 test: $(STAMPS)/all terminal ## everything that must hold: lint, types, imports, contract, tests, front end

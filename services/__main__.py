@@ -19,6 +19,8 @@ def main(arguments: Sequence[str]) -> int:
         settings = read(os.environ, feed, Path.cwd())
         if chosen.reset:
             platform.forget(settings)
+        elif chosen.audit is not None:
+            return platform.audit(settings, chosen.audit)
         elif chosen.create_admin:
             platform.create_admin(settings, chosen.create_admin)
         else:
@@ -38,6 +40,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--speed", default="1", help="how many times faster than recorded")
     parser.add_argument("--reset", action="store_true", help="forget all data, and do not start")
     parser.add_argument("--create-admin", metavar="EMAIL", help="make an administrator, and end")
+    parser.add_argument(
+        "--audit",
+        nargs=argparse.REMAINDER,
+        metavar="OPTION",
+        help="audit the books, and end; what follows are options of `services.trading audit`",
+    )
     return parser
 
 

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from datetime import datetime
 from typing import TextIO
 
@@ -65,6 +65,14 @@ def create_admin(settings: Settings, email: str) -> None:
     told = {**settings.base_environment, **topology.environment(machine, "identity")}
     if subprocess.run(command, env=told, check=False).returncode != 0:
         raise Refusal("no administrator was made")
+
+
+def audit(settings: Settings, options: Sequence[str]) -> int:
+    """Audit the books of a platform that runs, and return what trading's command ends with."""
+    machine = _machine(settings, Home(settings.home), Ports(settings.port))
+    command = [machine.python, "-m", "services.trading", "audit", *options]
+    told = {**settings.base_environment, **topology.environment(machine, "trading")}
+    return subprocess.run(command, env=told, check=False).returncode
 
 
 def _machine(settings: Settings, home: Home, ports: Ports) -> Machine:

@@ -264,11 +264,15 @@ def _derivation_problems(point: Point, fixing: Fixing, standing: Standing) -> It
     if tick is not None and not fresh:
         yield f"is a price, where no tick of the last {standing.max_tick_age} is recorded"
     elif tick is not None and last is not None and tick[:3] != last[:3]:
-        yield f"is tick {tick.number}, where the last one recorded is {last.number}"
+        yield f"is {_shown(tick)}, where the last one recorded is {_shown(last)}"
     if fixing.void_reason == VoidReason.NOT_COVERED and covered:
         yield "is void as not covered, where the record covers its moment"
     if fixing.void_reason == VoidReason.NO_TICK and fresh and last is not None:
         yield f"is void for want of a tick, where tick {last.number} is recorded"
+
+
+def _shown(tick: Tick) -> str:
+    return f"tick {tick.number} at {tick.price} of {tick.time.isoformat()}"
 
 
 def _opening_problems(order: Order) -> Iterator[str]:

@@ -27,6 +27,11 @@ def audit(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser("python -m services.trading audit")
     parser.add_argument("--book", help="only this one; all of them without it")
     parser.add_argument("--full", action="store_true", help="the whole history, not only the new")
+    parser.add_argument(
+        "--accept",
+        action="store_true",
+        help="know what is found: let later audits begin behind it, except for what they still see",
+    )
     options = parser.parse_args(arguments)
     settings = load_settings(Settings)
     if options.book is not None and options.book not in settings.books:
@@ -35,7 +40,7 @@ def audit(arguments: list[str]) -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     books = [options.book] if options.book else sorted(settings.books)
     try:
-        reports = asyncio.run(_audit(settings, books, full=options.full))
+        reports = asyncio.run(_audit(settings, books, full=options.full, accept=options.accept))
     except DatabaseUnavailable as error:
         sys.stderr.write(f"audit: the database is away: {error}\n")
         raise SystemExit(_UNCHECKED) from None
@@ -44,9 +49,11 @@ def audit(arguments: list[str]) -> None:
     raise SystemExit(verdict(list(reports.values())))
 
 
-async def _audit(settings: Settings, books: list[str], *, full: bool) -> dict[str, Report]:
+async def _audit(
+    settings: Settings, books: list[str], *, full: bool, accept: bool
+) -> dict[str, Report]:
     async with auditors(settings) as found:
-        return {book: await found[book].audit(full=full) for book in books}
+        return {book: await found[book].audit(full=full, accept=accept) for book in books}
 
 
 def verdict(reports: list[Report]) -> int:
