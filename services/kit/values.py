@@ -61,10 +61,19 @@ def parse_price(text: str, scale: int) -> int:
         raise ValueError(f"a scale lies in 0..{_LARGEST_SCALE}: {scale}")
     if not _DECIMAL_TEXT.fullmatch(text):
         raise ValueError(f"not a decimal number: {text[:40]!r}")
-    mantissa = Decimal(text).scaleb(scale, _EXACT).to_integral_value(context=_EXACT)
+    mantissa = _mantissa(text, scale)
     if abs(mantissa) > _LARGEST:
         raise ValueError(f"a price too large for scale {scale}: {text!r}")
-    return int(mantissa)
+    return mantissa
+
+
+def _mantissa(text: str, scale: int) -> int:
+    whole, _, fraction = text.partition(".")
+    digits = whole + fraction.ljust(scale, "0")
+    if len(fraction) <= scale and digits.isdigit():
+        # Nearly every price: there is nothing to round.
+        return int(digits)
+    return int(Decimal(text).scaleb(scale, _EXACT).to_integral_value(context=_EXACT))
 
 
 def basis_points_of(amount: int, basis_points: int) -> int:

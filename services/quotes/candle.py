@@ -1,7 +1,7 @@
 """Candles: how a price moved within an interval, folded from the ticks that settle."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ INTERVALS_SECONDS = (1, 5, 15, 30, 60, 300, 900, 3600, 14_400, 86_400)
 """Widths that can be asked for."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND = timedelta(seconds=SECOND)
 
 
 class Candle(NamedTuple):
@@ -45,7 +46,7 @@ def base_of(interval_seconds: int) -> int:
 
 @dataclass(slots=True)
 class Forming:
-    """A candle in progress."""
+    """A candle in progress, start ≤ t < end."""
 
     start_time: datetime
     end_time: datetime
@@ -55,22 +56,43 @@ class Forming:
     close: int
     ticks: int
 
-    def add(self, price: int) -> None:
-        """Fold one more price into it."""
-        self.close = price
-        self.ticks += 1
-        if price > self.high:
-            self.high = price
-        elif price < self.low:
-            self.low = price
-
     def candle(self) -> Candle:
         """Return it as it is now."""
         return Candle(self.start_time, self.open, self.high, self.low, self.close, self.ticks)
 
 
+Piece = tuple[int, Forming]
+"""What an instrument ticked within one second, or a part of it."""
+
+
+def pieces(ticks: Iterable[Tick]) -> list[Piece]:
+    """Fold ticks into a piece for each instrument and second, each instrument's in order of time.
+
+    Late ones do not count. The ticks of an instrument come in order of time.
+    """
+    found: list[Piece] = []
+    last: dict[int, Forming] = {}
+    for instrument, _, time, price, _, late in ticks:
+        if late:
+            continue
+        piece = last.get(instrument)
+        if piece is None or time >= piece.end_time:
+            start = start_of(time, SECOND)
+            piece = Forming(start, start + _SECOND, price, price, price, price, 1)
+            last[instrument] = piece
+            found.append((instrument, piece))
+            continue
+        piece.close = price
+        piece.ticks += 1
+        if price > piece.high:
+            piece.high = price
+        elif price < piece.low:
+            piece.low = price
+    return found
+
+
 class Folder:
-    """Folds the ticks of one instrument into candles of one width, in order of time."""
+    """Folds the pieces of one instrument into candles of one width, in order of time."""
 
     def __init__(self, width_seconds: int, forming: Candle | None = None) -> None:
         """Begin, or go on with the candle that was in progress."""
@@ -86,15 +108,18 @@ class Folder:
             forming.ticks,
         )
 
-    def add(self, tick: Tick) -> Candle | None:
-        """Fold one tick; return the candle that it completes, if it begins a new one."""
+    def add(self, piece: Forming) -> Candle | None:
+        """Fold one piece; return the candle that it completes, if it begins a new one."""
         forming = self._forming
-        if forming is not None and tick.time < forming.end_time:
-            forming.add(tick.price)
-            return None
-        start, price = start_of(tick.time, self._seconds), tick.price
-        self._forming = Forming(start, start + self._width, price, price, price, price, 1)
-        return forming.candle() if forming else None
+        if forming is None or piece.start_time >= forming.end_time:
+            start = start_of(piece.start_time, self._seconds)
+            self._forming = replace(piece, start_time=start, end_time=start + self._width)
+            return forming.candle() if forming else None
+        forming.close = piece.close
+        forming.ticks += piece.ticks
+        forming.high = max(forming.high, piece.high)
+        forming.low = min(forming.low, piece.low)
+        return None
 
     def close_until(self, moment: datetime) -> Candle | None:
         """Return the candle in progress if its interval is over at a moment, and forget it."""
@@ -108,14 +133,6 @@ class Folder:
     def current(self) -> Candle | None:
         """The candle in progress."""
         return self._forming.candle() if self._forming else None
-
-
-def fold(ticks: Iterable[Tick], width_seconds: int) -> list[Candle]:
-    """Return the candles of one instrument's ticks, given in order. Late ones do not count."""
-    folder = Folder(width_seconds)
-    counted = (tick for tick in ticks if not tick.late)
-    done = [candle for tick in counted if (candle := folder.add(tick))]
-    return [*done, folder.current] if folder.current else done
 
 
 def widen(candles: Iterable[Candle], width_seconds: int) -> list[Candle]:

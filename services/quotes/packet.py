@@ -16,6 +16,7 @@ with `{"op": "subscribe", "symbols": ["EURUSD"]}`, and `unsubscribe` likewise.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import orjson
 
@@ -29,9 +30,8 @@ class MalformedPacket(Exception):
     """This is not a packet of the protocol; the message says in what way."""
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """A price, as the source told it."""
+class Quote(NamedTuple):
+    """A price, as the source told it. A plain tuple, as a tick is."""
 
     symbol: str
     price: str
@@ -160,6 +160,8 @@ def _time(value: object) -> datetime | None:
         raise MalformedPacket("a time is text")
     try:
         moment = datetime.fromisoformat(value)
+        if moment.tzinfo is UTC:
+            return moment
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError) as error:
         raise MalformedPacket("not a time") from error

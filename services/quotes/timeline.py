@@ -7,10 +7,11 @@ is stamped after the cut is later than W, even if the clock stands still or step
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from services.kit.clock import Clock
 from services.kit.values import parse_price
-from services.quotes.candle import MINUTE, SECOND, STORED_SECONDS, Candle, Folder, start_of
+from services.quotes.candle import MINUTE, SECOND, STORED_SECONDS, Candle, Folder, pieces, start_of
 from services.quotes.instrument import Instrument
 from services.quotes.packet import MalformedPacket, Quote
 from services.quotes.record import Batch
@@ -32,13 +33,15 @@ _CLOCK_JUMP_SECONDS = CLOCK_JUMP.total_seconds()
 _STALL_SECONDS = STALL.total_seconds()
 _INSTANT = timedelta(microseconds=1)
 _SECOND = timedelta(seconds=1)
+_TIME = attrgetter("time")
 
 
 @dataclass(slots=True)
 class _Series:
     """One instrument's place in the timeline."""
 
-    instrument: Instrument
+    instrument_id: int
+    price_scale: int
     max_age: timedelta
     number: int
     time: datetime
@@ -104,7 +107,7 @@ class Timeline:
         self._by_stream = {}
         for instrument in instruments:
             series = self._series.get(instrument.id) or self._new_series(instrument)
-            series.instrument, series.max_age = instrument, instrument.max_tick_age
+            series.max_age = instrument.max_tick_age
             self._series[instrument.id] = series
             if stream := self._stream_of(instrument.definition.feed_symbol):
                 self._by_stream.setdefault(stream, []).append(series)
@@ -115,7 +118,12 @@ class Timeline:
             Folder(width, self._forming.get((instrument.id, width))) for width in STORED_SECONDS
         )
         return _Series(
-            instrument, instrument.max_tick_age, head.number, head.time or self._floor, folders
+            instrument.id,
+            instrument.definition.price_scale,
+            instrument.max_tick_age,
+            head.number,
+            head.time or self._floor,
+            folders,
         )
 
     @property
@@ -134,13 +142,14 @@ class Timeline:
         """
         following = self._by_stream.get(quote.symbol, ())
         for series in following:
-            price = _price(quote.price, series.instrument.definition.price_scale)
-            time = max(now, series.time + _INSTANT, self._floor + _INSTANT)
+            price = _price(quote.price, series.price_scale)
+            before = max(series.time, self._floor)
+            time = now if now > before else before + _INSTANT
             late = is_late(time, quote.source_time, series.max_age)
             series.number += 1
             series.time = time
             self._ticks.append(
-                Tick(series.instrument.id, series.number, time, price, quote.source_time, late)
+                Tick(series.instrument_id, series.number, time, price, quote.source_time, late)
             )
         return len(following)
 
@@ -148,11 +157,8 @@ class Timeline:
         """Return everything up to a new watermark; whatever comes later is later than it."""
         ticks, self._ticks = self._ticks, []
         heartbeat, self._heartbeat = self._heartbeat, None
-        watermark = max(now, self._floor + _INSTANT)
-        if heartbeat:
-            watermark = max(watermark, heartbeat)
-        for tick in ticks:
-            watermark = max(watermark, tick.time)
+        last = max(map(_TIME, ticks), default=now)
+        watermark = max(now, self._floor + _INSTANT, heartbeat or now, last)
         self._floor = watermark
         self._fold(ticks, watermark)
         finished, self._finished = self._finished, []
@@ -166,12 +172,9 @@ class Timeline:
         ]
 
     def _fold(self, ticks: Iterable[Tick], watermark: datetime) -> None:
-        for tick in ticks:
-            if not tick.late:
-                for width, folder in zip(
-                    STORED_SECONDS, self._series[tick.instrument_id].folders, strict=True
-                ):
-                    self._finish(tick.instrument_id, width, folder.add(tick))
+        for identifier, piece in pieces(ticks):
+            for width, folder in zip(STORED_SECONDS, self._series[identifier].folders, strict=True):
+                self._finish(identifier, width, folder.add(piece))
         if watermark >= self._next_second:
             self._next_second = start_of(watermark, SECOND) + _SECOND
             for identifier, series in self._series.items():
@@ -201,11 +204,9 @@ def forming_candles(
         )
         hour = hour._replace(start_time=start_of(hour.start_time, STORED_SECONDS[-1]))
         folders[instrument_id, STORED_SECONDS[-1]] = Folder(STORED_SECONDS[-1], hour)
-    for tick in ticks:
+    for instrument_id, piece in pieces(ticks):
         for width in STORED_SECONDS:
-            if not tick.late:
-                folder = folders.setdefault((tick.instrument_id, width), Folder(width))
-                folder.add(tick)
+            folders.setdefault((instrument_id, width), Folder(width)).add(piece)
     return {key: folder.current for key, folder in folders.items() if folder.current}
 
 

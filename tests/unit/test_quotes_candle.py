@@ -1,4 +1,7 @@
+from collections import defaultdict
+from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import groupby
 from random import Random
 
 import pytest
@@ -6,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.kit.clock import utc
-from services.quotes.candle import INTERVALS_SECONDS, Candle, base_of, fold, start_of, widen
+from services.quotes.candle import INTERVALS_SECONDS, Candle, base_of, start_of, widen
 from services.quotes.history import Origin, past
 from services.quotes.seed import METALS_WEEK
 from services.quotes.session import AROUND_THE_CLOCK, sessions
@@ -16,9 +19,10 @@ from services.quotes.timeline import Timeline, forming_candles
 from tests.unit.test_quotes_fixing import ALWAYS_OPEN
 
 START = utc(2026, 11, 23, 18, 40)
-ticks_of_a_while = st.lists(
-    st.tuples(st.integers(1, 90_000_000), st.integers(1, 9), st.booleans()), min_size=1, max_size=60
-)
+STEP = (st.integers(1, 90_000_000), st.integers(1, 9), st.booleans())
+"""Microseconds after the one before, price, and whether it is late."""
+
+ticks_of_a_while = st.lists(st.tuples(*STEP), min_size=1, max_size=60)
 
 
 def made(steps: list[tuple[int, int, bool]]) -> list[Tick]:
@@ -27,6 +31,44 @@ def made(steps: list[tuple[int, int, bool]]) -> list[Tick]:
         now += timedelta(microseconds=pause)
         ticks.append(Tick(1, number, now, price, None, late))
     return ticks
+
+
+def fold(ticks: list[Tick], width_seconds: int) -> list[Candle]:
+    """The candles of one instrument's ticks, by the letter of what a candle is."""
+
+    def start(tick: Tick) -> datetime:
+        return start_of(tick.time, width_seconds)
+
+    candles = []
+    for moment, within in groupby((tick for tick in ticks if not tick.late), start):
+        prices = [tick.price for tick in within]
+        candles.append(Candle(moment, prices[0], max(prices), min(prices), prices[-1], len(prices)))
+    return candles
+
+
+@given(st.lists(st.tuples(st.integers(1, 3), st.tuples(*STEP)), max_size=120), st.integers(1, 40))
+def test_candles_are_those_of_the_ticks_however_these_are_cut_into_batches(
+    steps: list[tuple[int, tuple[int, int, bool]]], batch: int
+) -> None:
+    instruments = [replace(ALWAYS_OPEN, id=identifier) for identifier in (1, 2, 3)]
+    every = made([step for _, step in steps])
+    ticks = [
+        tick._replace(instrument_id=identifier)
+        for (identifier, _), tick in zip(steps, every, strict=True)
+    ]
+    timeline = Timeline(START, instruments, {}, {})
+    found: dict[tuple[int, int], list[Candle]] = defaultdict(list)
+    for first in range(0, len(ticks), batch):
+        part = ticks[first : first + batch]
+        timeline._fold(part, part[-1].time)
+        for identifier, width, candle in timeline._finished:
+            found[identifier, width].append(candle)
+        timeline._finished.clear()
+    for identifier in (1, 2, 3):
+        for width, forming in timeline.forming(identifier):
+            candles = found[identifier, width] + [forming] * (forming is not None)
+            own = [tick for tick in ticks if tick.instrument_id == identifier]
+            assert candles == fold(own, width)
 
 
 @given(ticks_of_a_while)
