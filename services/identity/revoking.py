@@ -69,6 +69,7 @@ class RevokedSource:
         yield News([], complete=True)
         quiet = 0
         while True:
+            growth = self._journal.growth
             entries = await self._journal.read(position, _PAGE)
             revoked = [to_revoked(entry, self._matters) for entry in entries]
             found = [item for item in revoked if item is not None]
@@ -78,7 +79,7 @@ class RevokedSource:
             if entries:
                 position = entries[-1].position
             else:
-                await self._journal.wait()
+                await self._journal.wait(growth)
                 quiet += 1
 
     async def _snapshot(self) -> list[Revoked]:

@@ -11,9 +11,8 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, LiteralString
+from typing import Any, LiteralString, NamedTuple
 
 import psycopg
 from sqlalchemy import text
@@ -71,8 +70,7 @@ _LAST_SEQUENCE = text("SELECT sequence FROM journal_subject WHERE subject = :sub
 _LAST_POSITION = text("SELECT position FROM journal_head WHERE journal = :journal")
 
 
-@dataclass(frozen=True, slots=True)
-class NewEvent:
+class NewEvent(NamedTuple):
     """An event that is about to be appended."""
 
     subject: str
@@ -85,8 +83,7 @@ class NewEvent:
     """A serialized `veritick.event.v1.Event`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """An event in its place."""
 
     position: int
@@ -170,27 +167,26 @@ class Journal:
         self._grown.set()
         self._grown = asyncio.Event()
 
-    async def wait(self) -> None:
-        """Return when there may be new entries."""
+    @property
+    def growth(self) -> asyncio.Event:
+        """What comes about when there are entries that a read begun from now on might miss."""
+        return self._grown
+
+    async def wait(self, growth: asyncio.Event) -> None:
+        """Return when there may be entries that were not there when `growth` was taken."""
         with suppress(TimeoutError):
             async with asyncio.timeout(POLL.total_seconds()):
-                await self._grown.wait()
+                await growth.wait()
 
     async def read(self, after_position: int, limit: int) -> list[Entry]:
         """Return entries after a position, in order."""
-        return await self._entries(_READ, {"after": after_position, "limit": limit})
+        rows = await self._database.fetch(_READ, {"after": after_position, "limit": limit})
+        return list(map(Entry._make, rows))
 
     async def read_subject(self, subject: str, after_sequence: int, limit: int) -> list[Entry]:
         """Return one subject's entries after a sequence, in order."""
         parameters = {"subject": subject, "after": after_sequence, "limit": limit}
-        return await self._entries(_READ_SUBJECT, parameters)
-
-    async def _entries(self, statement: LiteralString, parameters: dict[str, Any]) -> list[Entry]:
-        async with self._database.raw() as connection:
-            await connection.set_autocommit(True)
-            cursor = connection.cursor(binary=True)
-            await cursor.execute(statement, parameters)
-            return [Entry(*row) for row in await cursor.fetchall()]
+        return list(map(Entry._make, await self._database.fetch(_READ_SUBJECT, parameters)))
 
     async def last_sequence(self, subject: str) -> int:
         """Return a subject's last sequence; 0 when nothing ever happened to it."""

@@ -69,10 +69,12 @@ class JournalFace(JournalServiceServicer):
 
 async def _pages(journal: Journal, position: int) -> AsyncIterator[list[Entry]]:
     while True:
-        while entries := await journal.read(position, _PAGE):
+        growth = journal.growth
+        if entries := await journal.read(position, _PAGE):
             yield entries
             position = entries[-1].position
-        await journal.wait()
+        if len(entries) < _PAGE:
+            await journal.wait(growth)
 
 
 async def _subject_pages(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, LiteralString, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
@@ -93,7 +93,11 @@ _GET_ORDER = f"""
     SELECT {ORDER_COLUMNS}, {CLOSE_COLUMNS} FROM closed_order
     WHERE order_id = :order_id AND account_id = :account_id
 """
-
+_DUE: LiteralString = f"""
+    SELECT {", ".join(DueOrder._fields)} FROM open_order
+    WHERE expires_at <= %(until)s {{beyond}} ORDER BY expires_at, order_id LIMIT %(limit)s
+"""
+_BEYOND: LiteralString = "AND (expires_at, order_id) > (%(expires_at)s, %(order_id)s)"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -153,18 +157,15 @@ class Book:
         self, until: datetime, after: tuple[datetime, UUID] | None, limit: int
     ) -> list[DueOrder]:
         """Return open orders that expire at or before a moment, by expiry and id, after a key."""
-        columns = ", ".join(DueOrder._fields)
-        beyond = "AND (expires_at, order_id) > (:expires_at, :order_id)" if after else ""
         expires_at, order_id = after or (None, None)
-        rows = await self._rows(
-            f"SELECT {columns} FROM open_order WHERE expires_at <= :until {beyond} "
-            "ORDER BY expires_at, order_id LIMIT :limit",
-            until=until,
-            expires_at=expires_at,
-            order_id=order_id,
-            limit=limit,
-        )
-        return [DueOrder(*row) for row in rows]
+        parameters = {
+            "until": until,
+            "expires_at": expires_at,
+            "order_id": order_id,
+            "limit": limit,
+        }
+        rows = await self.database.fetch(_DUE.format(beyond=_BEYOND if after else ""), parameters)
+        return list(map(DueOrder._make, rows))
 
     async def _rows(self, query: str, **parameters: object) -> list[Any]:
         async with self.database.connection() as connection:

@@ -269,10 +269,12 @@ class AccountEventFace(AccountEventServiceServicer):
         subject, sequence = account_subject(request.account_id), request.after
         await desk.journal.check_reached(subject, sequence)
         while True:
-            while entries := await desk.journal.read_subject(subject, sequence, _WATCH_PAGE):
+            growth = desk.journal.growth
+            if entries := await desk.journal.read_subject(subject, sequence, _WATCH_PAGE):
                 yield events_pb.WatchAccountEventsResponse(events=to_entries(entries))
                 sequence = entries[-1].sequence
-            await desk.journal.wait()
+            if len(entries) < _WATCH_PAGE:
+                await desk.journal.wait(growth)
 
 
 def _fill_placed(response: orders_pb.PlaceOrderResponse, placed: Placed) -> None:
