@@ -39,6 +39,7 @@ from tests.waiting import PATIENCE_SECONDS, eventually
 from veritick.event.v1.event_pb2 import Event
 from veritick.identity.v1.audit_record_pb2 import AuditRecord
 from veritick.proof.canonical import time_text
+from veritick.proof.known import Known
 from veritick.proof.ledger import USER, Ledger, Located
 from veritick.proof.seals import head_text
 from veritick.trading.v1 import audit_service_pb2 as audit_pb
@@ -277,7 +278,7 @@ async def test_the_ledger_is_handed_out_for_others_to_check(books: Books, tmp_pa
     async with called_by("operator", books, tmp_path) as channel:
         audits = AuditServiceStub(channel)
         head = (await audits.GetLedgerHead(audit_pb.GetLedgerHeadRequest(book="demo"))).head
-        theirs = Ledger("demo")
+        theirs = Ledger("demo", Known())
         while theirs.seal_id < head.seal_id:
             asked = audit_pb.ListSealsRequest(book="demo", after=theirs.seal_id, page_size=7)
             page = (await audits.ListSeals(asked)).seals
