@@ -29,8 +29,9 @@ Read in this order: `order`, `terms`, `payout`, `protection`, `acceptance`, `pos
 `commit`, `writer`, `recording`, `sealing`, `placing`, `settling`, `moving`, `holding`, `closing`,
 `adjusting`, `annulments`, `protecting`, `setting_terms`, `payouts`, `on_record` (the flow);
 `audit`, `audit_walk`, `audit_queries`, `audit_quotes`, `audit_findings`, `auditor`, `auditing`,
-`audit_command`, `sealed`, `heads` (whether it all holds); `desk`, `rpc`, `report_rpc`, `limit_rpc`,
-`service_rpc`, `ledger_rpc`, `origin_rpc`, `personal_data_rpc`, `adjustment_rpc`, `admin_rpc`,
-`audit_rpc`, `wire`, `pages_wire`, `closing_wire`, `protection_wire`, `neighbours` (the faces);
+`audit_command`, `sealed`, `heads`, `cohorts` (whether it all holds); `desk`, `rpc`, `report_rpc`,
+`limit_rpc`, `service_rpc`, `ledger_rpc`, `origin_rpc`, `personal_data_rpc`, `adjustment_rpc`,
+`admin_rpc`, `audit_rpc`, `wire`, `pages_wire`, `closing_wire`, `protection_wire`, `neighbours` (the
+faces);
 `app` (how it is put together).
 """

@@ -120,6 +120,7 @@ async def build(
             ).run
             tasks[f"{name}: users"] = follower.run
             tasks[f"{name}: origins"] = desk.origins.run
+            tasks[f"{name}: cohorts"] = desk.cohorts.run
             if settings.redis_url:
                 relay = Relay(desk.journal, settings.redis_url.get_secret_value())
                 tasks[f"{name}: relay"] = relay.run

@@ -22,6 +22,7 @@ from services.trading.adjusting import ADJUSTMENT, adjusting
 from services.trading.annulments import Annulments
 from services.trading.book import Account, Book
 from services.trading.closing import CloseAccounts, Closing, Obstacle, obstacles
+from services.trading.cohorts import Cohorts
 from services.trading.commit import Batch
 from services.trading.holding import EndHold, ExpireHolds, Holding, HoldRequest
 from services.trading.ledger import Ledger
@@ -98,6 +99,7 @@ class Desk:
         self.profits = Profits(database)
         self.protections = Protections(database)
         self.origins = Origins(name, database, clock)
+        self.cohorts = Cohorts(name, database, market)
         self.terms = TermsTable(database)
         self.journal = Journal(name, database)
         self._live_terms = TermsBook()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from time import perf_counter
 from typing import Any
 from uuid import UUID
 
@@ -147,10 +148,11 @@ class OrderFace(OrderServiceServicer):
     async def PlaceOrder(
         self, request: orders_pb.PlaceOrderRequest, context: Any
     ) -> orders_pb.PlaceOrderResponse:
+        began = perf_counter()
         desk, account_id = locate(self._desks, request.account_id, Reason.ACCOUNT_NOT_FOUND)
         command = to_order_request(request, account_id, caller().user_id)
         placed: Placed = await desk.writer.submit(command)
-        desk.origins.note([placed], command.user_id)
+        _note(desk, [placed], command.user_id, began)
         response = orders_pb.PlaceOrderResponse()
         _fill_placed(response, placed)
         return response
@@ -182,9 +184,10 @@ class OrderFace(OrderServiceServicer):
         results: Sequence[orders_pb.PlaceOrderResult],
     ) -> None:
         """Place orders of one book, which share their commits, and note each one's result."""
+        began = perf_counter()
         answers = await desk.writer.submit_all([command for _, command in items])
         placed = [answer for answer in answers if isinstance(answer, Placed)]
-        desk.origins.note(placed, caller().user_id)
+        _note(desk, placed, caller().user_id, began)
         for (number, _), answer in zip(items, answers, strict=True):
             if isinstance(answer, Failure):
                 results[number].refused.CopyFrom(refusal(answer))
@@ -275,6 +278,13 @@ class AccountEventFace(AccountEventServiceServicer):
                 sequence = entries[-1].sequence
             if len(entries) < _WATCH_PAGE:
                 await desk.journal.wait(growth)
+
+
+def _note(desk: Desk, placed: Sequence[Placed], user_id: UUID, began: float) -> None:
+    """Note from where orders were placed, and how long they took to be accepted."""
+    desk.origins.note(placed, user_id)
+    accepted = (item.booked.order.account_id for item in placed if not item.replay)
+    desk.cohorts.note(accepted, perf_counter() - began)
 
 
 def _fill_placed(response: orders_pb.PlaceOrderResponse, placed: Placed) -> None:
