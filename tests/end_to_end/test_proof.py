@@ -183,7 +183,7 @@ def tampered(lines: list[str], kind: str, field: str, value: object) -> tuple[in
 async def test_who_holds_the_machine_audits_its_books_while_they_are_traded_on(
     platform: Platform, trader: Trader
 ) -> None:
-    await trader.settled(await trader.buy())
+    await trader.buy()
 
     audited = await asyncio.to_thread(on_the_machine, platform, "--audit", "--full")
 
