@@ -47,6 +47,7 @@ MARKS_OFF = """
     WHERE a.audit_id >= :audit_id AND a.seal_id > 0 AND s.hash IS DISTINCT FROM a.seal_hash
     GROUP BY a.seal_id ORDER BY a.seal_id
 """
+WRITABLE = "SELECT current_setting('transaction_read_only') = 'off'"
 INSERT_MARK = """
     INSERT INTO audit (time, seal_id, seal_hash, entry_id, position, transfer_id)
     VALUES (:time, :seal_id, :seal_hash, :entry_id, :position, :transfer_id)

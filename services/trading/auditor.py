@@ -143,8 +143,10 @@ class Auditor:
 
     async def _remember(self, mark: Mark, time: datetime) -> None:
         async with self._database.transaction() as connection:
-            parameters = mark._asdict() | {"time": time}
-            await connection.execute(text(audit_queries.INSERT_MARK), parameters)
+            writable = await connection.execute(text(audit_queries.WRITABLE))
+            if writable.scalar():  # a replica of the book can be audited as well
+                parameters = mark._asdict() | {"time": time}
+                await connection.execute(text(audit_queries.INSERT_MARK), parameters)
 
 
 class Pace:

@@ -7,8 +7,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from psycopg.conninfo import make_conninfo
 
+from services.kit.database import Database
 from services.trading.audit import Fixing, MarketState, Point, Standing, check_derivation
+from services.trading.auditor import Auditor
 from services.trading.order import Outcome, Tick, VoidReason
 from services.trading.posting import closing_entries, stake_entry
 from tests.service.trading_audit_fixtures import Books, found
@@ -83,6 +86,17 @@ async def test_what_is_known_to_be_broken_is_not_looked_at_again(books: Books) -
     await books.auditor().audit(accept=True)
     # What is wrong now stays found until it is put right.
     assert await found(books) == {("I2", "account", str(account_id))}
+
+
+async def test_a_replica_is_audited_and_remembers_nothing(books: Books) -> None:
+    await books.be_busy()
+    options = "-c default_transaction_read_only=on"
+    async with Database(
+        make_conninfo(books.demo.owner, options=options), name="replica"
+    ) as replica:
+        auditor = Auditor(replica, books.demo.market.clock.now, books.record)
+        reports = [await auditor.audit() for _ in range(2)]
+    assert [(report.count, report.entries) for report in reports] == [(0, 37), (0, 37)]
 
 
 async def test_an_order_that_was_paid_out_twice_is_named(books: Books) -> None:
