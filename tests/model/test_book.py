@@ -33,11 +33,13 @@ from services.kit.reason import Reason
 from services.kit.values import Money
 from services.trading.adjusting import ADJUSTMENT, Adjustment
 from services.trading.audit import Point, outcome_of
+from services.trading.book import BookedOrder
 from services.trading.desk import Desk
 from services.trading.holding import EndHold, ExpireHolds, HoldRequest, HoldState
 from services.trading.moving import RefillRequest, TransferRequest
-from services.trading.order import Direction, Order, Tick
+from services.trading.order import Direction, Order, Outcome, Tick
 from services.trading.posting import SystemAccount
+from services.trading.settling import SettleStatus
 from tests.faults.report import SEED
 from tests.model.reference import Hold, Reference
 from tests.service.trading_audit_fixtures import Books
@@ -72,6 +74,7 @@ class BookMachine(RuleBasedStateMachine):
         self._writing = AsyncExitStack()
         self._reference = Reference(CHIPS, **LIMITS)
         self._open: dict[UUID, Order] = {}
+        self._closed: dict[UUID, BookedOrder] = {}
         self._books: Books
 
     def _run(self, steps: Coroutine[Any, Any, Any]) -> Any:
@@ -149,9 +152,23 @@ class BookMachine(RuleBasedStateMachine):
     def _settle(self, order: Order, price: int | None) -> None:
         tick = self._fixed(order, price)
         outcome = outcome_of(order, tick.price if tick else None)
-        self._run(self._books.demo.settle(order.order_id, outcome, tick))
+        settled = self._run(self._books.demo.settle(order.order_id, outcome, tick))
+        first = self._closed.setdefault(order.order_id, settled.booked)
+        assert settled == (SettleStatus.SETTLED, first)
         if self._open.pop(order.order_id, None):
             self._reference.close(order.account_id, order.direction, order.stake, outcome.name)
+
+    @rule(order=opened)
+    def settle_otherwise(self, order: Order) -> None:
+        """Settlement contradicts itself: the first close stands, and nothing moves."""
+        first = self._closed.get(order.order_id)
+        if first is None or first.close is None:
+            return
+        other: tuple[Outcome, Tick | None] = (Outcome.VOID, None)
+        if first.close.outcome == Outcome.VOID:
+            other = (Outcome.DRAW, self._books.demo.market.ticks[-1][1])
+        settled = self._run(self._books.demo.settle(order.order_id, *other))
+        assert settled == (SettleStatus.ALREADY_CLOSED, first)
 
     def _fixed(self, order: Order, price: int | None) -> Tick | None:
         """Return the fixing at an order's expiry: one for all orders that share it."""
@@ -289,6 +306,7 @@ async def _answer(desk: Desk, command: Any) -> Any:
         return failure
 
 
+@pytest.mark.timeout(600)
 def test_the_book_agrees_with_the_reference(postgres: Postgres) -> None:
     run_state_machine_as_test(
         partial(BookMachine, postgres),  # type: ignore[arg-type]
