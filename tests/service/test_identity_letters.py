@@ -1,13 +1,9 @@
 """Letters: addresses confirmed, passwords chosen anew, and nothing told to strangers."""
 
 import asyncio
-import email as mime
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from email.message import Message
 
 import pytest
-from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from services.identity.hashing import PasswordHasher
 from services.kit.reason import Reason
@@ -19,7 +15,6 @@ from tests.service.identity_server import (
     bearer,
     refused,
 )
-from tests.waiting import PATIENCE_SECONDS
 from veritick.identity.v1.auth_service_pb2 import (
     ChangePasswordRequest,
     RegisterRequest,
@@ -349,67 +344,3 @@ async def test_only_the_agreement_that_counts_is_accepted(identity: Identity) ->
             RegisterRequest(email="ana@example.com", password=PASSWORD, agreement_version="v0")
         )
     assert refusal.metadata == {"version": "2026-11"}
-
-
-class Server:
-    """What a real mail server took, and whether it takes anything."""
-
-    def __init__(self) -> None:
-        self.taken: list[Message] = []
-        self.refusing = False
-
-    async def handle_DATA(  # noqa: N802  the name that the library calls
-        self, server: SMTP, session: Session, envelope: Envelope
-    ) -> str:
-        """Take a message."""
-        if self.refusing:
-            return "451 try again later"
-        assert isinstance(envelope.content, bytes)
-        self.taken.append(mime.message_from_bytes(envelope.content))
-        return "250 OK"
-
-
-@pytest.fixture
-async def mail_server() -> AsyncIterator[tuple[Server, str]]:
-    """A mail server that wants a password, and its URL."""
-    server = Server()
-
-    def authenticate(*given: object) -> AuthResult:
-        return AuthResult(success=given[-1] == LoginPassword(b"veritick", b"p@ss"))
-
-    def protocol() -> SMTP:
-        return SMTP(server, authenticator=authenticate, auth_required=True, auth_require_tls=False)
-
-    listening = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0)
-    async with listening:
-        port = listening.sockets[0].getsockname()[1]
-        yield server, f"smtp://veritick:p%40ss@127.0.0.1:{port}"
-
-
-async def test_letters_go_to_the_mail_server_and_come_when_it_takes_them(
-    start_identity: StartIdentity, mail_server: tuple[Server, str]
-) -> None:
-    server, url = mail_server
-    server.refusing = True
-    async with start_identity(smtp_url=url) as identity:
-        user = await identity.register("ana@example.com")
-        soon = identity.clock.now() + timedelta(minutes=1)
-        query = "SELECT 1 FROM letters WHERE attempts = 1 AND due_at < %s"
-        await _until(lambda: identity.rows(query, soon))
-        server.refusing = False
-        identity.clock.advance(timedelta(seconds=16))
-        await _until(lambda: server.taken)
-        (message,) = server.taken
-        assert (message["To"], message["Subject"]) == (user.email, CONFIRM)
-        body = message.get_payload(decode=True)
-        assert isinstance(body, bytes)
-        token = body.decode().partition("#token=")[2].split()[0]
-        await verify(identity, token)
-        assert identity.rows("SELECT * FROM mailbox") == []
-        await _until(lambda: identity.rows("SELECT 1 FROM letters WHERE outcome = 'SENT'"))
-
-
-async def _until(condition: object) -> None:
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not condition():  # type: ignore[operator]
-            await asyncio.sleep(0.02)
