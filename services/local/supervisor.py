@@ -111,6 +111,8 @@ class Supervisor:
         """Run the process until it ends and return how; end it when this task is cancelled."""
         output = Log(self._logs, part.name).open()
         try:
+            # By asyncio's own loop, which starts a program without a fork that can be noticed: that
+            # of uvloop would run handlers of gRPC's, whose probes live here, in the child.
             process = await asyncio.create_subprocess_exec(
                 *part.command,
                 stdin=asyncio.subprocess.DEVNULL,
