@@ -52,7 +52,7 @@ orders = st.builds(
     request=st.integers(0, 6),
     instrument=st.integers(0, 1),
     direction=st.sampled_from(Direction),
-    stake=st.sampled_from([99, 100, 101, 700, 1_000]),
+    stake=st.sampled_from([99, 100, 101, 400, 700]),
     seconds=st.sampled_from([1, 10]),
     min_payout_bp=st.sampled_from([None, 8_500, 8_501]),
 )
@@ -76,7 +76,7 @@ examples = st.tuples(
 
 @pytest_asyncio.fixture
 async def demo(postgres: Postgres) -> AsyncIterator[Bench]:
-    limits: dict[str, Any] = {"open_orders_max": 3, "exposure_max": 1_500}
+    limits: dict[str, Any] = {"open_orders_max": 3, "exposure_max": 600}
     async with bench(postgres, *TOGETHER, *ALONE, **limits) as lent:
         yield lent
         auditor = Auditor(lent.desk.book.database, lent.market.clock.now, None)

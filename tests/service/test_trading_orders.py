@@ -131,6 +131,27 @@ async def test_parallel_orders_cannot_pass_a_limit_together(demo: Bench) -> None
     assert (await demo.now(account)).open_orders == 5
 
 
+async def test_parallel_orders_cannot_pass_the_exposure_together(postgres: Postgres) -> None:
+    """Each may win 8.50 from the book, which owes at most 20.00 on one side."""
+    async with bench(postgres, SYMBOL, "ETHUSD", exposure_max=2_000) as demo:
+        accounts = [await demo.account() for _ in range(6)]
+        answers = await asyncio.gather(
+            *(demo.place(account) for account in accounts), return_exceptions=True
+        )
+        refused = [answer.reason for answer in answers if isinstance(answer, Failure)]
+        assert refused == [Reason.EXPOSURE_LIMIT] * 4
+        # Nor one after the other; what is another direction's or instrument's is no part of it.
+        asked = request(accounts[0])
+        assert await reason_of(demo, asked) is Reason.EXPOSURE_LIMIT
+        assert await reason_of(demo, asked._replace(direction=Direction.DOWN)) is None
+        other = asked._replace(request_id=uuid4(), instrument="ETHUSD")
+        assert await reason_of(demo, other) is None
+        [first, _] = [answer for answer in answers if not isinstance(answer, BaseException)]
+        await demo.settle(first.booked.order.order_id, Outcome.VOID)
+        assert await reason_of(demo, request(accounts[1])) is None
+        assert await reason_of(demo, request(accounts[2])) is Reason.EXPOSURE_LIMIT
+
+
 async def test_parallel_orders_cannot_spend_the_same_money(demo: Bench) -> None:
     account = await demo.account()
     stake = Money(100_000, "USD")

@@ -284,6 +284,22 @@ async def test_a_transfer_has_the_book_to_itself(
     assert await moved is Reason.INSUFFICIENT_FUNDS
 
 
+async def test_a_balance_that_moved_since_it_was_read_is_not_written_over(
+    demo: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody but the writer moves one; should it happen, no arithmetic on the past is stored."""
+    account = await demo.account()
+    gate = Gate(monkeypatch)
+    placed = asking(demo, request(account))
+    await gate.holds_one()
+    with psycopg.connect(demo.owner, autocommit=True) as connection:
+        connection.execute("UPDATE account SET posted = posted - 1")
+    gate.open()
+    assert await placed is Reason.INTERNAL
+    after = await demo.now(account)
+    assert (after.posted, after.open_orders) == (account.posted - 1, 0)
+
+
 async def test_a_term_that_has_passed_is_noticed_before_what_the_next_writer_did(
     demo: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
