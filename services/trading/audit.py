@@ -22,7 +22,7 @@ from services.trading.posting import (
     returned_of,
     stake_entry,
 )
-from services.trading.terms import Terms, ceil_to_second
+from services.trading.terms import Terms, ceil_to_second, is_too_short
 
 CLOSING = frozenset(
     {EntryKind.PAYOUT, EntryKind.REFUND, EntryKind.LOST_STAKE, EntryKind.PROFIT},
@@ -316,6 +316,8 @@ def _terms_problems(order: Order, terms: Terms | None) -> Iterator[str]:
     longest = ceil_to_second(order.opened_at + timedelta(seconds=terms.duration_seconds_max))
     if order.expires_at > longest:
         yield "lasts longer than its terms allow"
+    if is_too_short(terms, order.opened_at, order.expires_at):
+        yield "lasts less than its terms allow"
 
 
 def _movement_of(entry: Entry) -> Movement:

@@ -152,6 +152,15 @@ def check_expiry(request: OrderRequest, terms: Terms, expires_at: datetime, now:
         raise _out_of_range(terms)
 
 
+def is_too_short(terms: Terms, opened_at: datetime, expires_at: datetime) -> bool:
+    """Tell whether an order lasts less than these terms allow, however its expiry was named."""
+    lasts = expires_at - opened_at
+    if lasts >= timedelta(seconds=terms.duration_seconds_min):
+        return False
+    before_cutoff = lasts >= timedelta(seconds=terms.expiry_cutoff_seconds)
+    return not (before_cutoff and _on_grid(expires_at, terms.expiry_grid_minutes))
+
+
 def _check_clock_expiry(expiry: datetime, terms: Terms, now: datetime) -> None:
     if not _on_grid(expiry, terms.expiry_grid_minutes):
         metadata = {}

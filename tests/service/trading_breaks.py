@@ -316,6 +316,15 @@ BREAKS = [
         {("I12", "open_order", "{0}")},
     ),
     Break(
+        "I12: an order that lasts less than its terms allow",
+        """
+        UPDATE open_order SET expires_at = date_trunc('second', opened_at) + interval '2 s'
+        WHERE order_id = (SELECT order_id FROM open_order ORDER BY order_id LIMIT 1)
+        RETURNING order_id
+        """,
+        {("I12", "open_order", "{0}")},
+    ),
+    Break(
         "I12: an order with a payout that its terms never offered",
         """
         UPDATE open_order SET payout_bp = 9900 WHERE order_id = (SELECT order_id FROM

@@ -22,6 +22,7 @@ from services.trading.terms import (
     check_expiry,
     check_terms,
     expiry_of,
+    is_too_short,
     next_on_grid,
 )
 
@@ -87,10 +88,29 @@ def test_clock_expiries(now: datetime, expiry: datetime, refused: Reason | None)
     assert expiry_of(request, now) == expiry
     if refused is None:
         check_expiry(request, TERMS, expiry, now)
+        assert not is_too_short(TERMS, now, expiry)
         return
     with pytest.raises(Failure) as failure:
         check_expiry(request, TERMS, expiry, now)
     assert failure.value.reason is refused
+
+
+@pytest.mark.parametrize(
+    ("opened", "expires", "too_short"),
+    [
+        (0, 75, False),
+        (0, 60, False),
+        (30, 60, False),  # a clock expiry, bought before its cutoff
+        (31, 60, True),
+        (20, 65, True),
+    ],
+)
+def test_an_order_is_too_short_for_both_ways_of_naming_its_expiry(
+    opened: int, expires: int, too_short: bool
+) -> None:
+    terms = TERMS._replace(duration_seconds_min=60)
+    moments = (NOON + timedelta(seconds=seconds) for seconds in (opened, expires))
+    assert is_too_short(terms, *moments) is too_short
 
 
 def test_the_next_expiry_lies_on_the_grid_and_later() -> None:
