@@ -29,6 +29,7 @@ from tests.proof import (
     unreadable,
     untrue,
 )
+from tests.settlement_receipt import hash_of
 from veritick.proof.canonical import GENESIS
 from veritick.proof.verify import Untrue, verify
 
@@ -152,6 +153,7 @@ WON, LOST, VOID = 1, 2, 5
 SECOND = timedelta(seconds=1)
 EARLIER = tick(51, ENTRY + 1, NOON - timedelta(milliseconds=700))
 FAR = fixing_of(ENTRY + 1, NOON + timedelta(hours=1))
+ANCIENT = tick(12, ENTRY + 1, NOON - timedelta(seconds=600, microseconds=1))
 LATE = tuple(tick(n, ENTRY, NOON - SECOND / n, late=True) for n in (51, 52, 53))
 
 
@@ -174,6 +176,7 @@ LATE = tuple(tick(n, ENTRY, NOON - SECOND / n, late=True) for n in (51, 52, 53))
         (WON, fixing(tick=fixing_of(ENTRY + 1, NOON).ticks_before[2]), "fixing.tick"),
         (WON, fixing(ticks_before=()), "fixing.state"),
         (WON, fixing(ticks_before=LATE), "fixing.tick"),
+        (WON, fixing(ticks_before=LATE, tick=ANCIENT), "fixing.tick.time"),
         (WON, fixing(ticks_before=(tick(52, ENTRY + 1, NOON + SECOND),)), "fixing.ticksBefore[0]"),
         (WON, fixing(ticks_after=(tick(60, ENTRY, NOON),)), "fixing.ticksAfter[0].time"),
         (WON, fixing(ticks_after=(tick(50, ENTRY, NOON + SECOND),)), "fixing.ticksAfter"),
@@ -194,6 +197,28 @@ def test_a_lie_with_the_right_hash_and_signature_is_found(
     found = lying(change, number)
     assert found.difference.what.startswith(what), found
     assert found.line == number + 1
+
+
+@pytest.mark.parametrize(
+    ("number", "path", "value", "what"),
+    [
+        (WON, "fixing.voidReason", "NO_TICK", "fixing.voidReason"),
+        (VOID, "fixing.tick", HONEST[1]["receipt"]["entryTick"], "fixing.tick"),
+        (WON, "entryTick.late", True, "entryTick.late"),
+        (WON, "returned.currencyCode", "EUR", "returned.currencyCode"),
+        (WON, "payoutBp", -1, "payoutBp"),
+    ],
+)
+def test_a_lie_that_no_platform_of_ours_could_write_is_found(
+    number: int, path: str, value: Any, what: str
+) -> None:
+    lines = exported([items_of()[number - 1]])
+    receipt = lines[1]["receipt"]
+    *holders, field = path.split(".")
+    holder = receipt[holders[0]] if holders else receipt
+    holder[field] = value
+    receipt["hash"] = hash_of(receipt)
+    assert (untrue(lines).line, untrue(lines).difference.what) == (2, what)
 
 
 def test_an_order_that_expires_between_two_seconds_is_found() -> None:
