@@ -186,6 +186,21 @@ async def test_the_next_batch_sees_what_the_one_under_way_will_leave(
     assert (await demo.now(account)).posted == CHIPS - STAKE.minor_units
 
 
+async def test_the_next_batch_sees_the_exposure_of_the_one_under_way(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with bench(postgres, exposure_max=100) as demo:
+        first, second = await demo.account(), await demo.account()
+        gate = Gate(monkeypatch)
+        placed = asking(demo, request(first, stake=STAKE))
+        await gate.holds_one()
+        refused = asking(demo, request(second, stake=STAKE))
+        await gate.holds_one_and_the_next_is_decided()
+        gate.open()
+        assert (await placed).replay is False
+        assert await refused is Reason.EXPOSURE_LIMIT
+
+
 async def test_what_was_decided_on_a_commit_that_failed_is_decided_again(
     demo: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
