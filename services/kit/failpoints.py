@@ -46,8 +46,11 @@ CLOCK = "clock"
 _log = structlog.stdlib.get_logger()
 
 
-class FailpointError(Exception):
-    """What a place raises when it is armed with `error`."""
+class FailpointError(BaseException):
+    """What a place raises when it is armed with `error`.
+
+    It stands for the end of what runs there: none of the exceptions that code recovers from.
+    """
 
 
 @dataclass(frozen=True)
