@@ -248,7 +248,7 @@ def test_nothing_is_asked_and_nothing_of_the_platform_is_needed(tmp_path: Path) 
         check=False,
         cwd=tmp_path,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "all is right" in done.stdout

@@ -6173,7 +6173,7 @@ export interface components {
          *     - `FEED_SILENT`: The feed was not heard shortly before the moment.
          *     - `NO_TICK`: There was no tick, or the last one was too old.
          *     - `MARKET_CLOSED`: The moment was outside the instrument's sessions.
-         *     - `INSTRUMENT_HALTED`: The instrument was not enabled at the moment.
+         *     - `INSTRUMENT_HALTED`: Trading of the instrument was halted at the moment.
          *     - `VOIDED_BY_STAFF`: The price stayed pending, and two members of staff voided it. Quotes never answers this.
          * @enum {string}
          */

@@ -38,7 +38,7 @@ class _VoidReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_VoidReason
     MARKET_CLOSED: _VoidReason.ValueType  # 4
     """The moment was outside the instrument's sessions."""
     INSTRUMENT_HALTED: _VoidReason.ValueType  # 5
-    """The instrument was not enabled at the moment."""
+    """Trading of the instrument was halted at the moment."""
     VOIDED_BY_STAFF: _VoidReason.ValueType  # 6
     """The price stayed pending, and two members of staff voided it. Quotes never answers this."""
 
@@ -56,7 +56,7 @@ NO_TICK: VoidReason.ValueType  # 3
 MARKET_CLOSED: VoidReason.ValueType  # 4
 """The moment was outside the instrument's sessions."""
 INSTRUMENT_HALTED: VoidReason.ValueType  # 5
-"""The instrument was not enabled at the moment."""
+"""Trading of the instrument was halted at the moment."""
 VOIDED_BY_STAFF: VoidReason.ValueType  # 6
 """The price stayed pending, and two members of staff voided it. Quotes never answers this."""
 Global___VoidReason: _TypeAlias = VoidReason  # noqa: Y015
@@ -261,7 +261,7 @@ class MarketRecord(_message.Message):
         CLOSED: MarketRecord._State.ValueType  # 5
         """The moment was outside the instrument's sessions."""
         NOT_ENABLED: MarketRecord._State.ValueType  # 6
-        """The instrument was not enabled at the moment."""
+        """Trading of the instrument was halted at the moment."""
         FORGOTTEN: MarketRecord._State.ValueType  # 7
         """The record does not reach back so far any more."""
 
@@ -281,7 +281,7 @@ class MarketRecord(_message.Message):
     CLOSED: MarketRecord.State.ValueType  # 5
     """The moment was outside the instrument's sessions."""
     NOT_ENABLED: MarketRecord.State.ValueType  # 6
-    """The instrument was not enabled at the moment."""
+    """Trading of the instrument was halted at the moment."""
     FORGOTTEN: MarketRecord.State.ValueType  # 7
     """The record does not reach back so far any more."""
 
