@@ -169,7 +169,8 @@ class Trading:
         request, sent = decision_columns(book, decisions), perf_counter()
         with _failing():
             response = await self._stub.SettleOrders(request, timeout=_SETTLE_SECONDS)
-        self._pace(book).took(len(decisions), sent, perf_counter())
+        took = (len(decisions), sent, perf_counter())
+        self._pace(book).took(*took, others_wait=response.others_wait)
         statuses = map(_STATUSES.__getitem__, response.statuses)
         closed = zip(statuses, to_closed_orders(decisions, response), strict=True)
         return [Reply(s, None if s is _NOT_FOUND else order) for s, order in closed]

@@ -10,7 +10,7 @@ from services.kit.pages import decode_page_token, encode_page_token
 from services.kit.wire import to_datetime
 from services.trading.closing_wire import due_columns, settled_columns, to_decisions
 from services.trading.rpc import Desks, desk_of
-from services.trading.settling import Settled, SettleOrders
+from services.trading.settling import Settled, SettleOrders, Settling
 from veritick.trading.v1 import book_service_pb2 as book_pb
 from veritick.trading.v1.book_service_pb2_grpc import BookServiceServicer
 
@@ -49,7 +49,9 @@ class BookFace(BookServiceServicer):
         desk = desk_of(self._desks, request.book)
         command = SettleOrders(to_decisions(request))
         settled: list[Settled] = await desk.writer.submit(command)
-        return settled_columns(settled)
+        response = settled_columns(settled)
+        response.others_wait = desk.writer.has_others(Settling.kind)
+        return response
 
 
 def _aware(text: str) -> datetime:

@@ -160,6 +160,12 @@ class Writer:
             self._crowded.set()
         return await call.results
 
+    def has_others(self, kind: str) -> bool:
+        """Tell whether commands of other kinds than this one are waiting or under way."""
+        return any(item.batch.kind != kind for item in self._under_way) or any(
+            self._batches[type(job.command)].kind != kind for job in self._waiting
+        )
+
     async def run(self) -> None:
         """Lead the book whenever elected, for ever."""
         await self._leadership.run(self._lead)

@@ -261,8 +261,10 @@ async def test_an_order_is_closed_while_another_of_its_account_is_under_way(
     decision = Decision(open_order.order_id, Outcome.VOID, VoidReason.NO_TICK, None)
     closed = asking(demo, SettleOrders([decision]))
     await gate.holds_one_and_the_next_is_decided()
+    assert demo.desk.writer.has_others("settle")
     gate.open()
     [settled] = await closed
+    assert not demo.desk.writer.has_others("settle")
     stake = (await placed).booked.order.stake
     after = await demo.now(account)
     assert settled.status is SettleStatus.SETTLED

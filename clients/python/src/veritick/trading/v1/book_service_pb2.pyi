@@ -288,8 +288,11 @@ class SettleOrdersResponse(_message.Message):
     PRICE_SCALES_FIELD_NUMBER: _builtins.int
     ENTRY_TIMES_US_FIELD_NUMBER: _builtins.int
     ENTRY_SOURCE_TIMES_US_FIELD_NUMBER: _builtins.int
+    OTHERS_WAIT_FIELD_NUMBER: _builtins.int
     close_transfer_ids: _builtins.bytes
     """The transfers that closed them, 16 bytes of id each."""
+    others_wait: _builtins.bool
+    """Whether others want something of the book as well: then fewer orders should be closed at once."""
     @_builtins.property
     def statuses(self) -> _containers.RepeatedScalarFieldContainer[Global___SettleOrdersResponse.Status.ValueType]:
         """What happened."""
@@ -384,10 +387,11 @@ class SettleOrdersResponse(_message.Message):
         price_scales: _abc.Iterable[_builtins.int] | None = ...,
         entry_times_us: _abc.Iterable[_builtins.int] | None = ...,
         entry_source_times_us: _abc.Iterable[_builtins.int] | None = ...,
+        others_wait: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["close_times_us", b"close_times_us", "close_transfer_ids", b"close_transfer_ids", "currency_indexes", b"currency_indexes", "directions", b"directions", "entry_numbers", b"entry_numbers", "entry_price_mantissas", b"entry_price_mantissas", "entry_source_times_us", b"entry_source_times_us", "entry_times_us", b"entry_times_us", "expire_times_us", b"expire_times_us", "instrument_indexes", b"instrument_indexes", "names", b"names", "open_times_us", b"open_times_us", "outcomes", b"outcomes", "payouts_bp", b"payouts_bp", "price_scales", b"price_scales", "returned", b"returned", "stakes", b"stakes", "statuses", b"statuses", "terms_versions", b"terms_versions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["close_times_us", b"close_times_us", "close_transfer_ids", b"close_transfer_ids", "currency_indexes", b"currency_indexes", "directions", b"directions", "entry_numbers", b"entry_numbers", "entry_price_mantissas", b"entry_price_mantissas", "entry_source_times_us", b"entry_source_times_us", "entry_times_us", b"entry_times_us", "expire_times_us", b"expire_times_us", "instrument_indexes", b"instrument_indexes", "names", b"names", "open_times_us", b"open_times_us", "others_wait", b"others_wait", "outcomes", b"outcomes", "payouts_bp", b"payouts_bp", "price_scales", b"price_scales", "returned", b"returned", "stakes", b"stakes", "statuses", b"statuses", "terms_versions", b"terms_versions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
