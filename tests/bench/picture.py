@@ -15,7 +15,7 @@ from tests.bench.results import figure
 PICTURE = Path("docs/bench.png")
 
 _SCALE = 2  # drawn at twice the size, so that it is sharp on every screen
-_WIDTH, _LEFT, _RIGHT, _LINE = 1040, 410, 180, 30
+_WIDTH, _LEFT, _RIGHT, _LINE = 1080, 450, 180, 30
 _TOP, _BETWEEN, _BOTTOM, _BAR = 96, 84, 64, 16
 _SCORES = (1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8)
 _SLOPES = (-0.2, 0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -178,7 +178,7 @@ class _Page:
         if bar.stretch is not None:
             self._rule(_across(panel, bar.stretch), middle - 11, middle + 11, _SOFT, 1)
         self.text(24, middle, bar.name, 14, _INK, anchor="lm")
-        self.text(64, middle, _shortened(bar.title), 12, _SOFT, anchor="lm")
+        self.text(104, middle, _shortened(bar.title), 12, _SOFT, anchor="lm")
         self.text(_WIDTH - _RIGHT + 14, middle, bar.said, 12, colour, anchor="lm")
 
     def _rule(self, x: float, top: float, bottom: float, colour: str, width: int) -> None:
