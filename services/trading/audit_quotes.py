@@ -23,6 +23,7 @@ from services.trading.order import Order
 _POINTS = 1_000
 _RETRY_SECONDS = 0.2
 _RETRIES = 10
+_LOOKS = 10
 T = TypeVar("T")
 
 
@@ -76,13 +77,15 @@ class AgainstQuotes:
             self.unjudged += len(opened)
             return
         stood = await _asked(self._quotes.standings, _moments(opened))
-        # A change, or an ingestor's end, reaches a book within the age that its view may have.
         doubtful = [item for item in opened if not _was_open(stood[_opening(item)])]
-        stood |= await _asked(self._quotes.standings, map(_shortly_before, doubtful))
+        stood |= await _asked(
+            self._quotes.standings, [point for item in doubtful for point in _shortly_before(item)]
+        )
         for item in opened:
             standing, entered = stood[_opening(item)], stood[_entry(item)]
-            if standing is not None and not _was_open(standing):
-                standing = stood[_shortly_before(item)]
+            if not _was_open(standing):
+                before = [stood[point] for point in _shortly_before(item)]
+                standing = next(filter(_was_open, before), standing)
             if standing is None or entered is None:
                 self._early.append(item)
             else:
@@ -121,8 +124,17 @@ def _opening(item: Opened) -> Point:
     return Point(item.order.instrument, item.order.opened_at)
 
 
-def _shortly_before(item: Opened) -> Point:
-    return Point(item.order.instrument, item.order.opened_at - WATERMARK_AGE_MAX)
+def _shortly_before(item: Opened) -> list[Point]:
+    """Return moments at which the market may have been open, for all that the book knew.
+
+    A change, or an ingestor's end, reaches a book within the age that its view may have; and an
+    ingestor may have begun within it as well.
+    """
+    order = item.order
+    return [
+        Point(order.instrument, order.opened_at - WATERMARK_AGE_MAX * look / _LOOKS)
+        for look in range(1, _LOOKS + 1)
+    ]
 
 
 def _entry(item: Opened) -> Point:

@@ -125,6 +125,12 @@ def opening(order: Order) -> Point:
     return Point(order.instrument, order.opened_at)
 
 
+def since_it_could_be_known(order: Order) -> list[Point]:
+    """Every moment at which the auditor looks, up to the opening."""
+    looks = [AGE_MAX * look / 10 for look in range(11)]
+    return [Point(order.instrument, order.opened_at - look) for look in looks]
+
+
 @pytest.mark.parametrize(
     "state", [MarketState.CLOSED, MarketState.NOT_ENABLED, MarketState.FEED_SILENT]
 )
@@ -135,13 +141,23 @@ async def test_an_order_that_opened_on_a_market_that_was_not_open_is_named(
     right, wrong = await books.open(account), await books.trade(account, Outcome.WIN)
     wrong_again = await books.open(account)
     for order in (wrong, wrong_again):
-        for point in (opening(order), Point(order.instrument, order.opened_at - AGE_MAX)):
+        for point in since_it_could_be_known(order):
             books.record.stood[point] = books.record.standing(point)._replace(state=state)
     assert await found(books) == {
         ("I12", "closed_order", str(wrong.order_id)),
         ("I12", "open_order", str(wrong_again.order_id)),
     }
     assert right.order_id not in {wrong.order_id, wrong_again.order_id}
+
+
+async def test_an_ingestor_that_lived_shortly_before_an_opening_is_enough(books: Books) -> None:
+    order = await books.open(await books.demo.account())
+    moments = since_it_could_be_known(order)
+    # It began and ended within the age that the book's view may have.
+    for point in moments[:3] + moments[5:]:
+        away = books.record.standing(point)._replace(state=MarketState.NOT_COVERED)
+        books.record.stood[point] = away
+    assert await found(books) == set()
 
 
 async def test_a_change_that_could_not_have_reached_the_book_yet_is_nobodys_fault(
