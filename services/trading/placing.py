@@ -221,7 +221,7 @@ class Placing:
                 return _replay(request, earlier)
             funds = state.funds[request.account_id]
             guard = state.guards.get(request.user_id)
-            _check_standing(request, state, now)
+            _check_standing(request, state, guard, now)
             given = offer(request, self._terms.current(request.instrument), self._market, now)
             side = (request.instrument, int(request.direction))
             owed = self._owed(side, state, before)
@@ -316,12 +316,14 @@ def _replay(request: OrderRequest, earlier: Placed) -> Placed:
     return earlier._replace(replay=True)
 
 
-def _check_standing(request: OrderRequest, state: _State, now: datetime) -> None:
+def _check_standing(
+    request: OrderRequest, state: _State, guard: Guard | None, now: datetime
+) -> None:
     """Check 3: the account takes part, and its user is not banned, excluded or in a break."""
     check_account(state.funds[request.account_id])
     if request.account_id in state.known.blocks:
         check_blocked(state.known.blocks[request.account_id], now)
-    if (guard := state.guards.get(request.user_id)) is not None:
+    if guard is not None:
         check_presence(guard)
 
 

@@ -161,8 +161,9 @@ class Settling:
                 found = orders[number] = BookedOrder(found.order, close)
             settled.append(_answer(decision, found))
         if state.closed:
-            record = self._record(state, before, now)
-            await self._recorder.write(transaction, record, _after(state))
+            after = _after(state)
+            record = self._record(state, after, before, now)
+            await self._recorder.write(transaction, record, after)
             self._exposure.set(state.owed)
         return settled
 
@@ -224,17 +225,17 @@ class Settling:
         state.owed[side] -= profit_of(order.stake, order.payout_bp)
         return close
 
-    def _record(self, state: _State, before: Pending, now: datetime) -> Record:
+    def _record(self, state: _State, after: Pending, before: Pending, now: datetime) -> Record:
         closes = [(order.order_id, *close) for order, close in state.closed]
-        accounts = [(paid.before, paid.after) for paid in state.accounts.values()]
+        accounts = zip(state.accounts.values(), after.accounts.values(), strict=True)
+        balances = [change(paid.before, account) for paid, account in accounts]
         changes = [
             (CLOSE_ORDERS, columns("close", CLOSE_ENCODERS, closes)),
-            (UPDATE_ACCOUNTS, balance_parameters([change(*account) for account in accounts])),
+            (UPDATE_ACCOUNTS, balance_parameters(balances)),
             (COUNT_CLOSED, _counts(state.closed, now)),
             *use(state.used),
         ]
-        balances = [self._wire.balance_changed(after) for _, after in accounts]
-        events = [*state.events, *balances]
+        events = [*state.events, *map(self._wire.balance_changed, after.accounts.values())]
         return self._recorder.prepare(before, changes, state.entries, events, now)
 
 

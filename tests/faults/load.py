@@ -85,6 +85,10 @@ class Tally:
         pairs = zip(self._moments, self._moments[1:], strict=False)
         return max((later - earlier for earlier, later in pairs), default=0.0)
 
+    def refused_for(self, reason: Reason) -> int:
+        """How many orders were refused for a reason."""
+        return list(self.refused.values()).count(reason)
+
     def wait_seconds_after(self, moment: float) -> float:
         """How long after a moment, by the monotonic clock, the next order was acknowledged."""
         return next((at - moment for at in self._moments if at >= moment), 0.0)
@@ -156,6 +160,17 @@ class Load:
         while len(self.tally.acknowledged) < wanted:
             assert time.monotonic() < deadline, "no orders any more"
             await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def opens_nothing(self, reason: Reason, seconds: float) -> None:
+        """Wait until orders are refused for a reason; from then on none is accepted so long."""
+        wanted = self.tally.refused_for(reason) + 21
+        deadline = time.monotonic() + WELL_SECONDS
+        while self.tally.refused_for(reason) < wanted:
+            assert time.monotonic() < deadline, f"no orders are refused for {reason}"
+            await asyncio.sleep(_PAUSE_SECONDS)
+        opened = len(self.tally.acknowledged)
+        await asyncio.sleep(seconds)
+        assert len(self.tally.acknowledged) == opened
 
     def request(self, trader: Trader, seconds: int | None = None) -> PlaceOrderRequest:
         """Return a fresh request."""

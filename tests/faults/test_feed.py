@@ -4,14 +4,13 @@ import asyncio
 import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 import pytest
 from websockets.asyncio.client import connect
 
 from services.kit.reason import Reason
 from tests.faults.experiment import Experiment
-from tests.faults.load import INSTRUMENT, Load
+from tests.faults.load import INSTRUMENT
 from tests.faults.world import World, until_true
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
@@ -42,10 +41,7 @@ async def test_no_order_opens_on_a_market_that_says_nothing(
     async with experiment.under_load(pause_seconds=0.2) as (load, _):
         await command(world, verb)
         try:
-            await until_true(lambda: refusals(load, reason) > 10, f"orders are refused: {reason}")
-            opened = len(load.tally.acknowledged)
-            await asyncio.sleep(8)
-            assert len(load.tally.acknowledged) == opened
+            await load.opens_nothing(reason, seconds=8)
         finally:
             await command(world, "resume")
             experiment.cure()
@@ -115,14 +111,7 @@ async def test_market_time_that_is_wrong_opens_nothing(
         try:
             for seconds in (5, -5):
                 part.restart(VERITICK_FAILPOINTS=f"clock=offset:{seconds}")
-                enough = refusals(load, Reason.CLOCK_SKEWED) + 20
-                await until_true(
-                    partial(_refused_so_often, load, Reason.CLOCK_SKEWED, enough),
-                    "orders are refused for the clock",
-                )
-                opened = len(load.tally.acknowledged)
-                await asyncio.sleep(2)
-                assert len(load.tally.acknowledged) == opened
+                await load.opens_nothing(Reason.CLOCK_SKEWED, seconds=2)
         finally:
             part.restart(VERITICK_FAILPOINTS=None)
             experiment.cure()
@@ -150,15 +139,6 @@ async def test_two_ingestors_take_turns(world: World, experiment: Experiment) ->
         first.resume()
         second.stop()
         world.fronts["quotes"].lead_to(world.address("quotes"))
-
-
-def refusals(load: Load, reason: Reason) -> int:
-    """Count the orders refused for a reason."""
-    return list(load.tally.refused.values()).count(reason)
-
-
-def _refused_so_often(load: Load, reason: Reason, count: int) -> bool:
-    return refusals(load, reason) >= count
 
 
 def outcomes(world: World, since: datetime) -> Counter[int]:

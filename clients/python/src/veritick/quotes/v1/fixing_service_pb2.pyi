@@ -261,7 +261,7 @@ class MarketRecord(_message.Message):
         CLOSED: MarketRecord._State.ValueType  # 5
         """The moment was outside the instrument's sessions."""
         NOT_ENABLED: MarketRecord._State.ValueType  # 6
-        """Trading of the instrument was halted at the moment."""
+        """The instrument was not enabled at the moment."""
         FORGOTTEN: MarketRecord._State.ValueType  # 7
         """The record does not reach back so far any more."""
 
@@ -281,7 +281,7 @@ class MarketRecord(_message.Message):
     CLOSED: MarketRecord.State.ValueType  # 5
     """The moment was outside the instrument's sessions."""
     NOT_ENABLED: MarketRecord.State.ValueType  # 6
-    """Trading of the instrument was halted at the moment."""
+    """The instrument was not enabled at the moment."""
     FORGOTTEN: MarketRecord.State.ValueType  # 7
     """The record does not reach back so far any more."""
 
