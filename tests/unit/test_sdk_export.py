@@ -5,6 +5,7 @@ import errno
 import json
 import resource
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -150,6 +151,15 @@ class Interrupted(Platform):
         return await super().handle_async_request(request)
 
 
+@pytest.fixture
+def in_the_foreground() -> Iterator[None]:
+    """What a shell starts in the background ignores Ctrl-C, these tests too."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("in_the_foreground")
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
 def test_a_command_that_is_interrupted_says_so_and_leaves_nothing(
     tmp_path: Path,
