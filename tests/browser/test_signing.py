@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.visitor import Visitor
 
@@ -27,11 +27,35 @@ def test_who_signs_out_is_out(newcomer: Visitor) -> None:
     newcomer.sign_up()
     page = newcomer.page
     page.get_by_role("button", name="Account").click()
-    page.get_by_role("menuitem", name="Sign out").click()
+    with page.expect_response("**/v1/sessions/current"):
+        page.get_by_role("menuitem", name="Sign out").click()
 
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    profile = page.context.request.get(f"{newcomer.platform.url}/v1/users/me")
+    assert profile.status == 401
     page.goto(newcomer.platform.url)
     expect(page).to_have_url(re.compile("/sign-in$"))
+
+
+def test_who_signs_out_asks_for_nothing_more(newcomer: Visitor) -> None:
+    """Answers that are slow to come must not leave time to ask in the name of an ended session."""
+    newcomer.join()
+    newcomer.open_trade_page()
+    page = newcomer.page
+
+    def end_slowly(route: Route) -> None:
+        answer = route.fetch()
+        page.wait_for_timeout(2_000)
+        route.fulfill(response=answer)
+
+    page.route("**/v1/sessions/current", end_slowly)
+    page.get_by_role("button", name="Account").click()
+    with page.expect_response("**/v1/sessions/current") as ended:
+        page.get_by_role("menuitem", name="Sign out").click()
+
+    assert ended.value.ok
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    assert newcomer.complaints == []
 
 
 def test_a_session_outlives_its_access_token(newcomer: Visitor) -> None:

@@ -43,6 +43,8 @@ export interface Call {
   readonly body?: unknown;
   /** A file, or a part of one, in place of a body in JSON. */
   readonly content?: Blob;
+  /** Ends the waiting for an answer before its time. */
+  readonly signal?: AbortSignal;
 }
 
 /** Writes the request of an operation; what the contract does not know does not compile. */

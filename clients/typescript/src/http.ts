@@ -73,15 +73,18 @@ function lost(error: unknown): Failure {
 }
 
 function init(
-  { method, body, content }: Call,
+  { method, body, content, signal }: Call,
   timeoutSeconds: number,
   headers: Readonly<Record<string, string>>,
 ): RequestInit {
+  const late = AbortSignal.timeout(timeoutSeconds * 1000);
   const common: RequestInit = {
     method,
     headers,
     credentials: "same-origin",
-    signal: AbortSignal.timeout(timeoutSeconds * 1000),
+    // What changes something is sent even if its page is closed meanwhile; browsers let no file be.
+    keepalive: method !== "GET" && content === undefined,
+    signal: signal === undefined ? late : AbortSignal.any([late, signal]),
   };
   if (content !== undefined) {
     const type = content.type === "" ? "application/octet-stream" : content.type;
@@ -92,6 +95,5 @@ function init(
     ...common,
     headers: { ...headers, "Content-Type": "application/json" },
     body: JSON.stringify(body),
-    keepalive: true,
   };
 }

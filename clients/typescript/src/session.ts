@@ -44,6 +44,7 @@ export class CookieSession implements Caller {
   private readonly surroundings: Surroundings;
   private readonly onEnd: () => void;
   private refreshing: Promise<void> | undefined;
+  private reading = new AbortController();
 
   /** `onEnd` is told once per failed call that the session cannot be kept alive. */
   constructor(http: Http, surroundings = browser(), onEnd: () => void = () => undefined) {
@@ -53,7 +54,15 @@ export class CookieSession implements Caller {
   }
 
   send<Answer>(request: Call, timeoutSeconds?: number): Promise<Answer> {
-    return this.signedIn(() => this.http.send<Answer>(request, timeoutSeconds));
+    const { signal } = this.reading;
+    const kept = request.method === "GET" ? { ...request, signal } : request;
+    return this.signedIn(() => this.http.send<Answer>(kept, timeoutSeconds));
+  }
+
+  /** Waits no more for what is still being read, which fails: who signs out asks for nothing. */
+  stopReading(): void {
+    this.reading.abort();
+    this.reading = new AbortController();
   }
 
   /** Asks for a file. */

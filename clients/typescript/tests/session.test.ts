@@ -87,6 +87,28 @@ describe("a call refused for its token", () => {
   });
 });
 
+test("who stops reading waits no more for what is read, but for what changes something", async () => {
+  const signals = new Map<string, AbortSignal | null | undefined>();
+  const endless = (_: string, { method, signal }: RequestInit): Promise<Response> => {
+    signals.set(method ?? "", signal);
+    return new Promise((_, reject) => {
+      signal?.addEventListener("abort", () => {
+        reject(signal.reason as Error);
+      });
+    });
+  };
+  const session = new CookieSession(new Http("", endless), browser());
+  const profile = session.send(PROFILE);
+  void session.send(call("post", "/v1/streamTickets", {}));
+
+  session.stopReading();
+
+  await expect(profile).rejects.toMatchObject({ reason: "CONNECTION_LOST" });
+  expect(signals.get("POST")?.aborted).toBe(false);
+  void session.send(PROFILE);
+  expect(signals.get("GET")?.aborted).toBe(false);
+});
+
 describe("what goes wrong has a reason", () => {
   test("of the platform, with field and metadata", async () => {
     const refusal = { reason: "STAKE_BELOW_MINIMUM", metadata: { stake_min_minor_units: "100" } };

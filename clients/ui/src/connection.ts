@@ -5,6 +5,8 @@ export interface PageConnection {
   readonly client: Client;
   readonly own: UserClient;
   readonly caller: Caller;
+  /** Ends the session. Nothing is asked in its name any more, for it would be refused. */
+  readonly logOut: () => Promise<void>;
   /** Calls the listener when the session cannot be kept alive any more. */
   readonly onSessionEnd: (listener: () => void) => void;
 }
@@ -16,8 +18,13 @@ export function connectPage(): PageConnection {
   const caller = new CookieSession(http, undefined, () => {
     for (const tell of endings) tell();
   });
+  const client = new Client(http, caller);
   return {
-    client: new Client(http, caller),
+    client,
+    logOut: () => {
+      caller.stopReading();
+      return client.logOut();
+    },
     own: new UserClient(http, caller),
     caller,
     onSessionEnd: (listener) => endings.push(listener),

@@ -1,5 +1,5 @@
 import type { Failure, LogInRequest, User } from "@veritick/client";
-import { ref, shallowRef, type Ref, type ShallowRef } from "vue";
+import { nextTick, ref, shallowRef, type Ref, type ShallowRef } from "vue";
 import type { PageConnection } from "./connection";
 import { askPasskey } from "./passkey";
 import { persist } from "./persist";
@@ -26,7 +26,8 @@ export interface KeptSession {
 }
 
 /** Who is signed in at this browser: what the session store of an app is made of. */
-export function keepSession({ client, own, onSessionEnd }: PageConnection): KeptSession {
+export function keepSession(connection: PageConnection): KeptSession {
+  const { client, own, logOut, onSessionEnd } = connection;
   const user = shallowRef<User>();
   const signedOut = ref<SignedOut>();
   const unreachable = ref(false);
@@ -78,12 +79,11 @@ export function keepSession({ client, own, onSessionEnd }: PageConnection): Kept
     user.value = await client.getProfile();
   }
 
+  /** The pages go first: what they ask of a session that has ended is refused. */
   async function signOut(): Promise<void> {
-    try {
-      await client.logOut();
-    } finally {
-      forget();
-    }
+    forget();
+    await nextTick();
+    await logOut();
   }
 
   function forget(): void {
