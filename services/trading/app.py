@@ -41,7 +41,7 @@ from services.trading.rpc import AccountEventFace, AccountFace, Desks, OrderFace
 from services.trading.service_rpc import BookFace
 from services.trading.settings import BookSettings, Settings, kind_of
 from services.trading.terms import TermsDefaults
-from services.trading.wire import PAYOUTS, account_subject
+from services.trading.wire import PAYOUTS, BookWire, account_subject
 from veritick.journal.v1.account_event_service_pb2_grpc import (
     add_AccountEventServiceServicer_to_server,
 )
@@ -95,7 +95,7 @@ async def build(
             )
             desks[name] = Desk(name, rules_of(name, book), database, market, clock, ids)
             auditing = await stack.enter_async_context(_audited(book, name))
-            auditors[name] = Auditor(auditing, market.now, record)
+            auditors[name] = Auditor(auditing, desks[name].wire, market.now, record)
         every = timedelta(seconds=settings.sign_every_seconds)
         tasks: dict[str, Task] = {"market": MarketFeed(quotes, market).run}
         for name, desk in desks.items():
@@ -185,7 +185,8 @@ async def auditors(settings: Settings) -> AsyncIterator[dict[str, Auditor]]:
         found = {}
         for name, book in settings.books.items():
             database = await stack.enter_async_context(_audited(book, name))
-            found[name] = Auditor(database, clock.now, record)
+            wire = BookWire(name, kind_of(name))
+            found[name] = Auditor(database, wire, clock.now, record)
         yield found
 
 

@@ -82,7 +82,7 @@ BALANCES_BEFORE = """
 """
 TERMS = f"SELECT {TERMS_COLUMNS} FROM terms"
 ORDER_EVENTS = """
-    SELECT position, type, payload FROM journal
+    SELECT position, subject, type, payload FROM journal
     WHERE position > :after AND type = ANY (:types) ORDER BY position LIMIT :limit
 """
 ACCOUNTS_OFF = """

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
-
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.trading import audit, audit_queries
 from services.trading.audit import CLOSING, Finding, Line, Movement, Origin
+from services.trading.audit_events import AgainstJournal
 from services.trading.audit_findings import Findings
-from services.trading.audit_quotes import AgainstQuotes, Opened, Quotes
+from services.trading.audit_quotes import AgainstQuotes, Opened
+from services.trading.audit_snapshot import Snapshot
 from services.trading.book import BookedOrder, booked
 from services.trading.posting import Entry, EntryKind
 from services.trading.sealed import within_bound
 from services.trading.sealing import Head, Seal, head_of, seal_of
 from services.trading.terms import Terms
-from services.trading.wire import ORDER_OPENED, ORDER_SETTLED, told_order
 
 _SEALS = 50
 _SLICE_ENTRIES = 500
@@ -28,22 +26,6 @@ _EVENTS = 1_000
 Rest = Callable[[int], Awaitable[None]]
 """Called between two slices of the work with the entries looked at, so that others on the event
 loop have their turn."""
-
-
-class Snapshot:
-    """One state of a book, read while the book goes on."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
-
-    async def rows(self, query: str, **parameters: object) -> Sequence[Any]:
-        """Return the rows of a query."""
-        return (await self._connection.execute(text(query), parameters)).fetchall()
-
-    async def terms(self) -> dict[tuple[str, int], Terms]:
-        """Return every version of the terms, by instrument and version."""
-        every = [Terms(*row) for row in await self.rows(audit_queries.TERMS)]
-        return {(terms.instrument, terms.version): terms for terms in every}
 
 
 class _Facts(NamedTuple):
@@ -61,24 +43,21 @@ class Walk:
         self,
         snapshot: Snapshot,
         head: Head,
-        position: int,
         findings: Findings,
-        quotes: Quotes | None,
+        against_quotes: AgainstQuotes,
+        against_journal: AgainstJournal,
         rest: Rest,
     ) -> None:
-        """Begin after `head`, and in the journal after `position`."""
+        """Begin after `head`."""
         self.head = head
         self.entries = 0
-        self.against_quotes = AgainstQuotes(quotes, findings)
         self.balances: dict[UUID, int] = {}
         self._snapshot = snapshot
         self._findings = findings
         self._rest = rest
-        self._position = position
+        self._against_quotes = against_quotes
+        self._against_journal = against_journal
         self._terms: Mapping[tuple[str, int], Terms] = {}
-        # What entries say happened to orders, less what the journal tells of it.
-        self._untold: Counter[tuple[str, UUID]] = Counter()
-        self._told_at: dict[tuple[str, UUID], int] = {}
 
     async def run(self) -> None:
         """Walk to the end."""
@@ -90,10 +69,10 @@ class Walk:
             await self._rest(self.entries)
         for line in await self._lines(self.head.last_entry_id, 2**63 - 1):
             self._findings.add([line.wrong("I7", "is under no seal")])
-        while await self._read_events(_EVENTS):
+        while await self._against_journal.read(_EVENTS, {}):
             await self._rest(self.entries)
-        await self.against_quotes.finish()
-        self._findings.add(self._events_amiss())
+        self._against_journal.finish()
+        await self._against_quotes.finish()
 
     async def _look(self, seals: Sequence[Seal]) -> None:
         """Check the entries under some seals."""
@@ -106,9 +85,9 @@ class Walk:
             self._check_line(line, facts)
         self._findings.add(_paid_again(lines))
         closed = self._check_closed(lines, facts)
-        await self._read_events(self._expect_events(lines))
-        await self.against_quotes.check_closed(closed)
-        await self.against_quotes.check_opened(_opened(lines, facts))
+        await self._against_journal.read(self._against_journal.expect(lines), facts.orders)
+        await self._against_quotes.check_closed(closed)
+        await self._against_quotes.check_opened(_opened(lines, facts))
 
     async def _lines(self, after: int, until: int) -> list[Line]:
         rows = await self._snapshot.rows(audit_queries.ENTRIES, after=after, until=until)
@@ -186,53 +165,6 @@ class Walk:
             self._findings.add(audit.check_price(item.order, item.close))
         return [item for item, _ in found if item.close is not None]
 
-    def _expect_events(self, lines: Sequence[Line]) -> int:
-        """Note which events these lines must have made; return how many."""
-        expected = [
-            (_EVENT_OF[EntryKind(line.entry.kind)], line.entry.order_id)
-            for line in lines
-            if line.entry.kind in _EVENT_OF and line.entry.order_id is not None
-        ]
-        for key in expected:
-            self._count(key, 1)
-        return len(expected)
-
-    async def _read_events(self, limit: int) -> int:
-        """Compare the next events of orders with what was expected; return how many there were.
-
-        Events lie in the journal in the order of their entries, so reading as many as were
-        expected keeps what is outstanding small.
-        """
-        rows = await self._snapshot.rows(
-            audit_queries.ORDER_EVENTS,
-            after=self._position,
-            types=[ORDER_OPENED, ORDER_SETTLED],
-            limit=limit,
-        )
-        for position, event_type, payload in rows:
-            key = (event_type, told_order(payload))
-            self._count(key, -1)
-            self._position = self._told_at[key] = position
-            if key not in self._untold:
-                del self._told_at[key]
-        return len(rows)
-
-    def _count(self, key: tuple[str, UUID], change: int) -> None:
-        self._untold[key] += change
-        if not self._untold[key]:
-            del self._untold[key]
-            self._told_at.pop(key, None)
-
-    def _events_amiss(self) -> Iterator[Finding]:
-        for (event_type, order_id), surplus in self._untold.items():
-            if surplus > 0:
-                problem = f"has no {event_type} that tells of it"
-                yield Finding("I8", "journal", f"order {order_id}", problem)
-            else:
-                position = self._told_at[event_type, order_id]
-                problem = f"tells {event_type} of the order {order_id}, which no entry knows"
-                yield Finding("I8", "journal", str(position), problem)
-
 
 def _opened(lines: Sequence[Line], facts: _Facts) -> list[Opened]:
     """Return the orders that these lines paid for."""
@@ -256,14 +188,6 @@ def _paid_again(lines: Sequence[Line]) -> Iterator[Finding]:
 
 def _table(item: BookedOrder) -> str:
     return "closed_order" if item.close else "open_order"
-
-
-_EVENT_OF = {
-    EntryKind.STAKE: ORDER_OPENED,
-    EntryKind.PAYOUT: ORDER_SETTLED,
-    EntryKind.REFUND: ORDER_SETTLED,
-    EntryKind.LOST_STAKE: ORDER_SETTLED,
-}
 
 
 def check_seal(head: Head, seal: Seal, lines: Sequence[Line]) -> Iterator[Finding]:

@@ -2,9 +2,10 @@
 
 It reads one snapshot, so the book goes on meanwhile, and looks at what was written since the last
 audit that found everything in order; a full one begins at the first entry. It walks along the
-chain of seals (I1, I2, I5, I6, I7, I11, I12, and the events of I8), then asks what concerns all
-rows at once. Of I9, that a deposit credits once and a withdrawal leaves once, it checks what a book
-knows: one transfer for each request id. Which of them were deposits, payments knows.
+chain of seals (I1, I2, I5, I6, I7, I11, I12, and of I8 what the journal tells of orders), then asks
+what concerns all rows at once. Of I9, that a deposit credits once and a withdrawal leaves once, it
+checks what a book knows: one transfer for each request id. Which of them were deposits, payments
+knows.
 
 It works in slices and rests in between, for a service audits itself beside its other work.
 """
@@ -26,12 +27,15 @@ from services.kit.database import Database
 from services.kit.errors import Failure
 from services.trading import audit_queries
 from services.trading.audit import Finding
+from services.trading.audit_events import AgainstJournal
 from services.trading.audit_findings import Findings
 from services.trading.audit_quotes import AgainstQuotes, Quotes
-from services.trading.audit_walk import Snapshot, Walk
+from services.trading.audit_snapshot import Snapshot
+from services.trading.audit_walk import Walk
 from services.trading.ledger import TRIAL_BALANCE
 from services.trading.posting import ESCROW
 from services.trading.sealing import GENESIS, Head
+from services.trading.wire import BookWire
 
 _TOUCHED_MAX = 10_000
 _REST_SECONDS_MAX = 0.05
@@ -81,10 +85,15 @@ class Auditor:
     """Audits one book."""
 
     def __init__(
-        self, database: Database, now: Callable[[], datetime], quotes: Quotes | None
+        self,
+        database: Database,
+        wire: BookWire,
+        now: Callable[[], datetime],
+        quotes: Quotes | None,
     ) -> None:
         """Audit the book in this database; without `quotes` I6 and I12 stay unchecked in part."""
         self._database = database
+        self._wire = wire
         self._now = now
         self._quotes = quotes
 
@@ -125,7 +134,9 @@ class Auditor:
             head = Head(begin.seal_id, begin.entry_id, begin.seal_hash)
             progress.entries_total = reached[0] - begin.entry_id
             pace = Pace(progress)
-            walk = Walk(snapshot, head, begin.position, findings, quotes, pace.rest)
+            against_quotes = AgainstQuotes(quotes, findings)
+            journal = AgainstJournal(snapshot, self._wire, begin.position, findings)
+            walk = Walk(snapshot, head, findings, against_quotes, journal, pace.rest)
             await walk.run()
             await _check_sums(snapshot, findings, begin, walk)
             await _ask(snapshot, findings, begin)
@@ -137,7 +148,7 @@ class Auditor:
             walk.entries,
             reached[0],
         )
-        report.unchecked = dict(_unchecked(walk.against_quotes))
+        report.unchecked = dict(_unchecked(against_quotes))
         mark = Mark(walk.head.seal_id, walk.head.hash, walk.head.last_entry_id, *reached[1:])
         return report, None if mark == known else mark
 

@@ -378,12 +378,3 @@ def to_book_id(text: str) -> tuple[str, UUID]:
     if parsed is None:
         raise missing("id", "is malformed")
     return parsed
-
-
-def told_order(payload: bytes) -> UUID:
-    """Return the order that an event of the journal tells of; a nil id if it tells of none."""
-    event = Event.FromString(payload)
-    data = event.WhichOneof("data")
-    if data not in {"order_opened", "order_settled"}:
-        return UUID(int=0)
-    return to_book_id(getattr(event, data).order.order_id)[1]

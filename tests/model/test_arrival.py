@@ -26,6 +26,7 @@ from services.settlement.receipts import Proof
 from services.settlement.wire import checkpoint_message, receipt_message
 from services.trading.auditor import Auditor
 from services.trading.order import Direction
+from services.trading.wire import BookWire
 from tests.faults.report import SEED
 from tests.model.pipeline import SYMBOLS, Heard, Pipeline, pipeline
 from tests.model.reference import Reference
@@ -250,7 +251,8 @@ class Run:
         writer.end(checkpoint_message(signed(Link(last.sequence, last.hash))))
         file.seek(0)
         assert verify(file).receipts == self.receipts
-        report = await Auditor(self.pipeline.book, self.pipeline.market.clock.now, None).audit()
+        now = self.pipeline.market.clock.now
+        report = await Auditor(self.pipeline.book, BookWire("demo", "DEMO"), now, None).audit()
         assert report.findings == []
 
 

@@ -79,7 +79,7 @@ async def demo(postgres: Postgres) -> AsyncIterator[Bench]:
     limits: dict[str, Any] = {"open_orders_max": 3, "exposure_max": 600}
     async with bench(postgres, *TOGETHER, *ALONE, **limits) as lent:
         yield lent
-        auditor = Auditor(lent.desk.book.database, lent.market.clock.now, None)
+        auditor = Auditor(lent.desk.book.database, lent.desk.wire, lent.market.clock.now, None)
         assert (await auditor.audit()).findings == []
 
 

@@ -94,7 +94,7 @@ async def test_a_replica_is_audited_and_remembers_nothing(books: Books) -> None:
     async with Database(
         make_conninfo(books.demo.owner, options=options), name="replica"
     ) as replica:
-        auditor = Auditor(replica, books.demo.market.clock.now, books.record)
+        auditor = Auditor(replica, books.demo.desk.wire, books.demo.market.clock.now, books.record)
         reports = [await auditor.audit() for _ in range(2)]
     assert [(report.count, report.entries) for report in reports] == [(0, 37), (0, 37)]
 

@@ -119,7 +119,7 @@ async def test_an_audit_of_what_is_new_reads_nothing_of_the_history_from_end_to_
 ) -> None:
     """What is open, and the accounts, it looks through; what has been, it looks up."""
     await asyncio.to_thread(grow, demo.owner)
-    auditor = Auditor(demo.desk.book.database, demo.market.clock.now, None)
+    auditor = Auditor(demo.desk.book.database, demo.desk.wire, demo.market.clock.now, None)
     with watched(monkeypatch) as seen:
         report = await auditor.audit()
     assert not report.full
