@@ -28,10 +28,10 @@ Read in this order: `order`, `terms`, `payout`, `protection`, `acceptance`, `pos
 `terms_table`, `personal_data` (the tables, as they are read); `market`, `pending`, `statement`,
 `commit`, `writer`, `recording`, `sealing`, `placing`, `settling`, `moving`, `holding`, `closing`,
 `adjusting`, `annulments`, `protecting`, `setting_terms`, `payouts`, `on_record` (the flow);
-`audit`, `audit_snapshot`, `audit_walk`, `audit_events`, `audit_quotes`, `audit_queries`,
-`audit_findings`, `auditor`, `auditing`, `audit_command`, `sealed`, `heads`, `cohorts` (whether it
-all holds); `desk`, `rpc`, `report_rpc`, `limit_rpc`, `service_rpc`, `ledger_rpc`, `origin_rpc`,
-`personal_data_rpc`, `adjustment_rpc`, `admin_rpc`, `audit_rpc`, `wire`, `pages_wire`,
-`closing_wire`, `protection_wire`, `told_wire`, `neighbours` (the faces); `app` (how it is put
-together).
+`audit`, `audit_reading`, `audit_walk`, `audit_events`, `audit_quotes`, `audit_queries`,
+`audit_findings`, `audit_report`, `auditor`, `audit_apart`, `auditing`, `audit_command`, `sealed`,
+`heads`, `cohorts` (whether it all holds); `desk`, `rpc`, `report_rpc`, `limit_rpc`, `service_rpc`,
+`ledger_rpc`, `origin_rpc`, `personal_data_rpc`, `adjustment_rpc`, `admin_rpc`, `audit_rpc`, `wire`,
+`pages_wire`, `closing_wire`, `protection_wire`, `told_wire`, `neighbours` (the faces); `app` (how
+it is put together).
 """

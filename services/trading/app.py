@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from uuid import UUID
 
+import grpc.aio
+
 from services.kit.channels import Channels
 from services.kit.clock import Clock
 from services.kit.database import Database
@@ -25,6 +27,7 @@ from services.kit.revocation_feed import revocation_feed
 from services.kit.tokens import Keyring
 from services.trading.adjustment_rpc import AdjustmentFace
 from services.trading.admin_rpc import AccountAdminFace
+from services.trading.audit_apart import AuditApart, Audits
 from services.trading.audit_rpc import AuditFace
 from services.trading.auditing import Auditing
 from services.trading.auditor import Auditor
@@ -88,28 +91,18 @@ async def build(
     async with AsyncExitStack() as stack:
         revocations = await stack.enter_async_context(revocation_feed(settings, channels, clock))
         desks: dict[str, Desk] = {}
-        auditors: dict[str, Auditor] = {}
+        auditors: dict[str, Audits] = {}
         for name, book in settings.books.items():
             database = await stack.enter_async_context(
                 Database.from_settings(book, name=f"{NAME}.{name}")
             )
             desks[name] = Desk(name, rules_of(name, book), database, market, clock, ids)
-            auditing = await stack.enter_async_context(_audited(book, name))
-            auditors[name] = Auditor(auditing, desks[name].wire, market.now, record)
+            own = await stack.enter_async_context(_audited(book, name))
+            here = Auditor(own, desks[name].wire, market.now, record)
+            auditors[name] = AuditApart(name, here)
         every = timedelta(seconds=settings.sign_every_seconds)
         tasks: dict[str, Task] = {"market": MarketFeed(quotes, market).run}
         for name, desk in desks.items():
-            follower = Follower(
-                identity,
-                "identity",
-                desk.book.database,
-                following_users(
-                    desk.open_account,
-                    desk.protect,
-                    desk.origins.forget_user,
-                    real=desk.rules.kind == "REAL",
-                ),
-            )
             tasks[f"{name}: writer"] = desk.writer.run
             tasks[f"{name}: terms"] = desk.keep_terms
             tasks[f"{name}: holds"] = desk.keep_holds
@@ -118,7 +111,7 @@ async def build(
             tasks[f"{name}: jobs"] = JobRunner(
                 desk.book.database, jobs(desk, auditors[name], keyring, every), clock
             ).run
-            tasks[f"{name}: users"] = follower.run
+            tasks[f"{name}: users"] = following(identity, desk).run
             tasks[f"{name}: origins"] = desk.origins.run
             tasks[f"{name}: cohorts"] = desk.cohorts.run
             if settings.redis_url:
@@ -136,13 +129,24 @@ async def build(
         )
 
 
+def following(identity: grpc.aio.Channel, desk: Desk) -> Follower:
+    """Return what lets a book know its users."""
+    effect = following_users(
+        desk.open_account,
+        desk.protect,
+        desk.origins.forget_user,
+        real=desk.rules.kind == "REAL",
+    )
+    return Follower(identity, "identity", desk.book.database, effect)
+
+
 def _audited(book: BookSettings, name: str) -> Database:
     """Return a book's database for its auditor, which takes no connection from anybody else."""
     few = book.model_copy(update={"pool_min": 0, "pool_max": 2})
     return Database.from_settings(few, name=f"audit.{name}")
 
 
-def jobs(desk: Desk, auditor: Auditor, keyring: Keyring, sign_every: timedelta) -> list[Job]:
+def jobs(desk: Desk, auditor: Audits, keyring: Keyring, sign_every: timedelta) -> list[Job]:
     """Return the recurring work of a book that any replica can do."""
     rollup = Job("rollup", _ROLLUP_EVERY, desk.ledger.roll_up)
     heads = LedgerHeads(desk.book.database)
@@ -151,7 +155,7 @@ def jobs(desk: Desk, auditor: Auditor, keyring: Keyring, sign_every: timedelta) 
     return [rollup, audit, signing.job(sign_every), forget]
 
 
-def faces(desks: Desks, keyring: Keyring, auditors: Mapping[str, Auditor]) -> list[Face]:
+def faces(desks: Desks, keyring: Keyring, auditors: Mapping[str, Audits]) -> list[Face]:
     """Return what is served for these books; the heads of their ledgers are signed by `keyring`."""
     journals = {name: desk.journal for name, desk in desks.items()}
     journal = JournalFace(journals, partial(owns, desks))
@@ -179,7 +183,7 @@ async def auditors(settings: Settings) -> AsyncIterator[dict[str, Auditor]]:
     clock, record = process_clock(), None
     async with AsyncExitStack() as stack:
         if settings.keys and settings.quotes_address:
-            channels = Channels(Keyring.load(settings.keys, NAME), clock)
+            channels = Channels(Keyring.load(settings.keys, NAME), clock, settings.tls)
             quotes = channels.to("quotes", settings.quotes_address)
             record = QuotesRecord(await stack.enter_async_context(quotes))
         found = {}

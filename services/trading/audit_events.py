@@ -10,7 +10,7 @@ from uuid import UUID
 from services.trading import audit_queries
 from services.trading.audit import Finding, Line
 from services.trading.audit_findings import Findings
-from services.trading.audit_snapshot import Snapshot
+from services.trading.audit_reading import Past
 from services.trading.book import BookedOrder, booked
 from services.trading.posting import EntryKind
 from services.trading.told_wire import ToldOrder, told_order
@@ -43,12 +43,13 @@ class AgainstJournal:
     """
 
     def __init__(
-        self, snapshot: Snapshot, wire: BookWire, position: int, findings: Findings
+        self, past: Past, wire: BookWire, position: int, until: int, findings: Findings
     ) -> None:
-        """Begin after this position."""
-        self._snapshot = snapshot
+        """Begin after the first of these positions, and end with the other."""
+        self._past = past
         self._wire = wire
         self._position = position
+        self._until = until
         self._findings = findings
         # What entries say happened to orders, less what the journal tells of it.
         self._untold: Counter[tuple[str, UUID]] = Counter()
@@ -70,9 +71,10 @@ class AgainstJournal:
 
         `orders` are those that are known already; others are looked up.
         """
-        rows = await self._snapshot.rows(
+        rows = await self._past.rows(
             audit_queries.ORDER_EVENTS,
             after=self._position,
+            until=self._until,
             types=[ORDER_OPENED, ORDER_SETTLED],
             limit=limit,
         )
@@ -100,7 +102,7 @@ class AgainstJournal:
         others = list({event.order.order_id for event in events} - orders.keys())
         if not others:
             return orders
-        found = map(booked, await self._snapshot.rows(audit_queries.ORDERS, orders=others))
+        found = map(booked, await self._past.rows(audit_queries.ORDERS, orders=others))
         return {**orders, **{item.order.order_id: item for item in found}}
 
     def _untrue(

@@ -31,7 +31,8 @@ PATIENCE = """
 """What is asked about all rows at once takes long in a large book, and quotes takes its time."""
 
 HEAD = """
-    SELECT coalesce((SELECT max(entry_id) FROM entry), 0),
+    SELECT coalesce((SELECT max(seal_id) FROM seal), 0),
+           coalesce((SELECT max(entry_id) FROM entry), 0),
            coalesce((SELECT max(position) FROM journal), 0),
            coalesce((SELECT transfer_id FROM transfer ORDER BY transfer_id DESC LIMIT 1),
                     '00000000-0000-0000-0000-000000000000')
@@ -53,7 +54,8 @@ INSERT_MARK = """
     VALUES (:time, :seal_id, :seal_hash, :entry_id, :position, :transfer_id)
 """
 SEALS = f"""
-    SELECT {SEAL_COLUMNS} FROM seal WHERE seal_id > :after ORDER BY seal_id LIMIT :limit
+    SELECT {SEAL_COLUMNS} FROM seal WHERE seal_id > :after AND seal_id <= :until
+    ORDER BY seal_id LIMIT :limit
 """
 ENTRIES = """
     SELECT entry_id, seal_id, transfer_id, kind, account_id, contra_account_id, amount, currency,
@@ -83,7 +85,8 @@ BALANCES_BEFORE = """
 TERMS = f"SELECT {TERMS_COLUMNS} FROM terms"
 ORDER_EVENTS = """
     SELECT position, subject, type, payload FROM journal
-    WHERE position > :after AND type = ANY (:types) ORDER BY position LIMIT :limit
+    WHERE position > :after AND position <= :until AND type = ANY (:types)
+    ORDER BY position LIMIT :limit
 """
 ACCOUNTS_OFF = """
     SELECT a.account_id, format('has %s posted, its entries make %s', posted, coalesce(balance, 0))
@@ -158,6 +161,15 @@ QUESTIONS = (
         FROM open_order o CROSS JOIN LATERAL (
             SELECT FROM closed_order c WHERE c.order_id = o.order_id LIMIT 1
         ) c
+        """,
+    ),
+    Question(
+        "I7",
+        "entry",
+        """
+        SELECT entry_id, 'is under no seal' FROM entry
+        WHERE entry_id > greatest(:entry_id, (SELECT last_entry_id FROM seal
+                                              ORDER BY seal_id DESC LIMIT 1))
         """,
     ),
     Question(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
 from typing import Any
 
 from services.kit.tokens import Keyring
 from services.kit.wire import to_timestamp
 from services.trading.audit import Finding, Line
-from services.trading.auditor import Auditor, Progress, Report
+from services.trading.audit_apart import Audits
+from services.trading.audit_report import Progress, Report, followed
 from services.trading.heads import LedgerHeads, SignedHead, signed
 from services.trading.rpc import Desks, desk_of
 from services.trading.sealed import Sealed, SealedLedger
@@ -20,13 +21,12 @@ from veritick.trading.v1.audit_service_pb2_grpc import AuditServiceServicer
 
 _SEALS = 100
 _HEADS = 100
-_TELL_EVERY_SECONDS = 1.0
 
 
 class AuditFace(AuditServiceServicer):
     """Audits on request, and hands out what others audit by."""
 
-    def __init__(self, desks: Desks, keyring: Keyring, auditors: Mapping[str, Auditor]) -> None:
+    def __init__(self, desks: Desks, keyring: Keyring, auditors: Mapping[str, Audits]) -> None:
         self._desks = desks
         self._keyring = keyring
         self._auditors = auditors
@@ -36,14 +36,9 @@ class AuditFace(AuditServiceServicer):
     ) -> AsyncIterator[audit_pb.AuditBookResponse]:
         desk, progress = desk_of(self._desks, request.book), Progress()
         audit = self._auditors[desk.name].audit(full=request.full, progress=progress)
-        auditing = asyncio.ensure_future(audit)
-        try:
-            while not (await asyncio.wait({auditing}, timeout=_TELL_EVERY_SECONDS))[0]:
-                yield _progress(progress)
-            yield _report(auditing.result())
-        finally:
-            auditing.cancel()
-            await asyncio.wait({auditing})
+        async with aclosing(followed(audit, progress)) as steps:
+            async for step in steps:
+                yield _report(step) if isinstance(step, Report) else _progress(step)
 
     async def ListSeals(
         self, request: audit_pb.ListSealsRequest, context: Any

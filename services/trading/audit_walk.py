@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -12,7 +13,8 @@ from services.trading.audit import CLOSING, Finding, Line, Movement, Origin
 from services.trading.audit_events import AgainstJournal
 from services.trading.audit_findings import Findings
 from services.trading.audit_quotes import AgainstQuotes, Opened
-from services.trading.audit_snapshot import Snapshot
+from services.trading.audit_reading import Past
+from services.trading.audit_report import Progress
 from services.trading.book import BookedOrder, booked
 from services.trading.posting import Entry, EntryKind
 from services.trading.sealed import within_bound
@@ -22,10 +24,6 @@ from services.trading.terms import Terms
 _SEALS = 50
 _SLICE_ENTRIES = 500
 _EVENTS = 1_000
-
-Rest = Callable[[int], Awaitable[None]]
-"""Called between two slices of the work with the entries looked at, so that others on the event
-loop have their turn."""
 
 
 class _Facts(NamedTuple):
@@ -37,42 +35,53 @@ class _Facts(NamedTuple):
 
 
 class Walk:
-    """Goes through a snapshot from a place in the chain to its end."""
+    """Goes along the chain of seals, from one place to another.
+
+    What lies between does not change any more, so the book may go on and grow.
+    """
 
     def __init__(
         self,
-        snapshot: Snapshot,
+        past: Past,
         head: Head,
+        until: int,
         findings: Findings,
         against_quotes: AgainstQuotes,
         against_journal: AgainstJournal,
-        rest: Rest,
+        progress: Progress,
     ) -> None:
-        """Begin after `head`."""
+        """Begin after `head`, and end with the seal `until`."""
         self.head = head
         self.entries = 0
         self.balances: dict[UUID, int] = {}
-        self._snapshot = snapshot
+        self._past = past
+        self._until = until
         self._findings = findings
-        self._rest = rest
+        self._progress = progress
         self._against_quotes = against_quotes
         self._against_journal = against_journal
         self._terms: Mapping[tuple[str, int], Terms] = {}
 
     async def run(self) -> None:
         """Walk to the end."""
-        self._terms = await self._snapshot.terms()
-        while rows := await self._snapshot.rows(
-            audit_queries.SEALS, after=self.head.seal_id, limit=_SEALS
+        self._terms = await self._every_terms()
+        while rows := await self._past.rows(
+            audit_queries.SEALS, after=self.head.seal_id, until=self._until, limit=_SEALS
         ):
             await self._look(within_bound([Seal(*row) for row in rows], _SLICE_ENTRIES))
-            await self._rest(self.entries)
-        for line in await self._lines(self.head.last_entry_id, 2**63 - 1):
-            self._findings.add([line.wrong("I7", "is under no seal")])
+            await self._tell()
         while await self._against_journal.read(_EVENTS, {}):
-            await self._rest(self.entries)
+            await self._tell()
         self._against_journal.finish()
         await self._against_quotes.finish()
+
+    async def _every_terms(self) -> dict[tuple[str, int], Terms]:
+        every = [Terms(*row) for row in await self._past.rows(audit_queries.TERMS)]
+        return {(terms.instrument, terms.version): terms for terms in every}
+
+    async def _tell(self) -> None:
+        self._progress.entries = self.entries
+        await asyncio.sleep(0)
 
     async def _look(self, seals: Sequence[Seal]) -> None:
         """Check the entries under some seals."""
@@ -90,20 +99,20 @@ class Walk:
         await self._against_quotes.check_opened(_opened(lines, facts))
 
     async def _lines(self, after: int, until: int) -> list[Line]:
-        rows = await self._snapshot.rows(audit_queries.ENTRIES, after=after, until=until)
+        rows = await self._past.rows(audit_queries.ENTRIES, after=after, until=until)
         return [Line(row[0], row[1], Entry(*row[2:])) for row in rows]
 
     async def _know_balances(self, lines: Sequence[Line]) -> None:
         """Read the balances before these lines of accounts that were not met yet."""
         met = {line.entry.account_id for line in lines if line.entry.balance is not None}
         new = list(met - self.balances.keys())
-        rows = await self._snapshot.rows(
+        rows = await self._past.rows(
             audit_queries.BALANCES_BEFORE, accounts=new, after=self.head.last_entry_id
         )
         self.balances.update((row[0], row[1]) for row in rows)
 
     async def _facts(self, lines: Sequence[Line]) -> _Facts:
-        rows, entries = self._snapshot.rows, [line.entry for line in lines]
+        rows, entries = self._past.rows, [line.entry for line in lines]
         accounts = list({entry.account_id for entry in entries})
         transfers = list({entry.transfer_id for entry in entries if entry.order_id is None})
         orders = list({entry.order_id for entry in entries if entry.order_id is not None})

@@ -8,7 +8,8 @@ import structlog
 from prometheus_client import Counter, Gauge
 
 from services.kit.jobs import Job
-from services.trading.auditor import Auditor, Report
+from services.trading.audit_apart import Audits
+from services.trading.audit_report import Report
 
 EVERY = timedelta(minutes=1)
 _LIMIT = timedelta(minutes=10)
@@ -32,7 +33,7 @@ _log = structlog.stdlib.get_logger()
 class Auditing:
     """Audits one book as a job: whichever replica it falls to, on connections of its own."""
 
-    def __init__(self, book: str, auditor: Auditor) -> None:
+    def __init__(self, book: str, auditor: Audits) -> None:
         self._book = book
         self._auditor = auditor
 

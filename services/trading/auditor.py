@@ -1,22 +1,21 @@
 """The auditor: whether a live book keeps its invariants (measures.md, "Invariants").
 
-It reads one snapshot, so the book goes on meanwhile, and looks at what was written since the last
-audit that found everything in order; a full one begins at the first entry. It walks along the
-chain of seals (I1, I2, I5, I6, I7, I11, I12, and of I8 what the journal tells of orders), then asks
-what concerns all rows at once. Of I9, that a deposit credits once and a withdrawal leaves once, it
-checks what a book knows: one transfer for each request id. Which of them were deposits, payments
-knows.
+It looks at what was written since the last audit that found everything in order; a full one begins
+at the first entry. It walks along the chain of seals (I1, I2, I5, I6, I7, I11, I12, and of I8 what
+the journal tells of orders): that does not change any more, so the book goes on meanwhile. Then it
+asks one snapshot what concerns all rows at once. Of I9, that a deposit credits once and a
+withdrawal leaves once, it checks what a book knows: one transfer for each request id. Which of them
+were deposits, payments knows.
 
-It works in slices and rests in between, for a service audits itself beside its other work.
+It works in slices, between which others have their turn. Much of it is for a process of its own:
+`audit_apart`.
 """
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -30,7 +29,8 @@ from services.trading.audit import Finding
 from services.trading.audit_events import AgainstJournal
 from services.trading.audit_findings import Findings
 from services.trading.audit_quotes import AgainstQuotes, Quotes
-from services.trading.audit_snapshot import Snapshot
+from services.trading.audit_reading import Past, Snapshot
+from services.trading.audit_report import Progress, Report
 from services.trading.audit_walk import Walk
 from services.trading.ledger import TRIAL_BALANCE
 from services.trading.posting import ESCROW
@@ -38,7 +38,6 @@ from services.trading.sealing import GENESIS, Head
 from services.trading.wire import BookWire
 
 _TOUCHED_MAX = 10_000
-_REST_SECONDS_MAX = 0.05
 
 
 class Mark(NamedTuple):
@@ -52,33 +51,6 @@ class Mark(NamedTuple):
 
 
 BEGINNING = Mark(GENESIS.seal_id, GENESIS.hash, GENESIS.last_entry_id, 0, UUID(int=0))
-
-
-@dataclass
-class Report:
-    """What an audit found."""
-
-    time: datetime
-    full: bool
-    findings: list[Finding]
-    count: int
-    """How many findings there are; not all of very many are kept."""
-
-    entries: int
-    """Entries that were looked at."""
-
-    last_entry_id: int
-    unchecked: dict[str, str] = field(default_factory=dict)
-    """What kept invariants from being checked."""
-
-
-@dataclass
-class Progress:
-    """How far an audit is, for whoever waits for it."""
-
-    entries: int = 0
-    entries_total: int = 0
-    """What there is to look at; 0 until that is known."""
 
 
 class Auditor:
@@ -118,26 +90,36 @@ class Auditor:
             await self._remember(mark, report.time)
         return report
 
+    async def amount(self, *, full: bool = False) -> int:
+        """Return how many entries there are to look at. Errors: DatabaseUnavailable."""
+        async with self._database.transaction(read_only=True) as connection:
+            snapshot = Snapshot(connection)
+            known = BEGINNING if full else (await _mark(snapshot))[1]
+            return (await _reached(snapshot)).entry_id - known.entry_id
+
     async def _look(
         self, quotes: Quotes | None, progress: Progress, *, full: bool
     ) -> tuple[Report, Mark | None]:
         """Return what was found, and how far, unless that is how far the last audit got."""
-        async with self._database.transaction(
-            isolation="REPEATABLE READ", read_only=True
-        ) as connection:
-            snapshot, findings = Snapshot(connection), Findings()
-            await snapshot.rows(audit_queries.PATIENCE)
+        findings = Findings()
+        async with self._snapshot() as snapshot:
             reached = await _reached(snapshot)
             audit_id, known = await _mark(snapshot)
-            begin = BEGINNING if full else known
             findings.add(await _check_marks(snapshot, 0 if full else audit_id))
-            head = Head(begin.seal_id, begin.entry_id, begin.seal_hash)
-            progress.entries_total = reached[0] - begin.entry_id
-            pace = Pace(progress)
-            against_quotes = AgainstQuotes(quotes, findings)
-            journal = AgainstJournal(snapshot, self._wire, begin.position, findings)
-            walk = Walk(snapshot, head, findings, against_quotes, journal, pace.rest)
-            await walk.run()
+        begin = BEGINNING if full else known
+        progress.entries_total = reached.entry_id - begin.entry_id
+        past, against_quotes = Past(self._database), AgainstQuotes(quotes, findings)
+        walk = Walk(
+            past,
+            Head(begin.seal_id, begin.entry_id, begin.seal_hash),
+            reached.seal_id,
+            findings,
+            against_quotes,
+            AgainstJournal(past, self._wire, begin.position, reached.position, findings),
+            progress,
+        )
+        await walk.run()
+        async with self._snapshot() as snapshot:
             await _check_sums(snapshot, findings, begin, walk)
             await _ask(snapshot, findings, begin)
         report = Report(
@@ -146,11 +128,26 @@ class Auditor:
             findings.items,
             findings.count,
             walk.entries,
-            reached[0],
+            reached.entry_id,
         )
         report.unchecked = dict(_unchecked(against_quotes))
-        mark = Mark(walk.head.seal_id, walk.head.hash, walk.head.last_entry_id, *reached[1:])
+        mark = Mark(
+            walk.head.seal_id,
+            walk.head.hash,
+            walk.head.last_entry_id,
+            reached.position,
+            reached.transfer_id,
+        )
         return report, None if mark == known else mark
+
+    @asynccontextmanager
+    async def _snapshot(self) -> AsyncIterator[Snapshot]:
+        async with self._database.transaction(
+            isolation="REPEATABLE READ", read_only=True
+        ) as connection:
+            snapshot = Snapshot(connection)
+            await snapshot.rows(audit_queries.PATIENCE)
+            yield snapshot
 
     async def _remember(self, mark: Mark, time: datetime) -> None:
         async with self._database.transaction() as connection:
@@ -160,21 +157,6 @@ class Auditor:
                 await connection.execute(text(audit_queries.INSERT_MARK), parameters)
 
 
-class Pace:
-    """Gives an event loop back: after each slice of work a rest of the same length."""
-
-    def __init__(self, progress: Progress) -> None:
-        """Begin to work now, and tell of it there."""
-        self._begun = time.thread_time()
-        self._progress = progress
-
-    async def rest(self, entries: int) -> None:
-        """Rest for as long as was worked, within reason, when so many entries are checked."""
-        self._progress.entries = entries
-        await asyncio.sleep(min(time.thread_time() - self._begun, _REST_SECONDS_MAX))
-        self._begun = time.thread_time()
-
-
 def _unchecked(against: AgainstQuotes) -> Iterator[tuple[str, str]]:
     if against.unfixed:
         yield "I6", f"no quotes to ask for the fixings of {against.unfixed} orders"
@@ -182,10 +164,17 @@ def _unchecked(against: AgainstQuotes) -> Iterator[tuple[str, str]]:
         yield "I12", f"no quotes to ask for the markets of {against.unjudged} orders"
 
 
-async def _reached(snapshot: Snapshot) -> tuple[int, int, UUID]:
-    """Return the newest entry, position and transfer of the snapshot."""
-    row = (await snapshot.rows(audit_queries.HEAD))[0]
-    return row[0], row[1], row[2]
+class _Reached(NamedTuple):
+    """What was the newest when an audit began."""
+
+    seal_id: int
+    entry_id: int
+    position: int
+    transfer_id: UUID
+
+
+async def _reached(snapshot: Snapshot) -> _Reached:
+    return _Reached(*(await snapshot.rows(audit_queries.HEAD))[0])
 
 
 async def _mark(snapshot: Snapshot) -> tuple[int, Mark]:

@@ -13,7 +13,8 @@ import pytest_asyncio
 
 from services.kit.values import Money
 from services.trading.audit import Finding, Fixing, MarketState, Point, Standing
-from services.trading.auditor import Auditor, Report
+from services.trading.audit_report import Report
+from services.trading.auditor import Auditor
 from services.trading.book import Account
 from services.trading.holding import EndHold, ExpireHolds, Held, HoldRequest, HoldState
 from services.trading.moving import RefillRequest, TransferRequest
