@@ -17,12 +17,15 @@ from random import Random
 from typing import LiteralString
 from uuid import UUID
 
+import grpc.aio
 import structlog
 
 from services.kit.clock import Clock
 from services.kit.database import Database, DatabaseUnavailable
+from services.kit.errors import Failure
 from services.kit.logs import without_secrets
 from services.kit.metrics import JOB_RUNS, JOB_SECONDS
+from services.kit.status import failure_of
 
 _REASON_LENGTH_MAX = 500
 _JITTER_SHARE = 0.1
@@ -165,8 +168,12 @@ class JobRunner:
                 await job.run()
         except Exception as error:  # noqa: BLE001  whatever a job raises is logged, counted, kept
             outcome = JobOutcome.TIMED_OUT if deadline.expired() else JobOutcome.FAILED
-            reason = without_secrets(f"{type(error).__name__}: {error}")[:_REASON_LENGTH_MAX]
-            _log.exception("job failed", job=job.name, outcome=outcome, reason=reason)
+            told = failure_of(error) if isinstance(error, grpc.aio.AioRpcError) else error
+            reason = without_secrets(f"{type(told).__name__}: {told}")[:_REASON_LENGTH_MAX]
+            # That somebody is away or refuses is no fault of ours, whose place would tell anything.
+            expected = isinstance(told, Failure | DatabaseUnavailable)
+            log = _log.warning if expected else _log.exception
+            log("job failed", job=job.name, outcome=outcome, reason=reason)
         return JobRun(job.name, outcome, self._clock.monotonic() - began, reason)
 
     async def _claim(self, job: Job) -> int | None:

@@ -6,10 +6,15 @@ from typing import Any
 
 import psycopg
 import pytest
+from grpc import StatusCode
+from grpc.aio import AioRpcError, Metadata
+from structlog.testing import capture_logs
 
 from services.kit.clock import SystemClock
 from services.kit.database import Database, DatabaseUnavailable
+from services.kit.errors import Failure
 from services.kit.jobs import Job, JobOutcome, JobRun, JobRunner
+from services.kit.reason import Reason
 from services.kit.settings import DatabaseSettings
 from tests.service.kit_databases import Databases
 from tests.waiting import eventually
@@ -128,6 +133,33 @@ async def test_a_failure_is_kept_with_its_reason_and_ends_nothing(kit_database: 
     assert failures >= 2
     assert outcome == "FAILED"
     assert reason == "LookupError: no such rate at postgresql://svc:***@db/rates"
+
+
+@pytest.mark.parametrize(
+    ("error", "level", "reason"),
+    [
+        (
+            AioRpcError(StatusCode.UNAVAILABLE, Metadata(), Metadata()),
+            "warning",
+            "Failure: The service did not answer.",
+        ),
+        (Failure(Reason.MARKET_CLOSED, "Closed."), "warning", "Failure: Closed."),
+        (DatabaseUnavailable("gone"), "warning", "DatabaseUnavailable: gone"),
+        (LookupError("no such rate"), "error", "LookupError: no such rate"),
+    ],
+)
+async def test_only_a_fault_of_ours_is_logged_with_where_it_came_up(
+    kit_database: Database, error: Exception, level: str, reason: str
+) -> None:
+    async def fail() -> None:
+        raise error
+
+    job = Job("rates", DAILY, fail)
+    with capture_logs() as logs:
+        assert await runner(kit_database, job).run_if_due(job)
+    (entry,) = logs
+    assert (entry["log_level"], entry["reason"]) == (level, reason)
+    assert ("exc_info" in entry) == (level == "error")
 
 
 async def test_a_run_has_a_limit(kit_database: Database) -> None:
