@@ -77,14 +77,18 @@ class AuditApart:
 
 
 async def _heard(process: Process, progress: Progress) -> Report:
-    """Read what the process says until its report."""
+    """Read what the process says until its end; return its report."""
     assert process.stdout  # noqa: S101  it is a pipe
+    report = None
     async for line in process.stdout:
         told = json.loads(line)
         if "findings" in told:
-            return _report(told)
-        progress.entries, progress.entries_total = told["entries"], told["entries_total"]
-    raise RuntimeError(f"the audit ended with {await process.wait()} and without a report")
+            report = _report(told)
+        else:
+            progress.entries, progress.entries_total = told["entries"], told["entries_total"]
+    if report is None:
+        raise RuntimeError(f"the audit ended with {await process.wait()} and without a report")
+    return report
 
 
 def line_of(told: Progress | Report) -> str:
