@@ -54,8 +54,7 @@ INSERT_MARK = """
     VALUES (:time, :seal_id, :seal_hash, :entry_id, :position, :transfer_id)
 """
 SEALS = f"""
-    SELECT {SEAL_COLUMNS} FROM seal WHERE seal_id > :after AND seal_id <= :until
-    ORDER BY seal_id LIMIT :limit
+    SELECT {SEAL_COLUMNS} FROM seal WHERE seal_id > :after ORDER BY seal_id LIMIT :limit
 """
 ENTRIES = """
     SELECT entry_id, seal_id, transfer_id, kind, account_id, contra_account_id, amount, currency,

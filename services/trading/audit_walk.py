@@ -65,15 +65,17 @@ class Walk:
     async def run(self) -> None:
         """Walk to the end."""
         self._terms = await self._every_terms()
-        while rows := await self._past.rows(
-            audit_queries.SEALS, after=self.head.seal_id, until=self._until, limit=_SEALS
-        ):
-            await self._look(within_bound([Seal(*row) for row in rows], _SLICE_ENTRIES))
+        while seals := await self._seals():
+            await self._look(within_bound(seals, _SLICE_ENTRIES))
             await self._tell()
         while await self._against_journal.read(_EVENTS, {}):
             await self._tell()
         self._against_journal.finish()
         await self._against_quotes.finish()
+
+    async def _seals(self) -> list[Seal]:
+        rows = await self._past.rows(audit_queries.SEALS, after=self.head.seal_id, limit=_SEALS)
+        return [seal for seal in (Seal(*row) for row in rows) if seal.seal_id <= self._until]
 
     async def _every_terms(self) -> dict[tuple[str, int], Terms]:
         every = [Terms(*row) for row in await self._past.rows(audit_queries.TERMS)]
