@@ -7,6 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from google.protobuf.message import DecodeError, Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.kit.ids import parse_scoped
 from services.kit.journal import event_type
@@ -14,6 +15,11 @@ from services.trading.order import Close, Order
 from services.trading.wire import BookWire
 from veritick.event.v1.event_pb2 import Event
 from veritick.trading.v1 import order_pb2
+from veritick.type.v1.money_pb2 import Money
+from veritick.type.v1.price_pb2 import Price
+
+_WHOLE = (Money, Price, Timestamp)
+"""Values that are told whole or not at all: in one of them, what is missing is a zero."""
 
 
 class ToldOrder(NamedTuple):
@@ -49,5 +55,6 @@ def _differing(told: Message, actual: Message) -> Iterator[str]:
         return
     for field, value in told.ListFields():
         known = getattr(actual, field.name)
-        if any(_differing(value, known)) if isinstance(value, Message) else value != known:
+        part = isinstance(value, Message) and not isinstance(value, _WHOLE)
+        if any(_differing(value, known)) if part else value != known:
             yield field.name

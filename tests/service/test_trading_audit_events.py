@@ -48,6 +48,7 @@ class Told:
 CHANGES: list[tuple[str, str, Callable[[order_pb2.Order], object]]] = [
     (ORDER_SETTLED, "outcome", lambda order: setattr(order, "outcome", order_pb2.Order.DRAW)),
     (ORDER_SETTLED, "returned", lambda order: setattr(order.returned, "minor_units", 1)),
+    (ORDER_SETTLED, "returned", lambda order: setattr(order.returned, "minor_units", 0)),
     (ORDER_SETTLED, "close_tick", lambda order: setattr(order.close_tick.price, "mantissa", 1)),
     (ORDER_OPENED, "stake", lambda order: setattr(order.stake, "minor_units", 1)),
     (ORDER_OPENED, "state", lambda order: setattr(order, "state", order_pb2.Order.CLOSED)),
