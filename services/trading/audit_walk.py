@@ -204,13 +204,13 @@ def _table(item: BookedOrder) -> str:
 def check_seal(head: Head, seal: Seal, lines: Sequence[Line]) -> Iterator[Finding]:
     """I7: a seal follows the one before, and its entries are those it was made of."""
     ids = {line.entry_id for line in lines}
-    missing = [
-        key for key in range(head.last_entry_id + 1, seal.last_entry_id + 1) if key not in ids
-    ]
+    covered = range(head.last_entry_id + 1, seal.last_entry_id + 1)
+    gone = next((key for key in covered if key not in ids), None)
     if (seal.seal_id, seal.previous_hash) != (head.seal_id + 1, head.hash):
         problem = f"does not follow seal {head.seal_id}"
-    elif missing:
-        problem = f"covers the entry {missing[0]}, which is gone ({len(missing)} in all)"
+    elif gone is not None:
+        count = seal.last_entry_id - head.last_entry_id - len(ids)
+        problem = f"covers the entry {gone}, which is gone ({count} in all)"
     elif any(line.seal_id != seal.seal_id for line in lines):
         problem = "covers entries that name another seal"
     elif not lines or seal_of(head, [line.entry for line in lines], seal.time) != seal:

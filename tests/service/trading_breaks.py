@@ -162,6 +162,14 @@ BREAKS = [
         {("I7", "seal", "{0}")},
     ),
     Break(
+        "I7: a seal that claims more entries than there will ever be",
+        """
+        UPDATE seal SET last_entry_id = 9223372036854775807 WHERE seal_id = (SELECT
+        max(seal_id) FROM seal) RETURNING seal_id
+        """,
+        {("I7", "seal", "{0}")},
+    ),
+    Break(
         "I7: a seal that is gone",
         """
         DELETE FROM seal WHERE seal_id = 5 RETURNING seal_id + 1
