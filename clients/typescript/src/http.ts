@@ -38,7 +38,11 @@ export class Http {
     headers = OWN_PAGE,
   ): Promise<Answer> {
     const response = await this.answer(call, timeoutSeconds, headers);
-    return (await response.json()) as Answer;
+    try {
+      return (await response.json()) as Answer;
+    } catch (error) {
+      throw lost(error);
+    }
   }
 
   /** Asks for a file; one that breaks off is CONNECTION_LOST, never a part of it. */

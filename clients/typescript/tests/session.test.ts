@@ -128,6 +128,16 @@ describe("what goes wrong has a reason", () => {
     const expected = { reason: "CONNECTION_LOST", worthRepeating: true };
     await expect(http.send(PROFILE)).rejects.toMatchObject(expected);
   });
+
+  test("when an answer broke off", async () => {
+    const half = new ReadableStream({
+      start: (controller) => {
+        controller.error(new TypeError("reset"));
+      },
+    });
+    const http = new Http("", () => Promise.resolve(new Response(half)));
+    await expect(http.send(PROFILE)).rejects.toMatchObject({ reason: "CONNECTION_LOST" });
+  });
 });
 
 test("each call carries the header that proves whose page asks", async () => {
