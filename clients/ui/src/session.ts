@@ -32,6 +32,7 @@ export function keepSession(connection: PageConnection): KeptSession {
   const signedOut = ref<SignedOut>();
   const unreachable = ref(false);
   let resuming: Promise<void> | undefined;
+  let leaving = Promise.resolve();
 
   onSessionEnd(() => {
     signedOut.value = user.value && "ended";
@@ -71,8 +72,9 @@ export function keepSession(connection: PageConnection): KeptSession {
     return true;
   }
 
-  /** Takes note of a session that `open` opens. */
+  /** Takes note of a session that `open` opens; the end of the last one would take its cookies. */
   async function enter(open: () => Promise<void>): Promise<void> {
+    await leaving;
     await open();
     localStorage.setItem(MARK, "yes");
     signedOut.value = undefined;
@@ -82,8 +84,9 @@ export function keepSession(connection: PageConnection): KeptSession {
   /** The pages go first: what they ask of a session that has ended is refused. */
   async function signOut(): Promise<void> {
     forget();
-    await nextTick();
-    await logOut();
+    const left = nextTick().then(logOut);
+    leaving = left.catch(() => undefined);
+    await left;
   }
 
   function forget(): void {
