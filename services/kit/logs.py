@@ -8,6 +8,7 @@ way. Secrets never do.
 import logging
 import re
 import sys
+from typing import TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -36,9 +37,12 @@ _QUIET = {
 }
 
 
-def configure_logs(service: str, log_format: LogFormat) -> None:
-    """Route all logging of this process to standard output; every line names the service."""
-    handler = logging.StreamHandler(sys.stdout)
+def configure_logs(service: str, log_format: LogFormat, stream: TextIO | None = None) -> None:
+    """Route all logging of this process to standard output; every line names the service.
+
+    A process whose output is an answer gives another stream.
+    """
+    handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=_common(service),

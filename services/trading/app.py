@@ -91,15 +91,14 @@ async def build(
     async with AsyncExitStack() as stack:
         revocations = await stack.enter_async_context(revocation_feed(settings, channels, clock))
         desks: dict[str, Desk] = {}
-        auditors: dict[str, Audits] = {}
+        auditors: dict[str, Auditor] = {}
         for name, book in settings.books.items():
             database = await stack.enter_async_context(
                 Database.from_settings(book, name=f"{NAME}.{name}")
             )
             desks[name] = Desk(name, rules_of(name, book), database, market, clock, ids)
             own = await stack.enter_async_context(_audited(book, name))
-            here = Auditor(own, desks[name].wire, market.now, record)
-            auditors[name] = AuditApart(name, here)
+            auditors[name] = Auditor(own, desks[name].wire, market.now, record)
         every = timedelta(seconds=settings.sign_every_seconds)
         tasks: dict[str, Task] = {"market": MarketFeed(quotes, market).run}
         for name, desk in desks.items():
@@ -109,7 +108,9 @@ async def build(
             tasks[f"{name}: approvals"] = desk.keep_approvals
             tasks[f"{name}: payouts"] = desk.payouts.run
             tasks[f"{name}: jobs"] = JobRunner(
-                desk.book.database, jobs(desk, auditors[name], keyring, every), clock
+                desk.book.database,
+                jobs(desk, AuditApart(name, auditors[name]), keyring, every),
+                clock,
             ).run
             tasks[f"{name}: users"] = following(identity, desk).run
             tasks[f"{name}: origins"] = desk.origins.run
@@ -117,10 +118,12 @@ async def build(
             if settings.redis_url:
                 relay = Relay(desk.journal, settings.redis_url.get_secret_value())
                 tasks[f"{name}: relay"] = relay.run
+        # Apart from those of the jobs: whoever asks for an audit keeps no book from its own.
+        asked = {name: AuditApart(name, auditor) for name, auditor in auditors.items()}
         first = next(iter(desks.values()))
         yield Application(
             keyring=keyring,
-            faces=faces(desks, keyring, auditors),
+            faces=faces(desks, keyring, asked),
             tasks=tasks,
             ready=lambda: all(desk.ready() for desk in desks.values()),
             revocations=revocations,

@@ -16,8 +16,9 @@ from contextlib import aclosing
 import structlog
 
 from services.kit.database import DatabaseUnavailable
+from services.kit.logs import configure_logs
 from services.kit.settings import load_settings
-from services.trading.app import auditors
+from services.trading.app import NAME, auditors
 from services.trading.audit_apart import line_of
 from services.trading.audit_report import Progress, Report, followed
 from services.trading.settings import Settings
@@ -48,18 +49,28 @@ def audit(arguments: list[str]) -> None:
     settings = load_settings(Settings)
     if options.book is not None and options.book not in settings.books:
         raise SystemExit(f"audit: there is no book {options.book!r} here")
-    # Only what went wrong is worth a log line, and none is part of what is answered.
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    _log_beside_the_answer(settings, apart=options.apart)
     books = [options.book] if options.book else sorted(settings.books)
     try:
         reports = asyncio.run(_audit(settings, books, options))
     except DatabaseUnavailable as error:
-        sys.stderr.write(f"audit: the database is away: {error}\n")
+        if options.apart:
+            sys.stdout.write(f"{line_of(error)}\n")
+        else:
+            sys.stderr.write(f"audit: the database is away: {error}\n")
         raise SystemExit(_UNCHECKED) from None
     raise SystemExit(verdict(reports))
+
+
+def _log_beside_the_answer(settings: Settings, *, apart: bool) -> None:
+    if apart:
+        configure_logs(NAME, settings.log_format, sys.stderr)
+        return
+    # Only what went wrong is worth a line to people.
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
 
 async def _audit(settings: Settings, books: list[str], options: argparse.Namespace) -> list[Report]:

@@ -26,9 +26,11 @@ class Question(NamedTuple):
 
 PATIENCE = """
     SELECT set_config('statement_timeout', '20min', true),
-           set_config('idle_in_transaction_session_timeout', '1min', true)
+           set_config('idle_in_transaction_session_timeout', '1min', true),
+           set_config('client_connection_check_interval', '1s', true)
 """
-"""What is asked about all rows at once takes long in a large book, and quotes takes its time."""
+"""What is asked about all rows at once takes long in a large book, and who gives way to others may
+wait for its turn between two questions. But nothing goes on for an auditor who was killed."""
 
 HEAD = """
     SELECT coalesce((SELECT max(seal_id) FROM seal), 0),

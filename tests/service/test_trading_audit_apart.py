@@ -5,18 +5,28 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from asyncio.subprocess import Process
+import sys
+from asyncio.subprocess import DEVNULL, Process
 from typing import Any
 
 import psycopg
 import pytest
 
+from services.kit.database import DatabaseUnavailable
+from services.kit.errors import Failure
+from services.trading import audit_apart
 from services.trading.audit_apart import LITTLE, AuditApart
 from services.trading.audit_report import Progress
 from tests.service.trading_audit_fixtures import Books
 from tests.waiting import eventually
 
 pytest_plugins = ["tests.service.trading_audit_fixtures"]
+
+_ASKING = """
+    SELECT count(*) FROM pg_stat_activity WHERE application_name = 'audit.demo'
+    AND datname = current_database() AND wait_event_type = 'Lock'
+"""
+"""Audits whose question waits for a table."""
 
 
 @pytest.fixture
@@ -62,21 +72,53 @@ async def test_what_is_little_is_audited_on_the_spot(books: Books, started: list
 
 
 async def test_it_says_how_far_it_is_gives_way_and_ends_when_it_is_given_up(
-    books: Books, started: list[Process]
+    books: Books, started: list[Process], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(audit_apart, "_TURN_SECONDS", 0.05)
     await books.be_busy()
-    progress = Progress()
+    auditor, progress = AuditApart("demo", books.auditor(), little=0), Progress()
     with psycopg.connect(books.demo.owner) as connection:
-        connection.execute("LOCK TABLE account IN ACCESS EXCLUSIVE MODE")
-        audit = AuditApart("demo", books.auditor(), little=0).audit(progress=progress)
-        auditing = asyncio.create_task(audit)
-        await eventually(lambda: progress.entries_total == 37)
+        connection.execute("LOCK TABLE hold IN ACCESS EXCLUSIVE MODE")
+        auditing = asyncio.create_task(auditor.audit(progress=progress))
+        await eventually(lambda: progress.entries == progress.entries_total == 37)
+        await eventually(lambda: books.tamper(_ASKING) == [(1,)])
         (process,) = started
         assert os.getpriority(os.PRIO_PROCESS, process.pid) >= 10
+        with pytest.raises(Failure, match="Others have the book audited already"):
+            await auditor.audit()
         auditing.cancel()
         with pytest.raises(asyncio.CancelledError):
             await auditing
-    assert process.returncode == -signal.SIGKILL
+        assert process.returncode == -signal.SIGKILL
+        # Nor does the database go on for it.
+        await eventually(lambda: books.tamper(_ASKING) == [(0,)])
+    assert (await auditor.audit()).entries == 37
+
+
+async def test_it_ends_when_nobody_listens_any_more(books: Books, started: list[Process]) -> None:
+    """As when the service is killed, which can end nothing any more."""
+    await books.be_busy()
+    with psycopg.connect(books.demo.owner) as connection:
+        connection.execute("LOCK TABLE hold IN ACCESS EXCLUSIVE MODE")
+        reading, writing = os.pipe()
+        command = [sys.executable, "-m", "services.trading", "audit", "--apart"]
+        process = await asyncio.create_subprocess_exec(*command, stdout=writing, stderr=DEVNULL)
+        os.close(writing)
+        await eventually(lambda: books.tamper(_ASKING) == [(1,)])
+        os.close(reading)
+        assert await process.wait() != 0
+
+
+async def test_that_the_database_is_away_is_told_as_such(
+    books: Books, started: list[Process], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await books.be_busy()
+    monkeypatch.setenv("VERITICK_BOOKS__DEMO__STATEMENT_TIMEOUT_SECONDS", "0.2")
+    with psycopg.connect(books.demo.owner) as connection:
+        connection.execute("LOCK TABLE account IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(DatabaseUnavailable, match="statement timeout"):
+            await AuditApart("demo", books.auditor(), little=0).audit()
+    assert len(started) == 1
 
 
 async def test_a_process_that_ends_without_a_report_is_a_failure(

@@ -1,5 +1,6 @@
 import json
 import logging
+import sys
 from collections.abc import Iterator
 from contextvars import Context, copy_context
 from datetime import datetime, timedelta
@@ -127,6 +128,18 @@ def test_a_value_json_does_not_know_is_still_written(capsys: pytest.CaptureFixtu
     )
 
     assert last_line(capsys)["by_number"] == {"1": "one"}
+
+
+def test_a_process_whose_output_is_an_answer_logs_beside_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logs("trading", "json", sys.stderr)
+
+    logging.getLogger("library").warning("slow")
+
+    written = capsys.readouterr()
+    assert written.out == ""
+    assert json.loads(written.err)["event"] == "slow"
 
 
 def test_people_get_a_readable_line(capsys: pytest.CaptureFixture[str]) -> None:
