@@ -1,6 +1,7 @@
 import type { OpenSession } from "@veritick/client";
 import { expect, test } from "vitest";
 import {
+  closedUntilOpen,
   identify,
   openings,
   payoutChanges,
@@ -41,14 +42,21 @@ test.each([
 });
 
 test.each([
-  ["CLOSED", "OPEN", ["EURUSD"], 1],
-  ["STALE", "OPEN", ["EURUSD"], 0],
-  ["CLOSED", "CLOSED", ["EURUSD"], 0],
-  ["CLOSED", "OPEN", [], 0],
-] as const)("a market that was %s and is %s, for who favours %j, is told %i times", (...row) => {
-  const [was, marketStatus, mine, told] = row;
-  const before = new Map([["EURUSD", was]]);
-  expect(openings(before, [instrument({ marketStatus })], mine)).toHaveLength(told);
+  [["CLOSED", "OPEN"], ["EURUSD"], 1],
+  [["CLOSED", "STALE", "OPEN"], ["EURUSD"], 1],
+  [["OPEN", "STALE", "OPEN"], ["EURUSD"], 0],
+  [["CLOSED", "STALE"], ["EURUSD"], 0],
+  [["CLOSED", "OPEN"], [], 0],
+] as const)("a market that was %j in turn, for who favours %j, is told %i times", (...row) => {
+  const [statuses, mine, told] = row;
+  let closed: ReadonlySet<string> = new Set();
+  const found = statuses.flatMap((marketStatus) => {
+    const now = [instrument({ marketStatus })];
+    const opened = openings(closed, now, mine);
+    closed = closedUntilOpen(closed, now);
+    return opened;
+  });
+  expect(found).toHaveLength(told);
 });
 
 test("a sign-in elsewhere is told once, and neither one's own nor an old one", () => {

@@ -1,7 +1,7 @@
 import type { Order, Outcome } from "@veritick/client";
 import type { NoticeTone } from "@veritick/ui";
 import { onScopeDispose, watch } from "vue";
-import { openings, payoutChanges, type Happening } from "@/domain/notification";
+import { closedUntilOpen, openings, payoutChanges, type Happening } from "@/domain/notification";
 import { useConnection } from "@/stores/connection";
 import { useMarket } from "@/stores/market";
 import { useNotices } from "@/stores/notices";
@@ -69,14 +69,15 @@ export function useHappenings(): void {
       }
     },
   );
+  let closed: ReadonlySet<string> = new Set();
   watch(
-    () => new Map(market.instruments.map((each) => [each.symbol, each.marketStatus as string])),
-    (_, before) => {
+    () => market.instruments,
+    (instruments) => {
       const mine = [...preferences.favourites, preferences.symbol];
-      for (const opening of openings(before, market.instruments, mine)) {
-        tell(opening, connection.now);
-      }
+      for (const opening of openings(closed, instruments, mine)) tell(opening, connection.now);
+      closed = closedUntilOpen(closed, instruments);
     },
+    { immediate: true },
   );
 }
 

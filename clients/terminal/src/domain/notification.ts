@@ -82,15 +82,27 @@ export function payoutChanges(
   });
 }
 
-/** The markets that were closed and now are open, of some instruments. */
+/** The markets that have been closed, until they are open: their first price may be long to come. */
+export function closedUntilOpen(
+  before: ReadonlySet<string>,
+  instruments: readonly Instrument[],
+): ReadonlySet<string> {
+  const closed = instruments.filter(
+    ({ symbol, marketStatus }) =>
+      marketStatus === "CLOSED" || (before.has(symbol) && marketStatus !== "OPEN"),
+  );
+  return new Set(closed.map(({ symbol }) => symbol));
+}
+
+/** The markets that had been closed and now are open, of some instruments. */
 export function openings(
-  before: ReadonlyMap<string, string>,
+  closed: ReadonlySet<string>,
   instruments: readonly Instrument[],
   symbols: readonly string[],
 ): Extract<Happening, { kind: "opened" }>[] {
   return instruments
     .filter(({ symbol, marketStatus }) => {
-      return symbols.includes(symbol) && marketStatus === "OPEN" && before.get(symbol) === "CLOSED";
+      return symbols.includes(symbol) && marketStatus === "OPEN" && closed.has(symbol);
     })
     .map(({ symbol }) => ({ kind: "opened", symbol }));
 }
