@@ -20,7 +20,9 @@ export const useConnection = defineStore("connection", () => {
   }, 200);
   // A page may come back from sleep, from another network, or from the browser's own history.
   window.addEventListener("online", wake);
-  window.addEventListener("pageshow", wake);
+  window.addEventListener("pageshow", ({ persisted }) => {
+    if (persisted) wake();
+  });
   document.addEventListener("resume", wake);
   document.addEventListener("visibilitychange", wake);
 
