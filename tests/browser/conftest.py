@@ -40,6 +40,9 @@ def signed_in(browser: Browser, terminal: Platform) -> StorageState:
             with visitor.page.expect_response(re.compile("/orders$")):
                 visitor.button(name).click()
             expect(visitor.button(name)).to_have_attribute("aria-disabled", "false")
+        # Nothing happens any more while his pages are looked at.
+        visitor.await_settled()
+        expect(visitor.open_orders).to_have_count(0)
         # Where prices came too late to buy on, there is less to look at, which is no fault.
         visitor.complaints.clear()
         return visitor.page.context.storage_state()

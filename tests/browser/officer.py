@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import httpx
@@ -19,7 +20,7 @@ from playwright.sync_api import Browser, Locator, Page, StorageState, ViewportSi
 from services.kit.clock import SystemClock
 from tests.browser.visitor import DESKTOP, PASSWORD, Visitor, visiting
 from tests.platform import Platform
-from tests.waiting import PATIENCE_SECONDS
+from tests.waiting import PATIENCE_SECONDS, until
 
 TABLET: ViewportSize = {"width": 768, "height": 900}
 STEP = timedelta(seconds=30)
@@ -126,9 +127,12 @@ class Officer:
         """Save what is seen, as wide as a desk and as a tablet."""
         for viewport in (TABLET, DESKTOP):
             self.page.set_viewport_size(viewport)
-            width = self.page.evaluate("document.documentElement.scrollWidth")
-            assert width == viewport["width"], name
+            until(partial(self._fits, viewport["width"]))
             self.visitor.picture(f"staff-{name}-{viewport['width']}")
+
+    def _fits(self, width: int) -> bool:
+        """Tell whether nothing sticks out of the page, which takes a moment to become so wide."""
+        return bool(self.page.evaluate("document.documentElement.scrollWidth") == width)
 
 
 def signed_in(browser: Browser, platform: Platform, email: str, secret: str = "") -> StorageState:
@@ -146,7 +150,7 @@ def signed_in(browser: Browser, platform: Platform, email: str, secret: str = ""
             visitor.button("Sign in").click()
         expect(page.get_by_role("navigation", name="Main")).to_be_visible()
         # That a code was asked for, the browser tells as well.
-        visitor.complaints[:] = [said for said in visitor.complaints if "of 401" not in said]
+        visitor.forgive("status of 401")
         return page.context.storage_state()
 
 

@@ -9,7 +9,7 @@ import grpc
 from services.kit.clock import SystemClock
 from services.kit.tokens import Keyring
 from tests.platform import Platform
-from tests.waiting import until
+from tests.waiting import PATIENCE_SECONDS, until
 from veritick.identity.v1.mailbox_service_pb2 import ListMailsRequest
 from veritick.identity.v1.mailbox_service_pb2_grpc import MailboxServiceStub
 from veritick.quotes.v1.instrument_pb2 import Schedule
@@ -25,7 +25,8 @@ def calling(platform: Platform, service: str) -> Iterator[tuple[grpc.Channel, di
     keyring = Keyring.load(platform.home / "keys", "operator")
     token = keyring.service_token(service, SystemClock().now())
     with grpc.insecure_channel(platform.ports.address(service)) as channel:
-        yield channel, {"metadata": [("authorization", f"Bearer {token}")], "timeout": 10}
+        metadata = [("authorization", f"Bearer {token}")]
+        yield channel, {"metadata": metadata, "timeout": PATIENCE_SECONDS}
 
 
 @contextmanager

@@ -63,10 +63,12 @@ def end_other_sessions(visitor: Visitor) -> None:
     with elsewhere(visitor) as program:
         assert program.post(f"{visitor.platform.url}/v1/sessions", data=credentials).ok
     page.get_by_role("link", name="Security").click()
-    expect(page.get_by_text("A phone")).to_be_visible()
+    # Not in the corner, where such a sign-in is told of as well.
+    phone = page.get_by_role("main").get_by_text("A phone")
+    expect(phone).to_be_visible()
     visitor.picture("sessions")
     visitor.button("End all others").click()
-    expect(page.get_by_text("A phone")).to_have_count(0)
+    expect(phone).to_have_count(0)
     expect(page.get_by_text("This device")).to_have_count(1)
 
 
@@ -247,4 +249,4 @@ def test_a_document_is_handed_in_although_a_part_is_lost(trader: Visitor) -> Non
     expect(page.get_by_text("Waits for review").first).to_be_visible()
     trader.picture("document-waits")
     assert offsets[:3] == ["0", str(PART_BYTES), str(PART_BYTES)]
-    trader.complaints[:] = [said for said in trader.complaints if "ERR_FAILED" not in said]
+    trader.forgive("ERR_FAILED")

@@ -40,6 +40,9 @@ def kept(visitor: Visitor, symbol: str) -> str:
 
 def test_drawings_stay_with_their_instrument_and_obey_pointer_and_keyboard(trader: Visitor) -> None:
     page, keyboard = trader.page, trader.page.keyboard
+    # Of candles so wide the chart moves on once a minute only: a line stays where it was put.
+    trader.chart.get_by_text("1m", exact=True).click()
+    trader.await_trade_page()
     canvas = trader.chart.locator("canvas").first.bounding_box()
     assert canvas is not None
     x, y = canvas["x"] + canvas["width"] / 3, canvas["y"] + canvas["height"] / 2
@@ -141,17 +144,17 @@ def test_a_price_that_stands_still_is_not_shown_as_live(trader: Visitor) -> None
 
 
 def test_a_page_that_slept_shows_the_truth_when_it_wakes(trader: Visitor) -> None:
-    before = trader.balance
-    trader.button("5s").click()
-    trader.button("Up").click()
-    trader.await_balance(before - 10)
-    expect(trader.open_orders).to_have_count(1)
     devtools = trader.page.context.new_cdp_session(trader.page)
+    trader.button("5s").click()
+    trader.buy(trader.button("Up").click)
+    expect(trader.button("Up")).to_have_attribute("aria-disabled", "false")
 
     devtools.send("Page.setWebLifecycleState", {"state": "frozen"})
     available = trader.await_settled()
     devtools.send("Page.setWebLifecycleState", {"state": "active"})
 
     expect(trader.open_orders).to_have_count(0)
+    trader.tab("Closed").click()
+    expect(trader.closed_orders).to_have_count(1)
     trader.await_balance(available)
     expect(trader.button("Up")).to_have_attribute("aria-disabled", "false")

@@ -66,8 +66,9 @@ def test_a_session_outlives_its_access_token(newcomer: Visitor) -> None:
     newcomer.page.reload()
 
     newcomer.await_trade_page()
-    # The refused call that made the page refresh; nothing else went wrong.
-    assert newcomer.complaints.pop().endswith("401 (Unauthorized)")
+    # Whatever was asked without the token was refused, and made the page refresh.
+    assert newcomer.complaints, "nothing was refused"
+    newcomer.forgive("status of 401")
 
 
 def test_a_session_ended_elsewhere_leads_back_to_signing_in(newcomer: Visitor) -> None:

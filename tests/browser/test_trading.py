@@ -58,7 +58,8 @@ def read_the_records(visitor: Visitor, outcome: str) -> None:
 
     page.get_by_role("link", name="Profit", exact=True).click()
     shown = f"{PROFITS[outcome]:+,.2f}".replace("+", "+$").replace("-", "−$")
-    expect(page.get_by_role("cell", name=shown if PROFITS[outcome] else "$0.00")).to_be_visible()
+    profit = page.get_by_role("cell", name=shown if PROFITS[outcome] else "$0.00", exact=True)
+    expect(profit).to_be_visible()
     visitor.picture("profit")
 
 
@@ -75,11 +76,11 @@ def test_a_newcomer_is_shown_around_buys_up_and_sees_the_server_settle_it(
     page.wait_for_timeout(1_000)
     assert newcomer.chart.screenshot() != drawn, "the chart stands still"
 
-    newcomer.button("10s").click()
+    newcomer.button("15s").click()
     expect(page.get_by_text("+$8.50")).to_be_visible()
-    page.keyboard.press("u")
+    order = newcomer.buy(lambda: page.keyboard.press("u"))
 
-    expect(newcomer.open_orders).to_have_text(re.compile(r"0:(10|0\d)"))
+    expect(newcomer.open_orders).to_have_text(re.compile(r"0:(1[0-5]|0\d)"))
     newcomer.await_balance(Decimal(10_000) - STAKE)
     newcomer.picture("open")
 
@@ -90,6 +91,7 @@ def test_a_newcomer_is_shown_around_buys_up_and_sees_the_server_settle_it(
     newcomer.await_balance(Decimal(10_000) + PROFITS[outcome])
     newcomer.picture("closed")
 
+    newcomer.await_receipt(order)
     newcomer.closed_orders.first.click()
     receipt = page.get_by_role("dialog", name="Receipt")
     expect(receipt.get_by_text(outcome, exact=True)).to_be_visible()
@@ -146,8 +148,7 @@ def test_an_order_that_closes_while_the_socket_is_cut_is_seen_closed_once(
     expect(newcomer.positions.get_by_text("Orders that have been settled")).to_be_visible()
     before = newcomer.balance
     newcomer.button("5s").click()
-    newcomer.button("Up").click()
-    newcomer.await_balance(before - STAKE)
+    newcomer.buy(newcomer.button("Up").click)
 
     cut = True
     sockets[-1].close()

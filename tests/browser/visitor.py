@@ -3,11 +3,12 @@
 import os
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import (
     Browser,
@@ -15,12 +16,14 @@ from playwright.sync_api import (
     Locator,
     Page,
     Request,
+    Response,
     StorageState,
     ViewportSize,
     expect,
 )
 
 from tests.platform import Platform
+from tests.waiting import until
 
 DESKTOP: ViewportSize = {"width": 1440, "height": 900}
 PHONE: ViewportSize = {"width": 360, "height": 740}
@@ -29,6 +32,10 @@ SCREENS = os.environ.get("VERITICK_SCREENS")
 
 PASSWORD = "a long walk by the sea"
 SETTLED_MS = 60_000
+ORDERS = re.compile("/orders$")
+# Why an order may be refused where the machine is busy; its trader tries again.
+LATE = {"FEED_SILENT", "TICK_TOO_OLD", "VALID_UNTIL_PASSED"}
+TRIES = 5
 # What a page remembers of a session whose cookies it cannot see; said once, for it may forget.
 _REMEMBER = """
     if (!sessionStorage.getItem("joined")) {
@@ -162,10 +169,43 @@ class Visitor:
             self.page.wait_for_timeout(250)
         raise AssertionError("the order was never settled")
 
+    def buy(self, press: Callable[[], None]) -> dict[str, Any]:
+        """Buy by what `press` does, and return the order, which may be short: time goes on.
+
+        Again where anything came too late, which is no fault of the page.
+        """
+        for _ in range(TRIES):
+            expect(self.button("Up")).to_have_attribute("aria-disabled", "false")
+            with self.page.expect_response(_is_final) as answered:
+                press()
+            answer: dict[str, Any] = answered.value.json()
+            if answered.value.ok:
+                self.forgive("status of 503", "status of 504")
+                return answer
+            assert answer["reason"] in LATE, answer
+            self.forgive("status of 409")
+        raise AssertionError("every price came too late to buy on")
+
+    def forgive(self, *told: str) -> None:
+        """Drop the complaints with one of these words, which were to be expected."""
+        self.complaints[:] = [
+            said for said in self.complaints if not any(words in said for words in told)
+        ]
+
+    def await_receipt(self, order: dict[str, Any]) -> None:
+        """Wait, past the page, until an order has its receipt, which follows its close."""
+        ask, url = self.page.context.request, f"{self.platform.url}/v1/orders/{order['orderId']}"
+        until(lambda: ask.get(f"{url}/receipt").ok)
+
     def picture(self, name: str) -> None:
         """Save what is seen, if pictures are wished for."""
         if SCREENS:
             self.page.screenshot(path=Path(SCREENS) / f"{name}.png")
+
+
+def _is_final(response: Response) -> bool:
+    """Tell whether this answers an order: of what is busy the page asks again by itself."""
+    return ORDERS.search(response.url) is not None and response.status < 500
 
 
 @contextmanager
