@@ -18,7 +18,7 @@ from services.local.home import Home
 from services.local.postgres import SUPERUSER, Cluster, embedded_binaries
 from tests.browser.visitor import PASSWORD, Visitor
 
-pytestmark = [pytest.mark.platform, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.platform, pytest.mark.timeout(300)]
 
 NEW = "quite another passphrase"
 PART_BYTES = 512 * 1024

@@ -15,7 +15,7 @@ from playwright.sync_api import Route, WebSocketRoute, expect
 from tests.browser.staff import change_payout, closed_market
 from tests.browser.visitor import ORDERS, Visitor
 
-pytestmark = [pytest.mark.platform, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.platform, pytest.mark.timeout(300)]
 
 QUESTIONS = re.compile("/orders.*requestId")
 ABSENT = str(uuid.UUID(int=0))
@@ -128,9 +128,9 @@ def test_orders_whose_answer_was_lost_for_good_are_cleared_up_later(trader: Visi
     page.evaluate("kept => localStorage.setItem('veritick.doubts', kept)", json.dumps(doubts))
     page.route(QUESTIONS, lambda route: route.abort())
     page.reload()
-    trader.await_trade_page()
     # The events of the account tell of the first one; nobody can tell of the second.
     expect(page.get_by_text("Bought after all")).to_be_visible()
+    trader.await_trade_page()
     expect(page.get_by_text("Not known yet whether this was bought")).to_have_count(1)
     trader.button("Find out").click()
     expect(page.get_by_text("Still no answer")).to_be_visible()

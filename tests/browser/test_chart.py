@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, expect
 from tests.browser.feed import command
 from tests.browser.visitor import Visitor
 
-pytestmark = [pytest.mark.platform, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.platform, pytest.mark.timeout(300)]
 
 FROZEN = "LTCUSD"
 STALE_MS = 60_000

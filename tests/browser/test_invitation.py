@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from tests.browser.visitor import PASSWORD, Visitor
 
-pytestmark = [pytest.mark.platform, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.platform, pytest.mark.timeout(300)]
 
 
 def test_who_comes_by_a_link_signs_up_with_its_code_and_has_one_himself(newcomer: Visitor) -> None:

@@ -12,7 +12,7 @@ from services.kit.clock import SystemClock
 from tests.browser.staff import await_link
 from tests.browser.visitor import PASSWORD, Visitor
 
-pytestmark = [pytest.mark.platform, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.platform, pytest.mark.timeout(300)]
 
 CONFIRM, RESET = "Confirm your mail address", "Choose a new password"
 NEW = "quite another passphrase"

@@ -11,7 +11,7 @@ from tests.browser.axe import complaints
 from tests.browser.visitor import DESKTOP, PHONE, Visitor, visiting
 from tests.platform import Platform
 
-pytestmark = [pytest.mark.platform, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.platform, pytest.mark.timeout(300)]
 
 PAGES = ("/", "/history", "/profit", "/statement")
 OWN_PAGES = tuple(

@@ -7,7 +7,7 @@ from playwright.sync_api import Route, expect
 
 from tests.browser.visitor import Visitor
 
-pytestmark = [pytest.mark.platform, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.platform, pytest.mark.timeout(300)]
 
 
 def test_a_wrong_password_is_refused_in_words(newcomer: Visitor) -> None:

@@ -14,7 +14,7 @@ from tests.identity_files import pdf, photo, with_letter, with_scan
 from tests.platform import Platform
 from tests.waiting import until
 
-pytestmark = [pytest.mark.platform, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.platform, pytest.mark.timeout(300)]
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,13 @@ def inked(sheet: Locator) -> bool:
     """Tell whether anything has been drawn on a canvas that is not white."""
     return bool(
         sheet.evaluate(
-            """sheet => sheet.getContext("2d").getImageData(0, 0, sheet.width, sheet.height).data
-                .some((channel, at, all) => channel !== 255 && all[at | 3] === 255)"""
+            """sheet => {
+                // Of a copy: the browser warns of who reads from one canvas again and again.
+                const pen = new OffscreenCanvas(sheet.width, sheet.height).getContext("2d");
+                pen.drawImage(sheet, 0, 0);
+                return pen.getImageData(0, 0, sheet.width, sheet.height).data
+                    .some((channel, at, all) => channel !== 255 && all[at | 3] === 255);
+            }"""
         )
     )
 

@@ -14,7 +14,7 @@ from tests.browser.visitor import PASSWORD, Visitor
 from tests.platform import Platform
 from tests.waiting import until
 
-pytestmark = [pytest.mark.platform, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.platform, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +63,6 @@ def test_staff_get_a_second_factor_here_and_who_shares_a_browser_is_linked(
     newcomer.picture("staff-recovery-codes")
     codes.get_by_role("button", name="I have kept it safe").click()
     expect(newcomer.button("New recovery codes")).to_be_visible()
-    # That his permissions are to be read anew, the browser tells as well.
-    newcomer.forgive("status of 401")
 
     with on_duty(browser, terminal, admin) as officer:
         officer.page.goto(f"{terminal.url}/admin/users?address={other.email[:30]}")
@@ -91,6 +89,8 @@ def test_staff_get_a_second_factor_here_and_who_shares_a_browser_is_linked(
         officer.open("Linked accounts")
         expect(officer.row("linked users").first).to_be_visible()
         looked_at(officer, "clusters")
+    # That his permissions are to be read anew, the browser tells as well.
+    newcomer.forgive("status of 401")
 
 
 def test_staff_read_mails_that_stayed_here_and_switch_to_maintenance(

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from tests.browser.visitor import SETTLED_MS, Visitor
 
-pytestmark = [pytest.mark.platform, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.platform, pytest.mark.timeout(300)]
 
 
 def test_an_order_is_bought_by_keyboard_and_its_receipt_verified(trader: Visitor) -> None:

@@ -10,7 +10,7 @@ from playwright.sync_api import WebSocketRoute, expect
 from tests.browser.axe import complaints
 from tests.browser.visitor import PHONE, SETTLED_MS, Visitor
 
-pytestmark = [pytest.mark.platform, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.platform, pytest.mark.timeout(300)]
 
 STAKE = Decimal(10)
 PROFITS = {"Won": Decimal("8.50"), "Lost": -STAKE, "Draw": Decimal(0), "Refunded": Decimal(0)}
@@ -120,7 +120,7 @@ def test_a_double_click_buys_once(trader: Visitor) -> None:
     trader.button("1m").click()
     before = trader.balance
 
-    trader.button("Down").dblclick(delay=80)
+    trader.buy(lambda: trader.button("Down").dblclick(delay=80))
 
     trader.await_balance(before - STAKE)
     trader.page.wait_for_timeout(1_000)
@@ -198,7 +198,7 @@ def test_a_phone_trades_without_scrolling_sideways(
     page.get_by_role("option", name=re.compile("BTC")).click()
     before = newcomer.balance
 
-    newcomer.button("Down").click()
+    newcomer.buy(newcomer.button("Down").click)
 
     newcomer.await_balance(before - STAKE)
     expect(newcomer.open_orders.first).to_be_visible()
