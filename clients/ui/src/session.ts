@@ -35,7 +35,8 @@ export function keepSession(connection: PageConnection): KeptSession {
   let leaving = Promise.resolve();
 
   onSessionEnd(() => {
-    signedOut.value = user.value && "ended";
+    // Every call that was under way is refused; the first of them tells why.
+    if (user.value !== undefined) signedOut.value = "ended";
     forget();
   });
 

@@ -8,8 +8,16 @@ beforeEach(() => {
   vi.stubGlobal("localStorage", { setItem: () => undefined, removeItem: () => undefined });
 });
 
+interface Leaving {
+  readonly session: KeptSession;
+  readonly done: string[];
+  readonly end: (error?: Error) => void;
+  /** Refuses a call for want of a session. */
+  readonly refuse: () => void;
+}
+
 /** A session whose end is answered when the test says so; `done` keeps what was answered. */
-function leaving(): { session: KeptSession; done: string[]; end: (error?: Error) => void } {
+function leaving(): Leaving {
   const done: string[] = [];
   let end: (error?: Error) => void = () => undefined;
   const ended = new Promise<void>((resolve, reject) => {
@@ -18,16 +26,20 @@ function leaving(): { session: KeptSession; done: string[]; end: (error?: Error)
       else reject(error);
     };
   });
-  const answer = (what: string): Promise<void> => {
+  const answer = <Answer>(what: string, content?: Answer): Promise<Answer | undefined> => {
     done.push(what);
-    return Promise.resolve();
+    return Promise.resolve(content);
   };
+  let refuse: () => void = () => undefined;
   const connection = {
-    client: { logIn: () => answer("signed in"), getProfile: () => answer("profile") },
+    client: {
+      logIn: () => answer("signed in"),
+      getProfile: () => answer("profile", { userId: "1" }),
+    },
     logOut: () => ended.then(() => answer("signed out")),
-    onSessionEnd: () => undefined,
+    onSessionEnd: (listener: () => void) => (refuse = listener),
   };
-  return { session: keepSession(connection as unknown as PageConnection), done, end };
+  return { session: keepSession(connection as unknown as PageConnection), done, end, refuse };
 }
 
 test("a session opens after the last one has ended, whose end would take its cookies", async () => {
@@ -49,4 +61,13 @@ test("an end that could not be told keeps nobody from signing in", async () => {
   await expect(left).rejects.toThrow("the connection was lost");
   await entered;
   expect(done).toEqual(["signed in", "profile"]);
+});
+
+test("that a session has ended is said, however many calls are refused for it", async () => {
+  const { session, refuse } = leaving();
+  await session.signIn(CREDENTIALS);
+  refuse();
+  refuse();
+  expect(session.signedOut.value).toBe("ended");
+  expect(session.user.value).toBeUndefined();
 });
