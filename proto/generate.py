@@ -47,12 +47,19 @@ SCRIPTS = Path(sysconfig.get_path("scripts"))
 
 
 def copy_includes() -> None:
-    """Lay google's annotation files where buf, which wants them in the workspace, finds them."""
+    """Lay google's annotation files where buf, which wants them in the workspace, finds them.
+
+    Who reads them meanwhile, as tests side by side do, never finds a part of one.
+    """
     site_packages = Path(sysconfig.get_path("purelib"))
     for name in GOOGLE_FILES:
-        target = INCLUDES / name
+        target, content = INCLUDES / name, (site_packages / name).read_bytes()
+        if target.exists() and target.read_bytes() == content:
+            continue
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(site_packages / name, target)
+        whole = INCLUDES.parent / f"{target.name}.{os.getpid()}"
+        whole.write_bytes(content)
+        whole.replace(target)
 
 
 def buf(*arguments: str) -> None:
