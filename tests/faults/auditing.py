@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -10,7 +11,7 @@ import grpc
 
 from services.kit.channels import Channels
 from services.kit.clock import SystemClock
-from tests.faults.world import World
+from tests.faults.world import WELL_SECONDS, World
 from veritick.trading.v1.audit_service_pb2 import AuditBookRequest, AuditReport
 from veritick.trading.v1.audit_service_pb2_grpc import AuditServiceStub
 
@@ -33,8 +34,8 @@ async def auditing(world: World) -> AsyncIterator[None]:
         await asyncio.wait({task})
     if not task.cancelled():
         task.result()
-    # It is well again by now, or should be.
-    reports.append(await _audit(world))
+    # It is well again by now, or will be.
+    reports.append(await _audit_in_the_end(world))
     assert [said for report in reports for said in _said(report)] == []
 
 
@@ -51,6 +52,17 @@ async def _go_on(world: World, reports: list[AuditReport]) -> None:
     while True:
         with suppress(grpc.aio.AioRpcError):
             reports.append(await _audit(world))
+        await asyncio.sleep(_EVERY_SECONDS)
+
+
+async def _audit_in_the_end(world: World) -> AuditReport:
+    deadline = time.monotonic() + WELL_SECONDS
+    while True:
+        try:
+            return await _audit(world)
+        except grpc.aio.AioRpcError:
+            if time.monotonic() > deadline:
+                raise
         await asyncio.sleep(_EVERY_SECONDS)
 
 

@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 from tests.faults.load import Trader
-from tests.faults.world import World
+from tests.faults.world import WELL_SECONDS, World
 
 _AGAIN_SECONDS = 0.2
 _PAGE = 500
@@ -58,7 +58,9 @@ async def told_on_rest(world: World, trader: Trader) -> list[int]:
     """Return the sequences of an account's events as REST lists them."""
     sequences: list[int] = []
     headers = {"authorization": f"Bearer {trader.token}"}
-    async with httpx.AsyncClient(base_url=world.machine.url, headers=headers) as client:
+    async with httpx.AsyncClient(
+        base_url=world.machine.url, headers=headers, timeout=WELL_SECONDS
+    ) as client:
         while True:
             parameters = {"after": sequences[-1] if sequences else 0, "pageSize": _PAGE}
             path = f"/v1/accounts/{trader.account_id}/events"
