@@ -31,6 +31,9 @@ _BASES = _bases()
 SHARED = ExitStack()
 """Holds the platform that tests share in this process; closed after the last of them."""
 
+BUSY = {"CLOCK_SKEWED", "MARKET_VIEW_STALE", "TICK_TOO_OLD", "FEED_SILENT"}
+"""What an order is answered for a moment where the machine is busy, before all else is judged."""
+
 UNHISTORIED = {"VERITICK_GENERATED_PAST": "false"}
 """What a platform is told that shows nobody a chart: it starts with less to do."""
 

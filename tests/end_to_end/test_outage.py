@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.traders import (
+    HELD_UP,
     PASSWORD,
     Credentials,
     Trader,
@@ -26,7 +27,7 @@ from tests.end_to_end.traders import (
 from tests.platform import STOP_SECONDS, UNHISTORIED, Platform, running_platform
 from tests.waiting import eventually, until
 from veritick import Veritick, VeritickError
-from veritick.quotes.v1.fixing_service_pb2 import FEED_SILENT, NO_TICK, NOT_COVERED
+from veritick.quotes.v1.fixing_service_pb2 import NOT_COVERED
 from veritick.trading.v1.account_pb2 import Entry
 from veritick.trading.v1.order_pb2 import Order
 from veritick.trading.v1.order_service_pb2 import (
@@ -46,8 +47,6 @@ WORDS = {
     "postgres": "postgres -D",
 }
 PROCESSES = 9
-HELD_UP = {FEED_SILENT, NO_TICK}
-"""Why there may be no price where the whole machine is too busy to make one in time."""
 LEFT_OPEN_SECONDS = 7
 """Far longer than it takes to kill a platform, also on a machine that is busy."""
 

@@ -15,16 +15,21 @@ import pytest
 
 from services.kit.clock import SystemClock
 from services.kit.tokens import Keyring
-from tests.end_to_end.traders import PASSWORD, Credentials, Trader, newcomer, trading
-from tests.platform import Platform
+from tests.end_to_end.traders import (
+    PASSWORD,
+    UNENDING,
+    Credentials,
+    Trader,
+    newcomer,
+    trading,
+)
+from tests.platform import BUSY, Platform
 from tests.waiting import PATIENCE_SECONDS
 from veritick import Veritick, VeritickError
 
 pytestmark = [pytest.mark.platform, pytest.mark.security, pytest.mark.timeout(240)]
 
 Body = dict[str, Any]
-_BEHIND = {"MARKET_VIEW_STALE", "TICK_TOO_OLD", "FEED_SILENT"}
-"""What a machine that is busy answers for a moment, before it looks at anything else."""
 
 
 class Counter:
@@ -50,7 +55,7 @@ class Counter:
         body = content if isinstance(content, bytes) else json.dumps(content)
         answer = await self._posted(path or self.orders, body)
         deadline = monotonic() + PATIENCE_SECONDS
-        while answer.json()["reason"] in _BEHIND and monotonic() < deadline:
+        while answer.json()["reason"] in BUSY and monotonic() < deadline:
             answer = await self._posted(path or self.orders, body)
         assert answer.headers["content-type"] == "application/problem+json", answer.text
         assert await self.trader.balance() == before
@@ -199,7 +204,7 @@ async def test_nobody_spends_another_mans_money(stranger: Trader, counter: Count
 
 
 async def test_nobody_sees_another_mans_order(trader: Trader, stranger: Trader) -> None:
-    order = await stranger.buy(seconds=300)
+    order = await stranger.buy(seconds=UNENDING)
 
     for account in (trader.account, stranger.account):
         with pytest.raises(VeritickError) as caught:
@@ -211,7 +216,8 @@ async def test_nobody_sees_another_mans_order(trader: Trader, stranger: Trader) 
 async def test_an_account_is_never_overdrawn(platform: Platform) -> None:
     async with trading(platform, await newcomer(platform)) as poor:
         results = await asyncio.gather(
-            *(poor.buy(stake=100_000, seconds=300) for _ in range(12)), return_exceptions=True
+            *(poor.buy(stake=100_000, seconds=UNENDING) for _ in range(12)),
+            return_exceptions=True,
         )
 
         refused = [result for result in results if isinstance(result, VeritickError)]
@@ -222,7 +228,7 @@ async def test_an_account_is_never_overdrawn(platform: Platform) -> None:
 
 
 async def test_an_order_that_was_never_settled_has_no_receipt(trader: Trader) -> None:
-    order = await trader.buy(seconds=300)
+    order = await trader.buy(seconds=UNENDING)
 
     with pytest.raises(VeritickError) as caught:
         await trader.veritick.receipt(order)

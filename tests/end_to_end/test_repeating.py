@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.end_to_end.traders import Trader
+from tests.end_to_end.traders import UNENDING, Trader
 from veritick import VeritickError
 from veritick.trading.v1.account_service_pb2 import (
     RefillDemoAccountRequest,
@@ -22,7 +22,7 @@ async def orders_under(trader: Trader, request_id: str) -> int:
 
 
 async def test_the_same_request_again_answers_the_first_order(trader: Trader) -> None:
-    request = await trader.order_request(seconds=300)
+    request = await trader.order_request(seconds=UNENDING)
     before = await trader.balance()
 
     first = await trader.veritick.submit(request)
@@ -35,7 +35,7 @@ async def test_the_same_request_again_answers_the_first_order(trader: Trader) ->
 
 
 async def test_many_at_the_same_time_open_one_order(trader: Trader) -> None:
-    request = await trader.order_request(seconds=300)
+    request = await trader.order_request(seconds=UNENDING)
 
     answers = await asyncio.gather(*(trader.veritick.submit(request) for _ in range(16)))
 
@@ -45,7 +45,7 @@ async def test_many_at_the_same_time_open_one_order(trader: Trader) -> None:
 
 
 async def test_an_altered_request_under_a_used_id_is_refused(trader: Trader) -> None:
-    request = await trader.order_request(seconds=300)
+    request = await trader.order_request(seconds=UNENDING)
     await trader.veritick.submit(request)
     before = await trader.balance()
     request.stake.minor_units += 1
@@ -58,7 +58,7 @@ async def test_an_altered_request_under_a_used_id_is_refused(trader: Trader) -> 
 
 
 async def test_a_refused_id_is_still_unused(trader: Trader) -> None:
-    request = await trader.order_request(seconds=300, stake=1)
+    request = await trader.order_request(seconds=UNENDING, stake=1)
     with pytest.raises(VeritickError, match="STAKE_BELOW_MINIMUM"):
         await trader.veritick.submit(request)
     request.stake.minor_units = 1_000
@@ -79,7 +79,7 @@ async def test_a_late_first_delivery_opens_nothing(trader: Trader) -> None:
 
 
 async def test_a_refill_happens_once(stranger: Trader) -> None:
-    await stranger.buy(stake=5_000, seconds=300)
+    await stranger.buy(stake=5_000, seconds=UNENDING)
     request = RefillDemoAccountRequest(
         account_id=stranger.account.account_id, request_id=str(uuid4())
     )

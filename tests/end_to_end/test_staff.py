@@ -16,7 +16,7 @@ from services.kit.channels import Channels
 from services.kit.clock import SystemClock
 from services.kit.tokens import Keyring
 from tests.end_to_end.traders import Trader
-from tests.platform import Platform
+from tests.platform import BUSY, Platform
 from tests.waiting import PATIENCE_SECONDS
 from veritick import VeritickError
 from veritick.quotes.v1.instrument_pb2 import Instrument
@@ -50,7 +50,7 @@ async def refused_soon(trader: Trader, instrument: str, seconds: int = 60) -> Ve
             try:
                 await trader.veritick.submit(request)
             except VeritickError as error:
-                if error.reason not in {"INSTRUMENT_NOT_FOUND", "TICK_TOO_OLD", "FEED_SILENT"}:
+                if error.reason not in {"INSTRUMENT_NOT_FOUND", *BUSY}:
                     return error
             await asyncio.sleep(0.2)
 

@@ -14,6 +14,7 @@ from tests.waiting import PATIENCE_SECONDS
 from veritick import Veritick
 from veritick.identity.v1.user_pb2 import Session
 from veritick.orders import order_request
+from veritick.quotes.v1.fixing_service_pb2 import FEED_SILENT, NO_TICK
 from veritick.quotes.v1.instrument_pb2 import Instrument, Market
 from veritick.quotes.v1.instrument_service_pb2 import (
     ListInstrumentsRequest,
@@ -29,6 +30,12 @@ OPENING_MINOR_UNITS = 1_000_000
 STAKE = 1_000
 VALID_FOR = timedelta(seconds=60)
 """How long an order may be on its way, on a machine that may be busy."""
+
+UNENDING = 3_600
+"""Longer than all tests take: an order that moves no money while others look at it."""
+
+HELD_UP = {FEED_SILENT, NO_TICK}
+"""Why there may be no price where the whole machine is too busy to make one in time."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import pytest
 
 from edge.contract import bindings
 from edge.rest.routes import Route, Routes
+from tests.platform import BUSY
 from tests.security.actors import signed_in
 from tests.waiting import PATIENCE_SECONDS, until
 
@@ -137,8 +138,15 @@ def asked(attacker: Person, route: Route, ids: dict[str, str]) -> tuple[int, str
         extras = {"json": {**order, **({"requestId": str(uuid4())} if wants_id else {})}}
     elif path.endswith("/proposal"):
         extras = {"params": PROPOSAL}
-    answer = attacker.http.request(route.binding.verb, path, **extras)
-    return answer.status_code, answer.json().get("reason", "")
+    answers: list[tuple[int, str]] = []
+
+    def judged() -> bool:
+        answer = attacker.http.request(route.binding.verb, path, **extras)
+        answers.append((answer.status_code, answer.json().get("reason", "")))
+        return answers[-1][1] not in BUSY
+
+    until(judged)
+    return answers[-1]
 
 
 def test_there_is_something_to_ask_for() -> None:
@@ -162,8 +170,14 @@ def test_nor_as_an_item_of_many(victim: Person, attacker: Person) -> None:
     orders = [
         {**ORDER, "accountId": of, "requestId": str(uuid4())} for of in (account, made_up(account))
     ]
-    answer = attacker.post("/v1/orders:batch", {"orders": orders})
-    refusals = [result["refused"]["reason"] for result in answer["results"]]
+    refusals: list[str] = []
+
+    def judged() -> bool:
+        answer = attacker.post("/v1/orders:batch", {"orders": orders})
+        refusals[:] = [result["refused"]["reason"] for result in answer["results"]]
+        return BUSY.isdisjoint(refusals)
+
+    until(judged)
     assert refusals == ["ACCOUNT_NOT_FOUND", "ACCOUNT_NOT_FOUND"]
     assert victim.state() == before
 
