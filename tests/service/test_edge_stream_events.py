@@ -3,6 +3,8 @@
 import asyncio
 
 from edge.stream.app import running
+from services.local.ports import Ports
+from tests.platform import free_base
 from tests.service.edge_stream_world import (
     World,
     balance,
@@ -241,8 +243,7 @@ async def test_a_service_that_comes_back_delivers_what_was_missed(stage: World) 
     user_id = stage.user()
     channel = stage.account(user_id)
     stage.commit(channel)
-    async with service(stage, "trading", stage.trading) as first:
-        address = first.address
+    address = Ports(free_base()).address("trading")
     settings = stage.settings(trading_address=address)
     async with running(settings) as process, signed_in(stage, process.address, user_id) as reader:
         assert (await reader.subscribe(channel, after=0))["type"] == "error"

@@ -15,6 +15,8 @@ import httpx
 from prometheus_client import REGISTRY
 
 from edge.stream.app import running
+from services.local.ports import Ports
+from tests.platform import free_base
 from tests.service.edge_stream_world import Client, World, balance, client, signed_in
 from tests.waiting import PATIENCE_SECONDS, eventually
 
@@ -109,11 +111,16 @@ async def test_a_slow_reader_of_ticks_skips_to_the_latest(stage: World) -> None:
     stage.tick("EURUSD", 1)
     async with running(stage.settings(slow_reader_seconds=60)) as process:
         raw = await asyncio.to_thread(narrow, process.address)
-        async with client(process.address, sock=raw, max_queue=1) as reader:
+        async with (
+            client(process.address, sock=raw, max_queue=1) as reader,
+            client(process.address) as other,
+        ):
             await reader.subscribe("ticks:EURUSD")
+            await other.subscribe("ticks:EURUSD")
             await publish_much(stage)
-            await asyncio.sleep(0.2)
             last = str(stage.quotes.last["EURUSD"].number)
+            while (await other.next())["sequence"] != last:
+                pass  # until all has been told
             frames = 0
             while (await reader.next())["sequence"] != last:
                 frames += 1
@@ -212,8 +219,7 @@ async def test_the_process_tells_its_clients_to_come_back_when_it_is_stopped(sta
 async def test_the_process_starts_and_is_healthy_with_nothing_around_it(stage: World) -> None:
     await stage.store.kill()
     nowhere = {f"VERITICK_{name}_ADDRESS": "127.0.0.1:1" for name in ("QUOTES", "TRADING")}
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        listen = f"127.0.0.1:{free.getsockname()[1]}"
+    listen = Ports(free_base()).address("stream metrics")
     process, address = await started(
         **environment(stage, VERITICK_METRICS_LISTEN=listen, **nowhere)
     )

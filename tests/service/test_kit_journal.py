@@ -25,6 +25,8 @@ from services.kit.reason import Reason
 from services.kit.settings import DatabaseSettings, ServiceSettings
 from services.kit.tokens import Keyring
 from services.local.keys import ensure_keys
+from services.local.ports import Ports
+from tests.platform import free_base
 from tests.service.kit_databases import Databases
 from tests.service.kit_events import NOON, append, append_many, cancelled, event
 from tests.service.kit_rpc import refusal
@@ -343,12 +345,12 @@ async def test_two_followers_at_once_apply_each_event_once(
 async def test_a_follower_outlives_the_absence_of_its_neighbour(
     journal: Journal, kit_database: Database, kit_databases: Databases, keys: Path
 ) -> None:
-    effects = Effects()
+    effects, address = Effects(), Ports(free_base()).address("identity")
     async with (
         Database.from_settings(kit_databases.migrated(), name="follower") as own,
         AsyncExitStack() as stack,
     ):
-        async with served(journal, keys) as (_, address):
+        async with served(journal, keys, listen=address):
             channel = channels(keys, "trading").to("identity", address)
             await stack.enter_async_context(channel)
             task = asyncio.create_task(Follower(channel, "identity", own, effects.apply).run())

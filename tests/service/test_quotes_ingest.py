@@ -16,11 +16,13 @@ from services.kit.clock import SystemClock
 from services.kit.leader import LeadershipLost, Term
 from services.kit.tasks import end_tasks
 from services.kit.wire import to_datetime
+from services.local.ports import Ports
 from services.quotes import market as live
 from services.quotes.app import build
 from services.quotes.partitions import Retention
 from services.quotes.record import Batch, Record
 from services.quotes.tick import Tick
+from tests.platform import free_base
 from tests.service.quotes_fixtures import REPOSITORY, Quotes, Simulator, World, seconds, simulator
 from tests.waiting import PATIENCE_SECONDS, eventually
 from veritick.quotes.v1 import fixing_service_pb2 as fixing
@@ -119,10 +121,11 @@ async def test_killed_and_started_again_it_goes_on_without_losing_or_doubling_a_
 
 
 async def test_the_feed_may_go_and_come_back(base: World) -> None:
-    async with simulator() as first, base.running(first.url) as quotes:
+    address = Ports(free_base()).address("simulator")
+    async with simulator(listen=address) as first, base.running(first.url) as quotes:
         await quotes.until_status(SYMBOL, "OPEN")
         await first.stop(signal.SIGKILL)
-        async with simulator("simulated", listen=first.address):
+        async with simulator("simulated", listen=address):
 
             async def ticks_again() -> bool:
                 last = (await quotes.market(SYMBOL)).last_tick
