@@ -143,12 +143,14 @@ async def stood(quotes: Quotes, *points: tuple[str, datetime]) -> list[fixing.Ma
 async def test_the_record_tells_how_a_market_stood(quotes_for_a_while: Quotes) -> None:
     quotes = quotes_for_a_while
     await quotes.until_status(SYMBOL, "OPEN")
+    opened = quotes.clock.now()
+    await quotes.fixed(SYMBOL, opened)
     now = quotes.clock.now()
     tick = (await quotes.ticks(SYMBOL, now - seconds(20), now))[-1]
     ahead, long_ago = now + seconds(3_600), now - seconds(86_400)
 
     at, entry, later, before = await stood(
-        quotes, (SYMBOL, now - seconds(1)), (SYMBOL, to_datetime(tick.time)), (SYMBOL, ahead),
+        quotes, (SYMBOL, opened), (SYMBOL, to_datetime(tick.time)), (SYMBOL, ahead),
         (SYMBOL, long_ago),
     )  # fmt: skip
 

@@ -41,7 +41,7 @@ async def test_a_gap_of_the_feed_makes_the_market_stale_and_voids_as_silent(
 async def test_a_frozen_price_is_no_tick_while_the_feed_is_still_heard(
     quotes: Quotes, feed: Simulator
 ) -> None:
-    await quick(quotes, SYMBOL, max_tick_age_seconds=1)
+    await quick(quotes, SYMBOL, max_tick_age_seconds=1, feed_silence_max_seconds=600)
     await quotes.until_status(SYMBOL, "OPEN")
     await feed.command("freeze", SYMBOL)
     await quotes.until_status(SYMBOL, "STALE")
@@ -54,7 +54,7 @@ async def test_a_frozen_price_is_no_tick_while_the_feed_is_still_heard(
 
 
 async def test_held_back_ticks_come_late_and_fix_nothing(quotes: Quotes, feed: Simulator) -> None:
-    await quick(quotes, SYMBOL, max_tick_age_seconds=1)
+    await quick(quotes, SYMBOL, max_tick_age_seconds=1, feed_silence_max_seconds=600)
     await quotes.until_status(SYMBOL, "OPEN")
     await feed.command("pause")
     await asyncio.sleep(3)
@@ -118,6 +118,8 @@ async def test_what_passed_while_nobody_listened_is_not_covered(
     base: World, feed: Simulator
 ) -> None:
     async with base.running(feed.url) as quotes:
+        # However long it takes to start again.
+        await quick(quotes, SYMBOL, max_tick_age_seconds=600, feed_silence_max_seconds=600)
         await quotes.until_status(SYMBOL, "OPEN")
         await asyncio.sleep(0.3)
     async with base.running(feed.url) as quotes:

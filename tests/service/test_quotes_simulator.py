@@ -66,7 +66,9 @@ async def test_what_can_not_be_replayed_is_said_and_nothing_starts(tmp_path: Pat
 async def test_a_recording_is_traded_on_at_any_hour_and_the_rest_is_simulated(
     base: World, tmp_path: Path
 ) -> None:
-    rows = [f"2020-01-01T22:00:{n:02d}.000Z,1.{n:05d},1.{n:05d}" for n in range(60)]
+    # Far more than are looked at, for after the last the first comes again.
+    times = [f"2020-01-01T22:{n // 60:02d}:{n % 60:02d}.000Z" for n in range(600)]
+    rows = [f"{time},1.{n:05d},1.{n:05d}" for n, time in enumerate(times)]
     file = tmp_path / "eurusd-2020.csv"
     file.write_text("\n".join(["time,bid,ask", *rows]))
     arguments = ("replay", "--file", str(file), "--speed", "5")
