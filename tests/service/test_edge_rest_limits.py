@@ -29,6 +29,9 @@ pytestmark = pytest.mark.security
 
 FIVE = Allowance(per_second=0.01, burst=5)
 QUICK = Allowance(per_second=5, burst=5)
+SLOW = 0.001
+"""So slow that nothing comes back while a test runs."""
+
 CREDENTIALS = {"email": "ana@example.com", "password": "wrong horse battery"}
 
 
@@ -112,8 +115,7 @@ async def test_local_buckets_refill_by_the_clock() -> None:
 
 async def test_a_refusal_says_when_to_come_back(rest_world: World, valkey: ValkeyServer) -> None:
     valkey.flush()
-    # So slow that nothing comes back while this runs.
-    allowances = {"credential": {"per_second": 0.001, "burst": 3}}
+    allowances = {"credential": {"per_second": SLOW, "burst": 3}}
     settings = rest_world.settings(redis_url=valkey.url, allowances=allowances)
     async with running_edge(settings) as rest:
         answers = [await rest.post("/v1/sessions", json=CREDENTIALS) for _ in range(4)]
@@ -130,7 +132,7 @@ async def test_a_refusal_says_when_to_come_back(rest_world: World, valkey: Valke
 
 
 async def test_credentials_count_by_address_whoever_asks(rest_world: World) -> None:
-    allowances = {"credential": {"per_second": 0.1, "burst": 2}}
+    allowances = {"credential": {"per_second": SLOW, "burst": 2}}
     settings = rest_world.settings(allowances=allowances, trusted_proxies=("127.0.0.0/8",))
 
     async def log_in(rest: httpx.AsyncClient, forwarded: str) -> int:
@@ -147,7 +149,7 @@ async def test_credentials_count_by_address_whoever_asks(rest_world: World) -> N
 
 
 async def test_users_are_counted_apart_even_behind_one_address(rest_world: World) -> None:
-    settings = rest_world.settings(allowances={"read": {"per_second": 0.1, "burst": 2}})
+    settings = rest_world.settings(allowances={"read": {"per_second": SLOW, "burst": 2}})
 
     async def profile(rest: httpx.AsyncClient, user: str) -> int:
         return (await rest.get("/v1/users/me", headers=rest_world.bearer(user=user))).status_code
@@ -158,7 +160,7 @@ async def test_users_are_counted_apart_even_behind_one_address(rest_world: World
 
 
 async def test_the_keys_of_a_user_count_together_and_apart_from_him(rest_world: World) -> None:
-    settings = rest_world.settings(allowances={"trade": {"per_second": 0.1, "burst": 2}})
+    settings = rest_world.settings(allowances={"trade": {"per_second": SLOW, "burst": 2}})
     orders, key = f"/v1/accounts/{ACCOUNT}/orders", {"Authorization": f"Bearer {KEY}"}
     owner = rest_world.bearer(user=KEY_OWNER)
 
@@ -171,7 +173,7 @@ async def test_the_keys_of_a_user_count_together_and_apart_from_him(rest_world: 
 
 
 async def test_who_guesses_keys_is_stopped_before_identity_is_asked(rest_world: World) -> None:
-    settings = rest_world.settings(allowances={"credential": {"per_second": 0.01, "burst": 3}})
+    settings = rest_world.settings(allowances={"credential": {"per_second": SLOW, "burst": 3}})
     async with running_edge(settings) as rest:
         answers = [
             await rest.get("/v1/users/me", headers={"Authorization": f"Bearer vtk_guess{number}"})
@@ -198,7 +200,7 @@ async def test_calls_go_on_when_valkey_dies_and_the_limit_still_holds(rest_world
     with tempfile.TemporaryDirectory(prefix="veritick-") as folder:
         valkey = Valkey(Path(folder), embedded_server())
         process = await asyncio.create_subprocess_exec(*valkey.command(), stdout=DEVNULL)
-        allowances = {"read": {"per_second": 0.1, "burst": 4}}
+        allowances = {"read": {"per_second": SLOW, "burst": 4}}
         settings = rest_world.settings(redis_url=valkey.url, allowances=allowances)
         try:
             await answering(valkey)

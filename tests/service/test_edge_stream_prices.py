@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from services.kit.wire import to_timestamp
 from tests.service.edge_stream_world import Frame, World, client
+from tests.waiting import PATIENCE_SECONDS
 from veritick.quotes.v1.market_data_service_pb2 import Candle
 
 pytest_plugins = ["tests.service.edge_stream_fixtures"]
@@ -114,14 +115,14 @@ async def test_prices_go_on_while_redis_is_dead_and_after_it_is_back(
         stage.tick("EURUSD", 2)
         assert prices(await reader.next("ticks.v1")) == [2]
         await stage.store.start()
-        for _ in range(50):
-            await asyncio.sleep(0.1)
-            await stage.publish_ticks("EURUSD", stage.tick("EURUSD", 3))
-            await stage.publish_ticks("EURUSD", stage.tick("EURUSD", 4), stage.tick("EURUSD", 5))
-            if prices(await reader.next("ticks.v1"))[-2:] == [4, 5]:
-                break
-        else:
-            raise AssertionError("ticks are not published to the socket again")
+        published = False
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not published:
+                await asyncio.sleep(0.1)
+                await stage.publish_ticks("EURUSD", stage.tick("EURUSD", 3))
+                both = stage.tick("EURUSD", 4), stage.tick("EURUSD", 5)
+                await stage.publish_ticks("EURUSD", *both)
+                published = prices(await reader.next("ticks.v1"))[-2:] == [4, 5]
 
 
 async def test_what_cannot_be_read_is_skipped(stage: World, edge: str) -> None:
