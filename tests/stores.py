@@ -19,9 +19,9 @@ from services.local import databases
 from services.local.databases import Access, Passwords
 from services.local.postgres import Cluster, embedded_binaries
 from services.local.valkey import Valkey, embedded_server
+from tests.waiting import PATIENCE_SECONDS
 
 SERVICES = Path(__file__).parents[1] / "services"
-_START_SECONDS = 10
 
 
 @dataclass
@@ -112,11 +112,11 @@ def running_valkey(folder: Path) -> Iterator[ValkeyServer]:
         yield ValkeyServer(valkey.url)
     finally:
         process.terminate()
-        process.wait(_START_SECONDS)
+        process.wait(PATIENCE_SECONDS)
 
 
 def _await_pong(url: str) -> None:
-    deadline = time.monotonic() + _START_SECONDS
+    deadline = time.monotonic() + PATIENCE_SECONDS
     with redis.Redis.from_url(url) as client:
         while True:
             try:

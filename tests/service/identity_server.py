@@ -280,7 +280,7 @@ async def running_identity(
         channels.to("identity", running.address) as operator,
     ):
         assert application.revocations
-        await application.revocations.revocations.until_known(10)
+        await application.revocations.revocations.until_known(PATIENCE_SECONDS)
         yield Identity(
             settings,
             clock,

@@ -17,7 +17,7 @@ from services.kit.jobs import Job, JobOutcome, JobRun, JobRunner
 from services.kit.reason import Reason
 from services.kit.settings import DatabaseSettings
 from tests.service.kit_databases import Databases
-from tests.waiting import eventually
+from tests.waiting import PATIENCE_SECONDS, eventually
 
 pytest_plugins = ["tests.service.kit_fixtures"]
 
@@ -110,7 +110,7 @@ async def test_a_run_is_recorded(kit_database: Database) -> None:
     kept = "runs, failures, outcome, reason, claimed_until, finished_at >= started_at"
     assert await recorded(kit_database, "tidy", kept) == (1, 0, "SUCCEEDED", None, None, True)
     (duration,) = await recorded(kit_database, "tidy", "duration")
-    assert timedelta(seconds=0.05) <= duration < timedelta(seconds=5)
+    assert timedelta(seconds=0.05) <= duration < timedelta(seconds=PATIENCE_SECONDS)
     assert [(run.name, run.outcome) for run in heard] == [("tidy", JobOutcome.SUCCEEDED)]
 
 

@@ -149,7 +149,7 @@ async def test_of_many_candidates_one_leads_at_a_time(kit_database: Database) ->
 
     async def lead_for_a_moment() -> None:
         nonlocal leading
-        async with candidate(kit_database).term() as term:
+        async with patient(kit_database).term() as term:
             leading += 1
             assert leading == 1
             epochs.append(term.epoch)
@@ -299,7 +299,7 @@ async def test_a_lost_term_is_noticed_and_its_work_cancelled(kit_database: Datab
         finally:
             cancelled.set()
 
-    leading = asyncio.create_task(candidate(kit_database).run(work))
+    leading = asyncio.create_task(patient(kit_database).run(work))
     await eventually(lambda: bool(terms))
     async with kit_database.raw() as raw, raw.transaction():
         await raw.execute("UPDATE leader SET epoch = epoch + 1, expires_at = '-infinity'")

@@ -19,6 +19,7 @@ from services.kit.settings import ServiceSettings
 from services.kit.tls import HttpTlsSettings, TlsSettings, http_context
 from services.kit.tokens import Keyring
 from services.local.keys import ensure_keys
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.security
 
@@ -87,7 +88,7 @@ async def healthy(keyring: Keyring, address: str, tls: TlsSettings | None) -> bo
 async def answers(channel: grpc.aio.Channel) -> bool:
     stub: Any = HealthStub(channel)
     try:
-        await stub.Check(HealthCheckRequest(), timeout=5)
+        await stub.Check(HealthCheckRequest(), timeout=PATIENCE_SECONDS)
     except grpc.aio.AioRpcError as error:
         return error.code() is not grpc.StatusCode.UNAVAILABLE
     return True

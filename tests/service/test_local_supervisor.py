@@ -83,8 +83,14 @@ def alive(pid: int) -> bool:
         return False
 
 
-async def test_a_part_that_dies_is_started_again_and_says_so(watched: Watched) -> None:
-    watched.supervisor.start([shell("brittle", "sleep 0.1; exit 3")])
+async def test_a_part_that_dies_is_started_again_and_says_so(
+    watched: Watched, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken"
+    script = f"until [ -e {broken} ]; do sleep 0.02; done; exit 3"
+    watched.supervisor.start([shell("brittle", script)])
+    await watched.supervisor.all_fine()
+    broken.touch()
     condition = watched.supervisor.conditions["brittle"]
     await eventually(lambda: condition.restarts == 2)
     assert watched.of("brittle")[:4] == [State.STARTING, State.WELL, State.DOWN, State.STARTING]

@@ -7,11 +7,13 @@ from typing import Any
 import psycopg
 import pytest
 
+from services.settlement import worker
 from services.settlement.pace import CHUNK_MAX, CHUNK_MIN
 from services.trading.order import Direction
 from tests.service.settlement_world import ENTRY, World
 from tests.service.trading_fixtures import request
 from tests.settlement_receipt import hash_of
+from tests.waiting import PATIENCE_SECONDS
 
 pytest_plugins = ["tests.service.settlement_fixtures"]
 
@@ -22,6 +24,8 @@ FEW = 12
 
 
 async def test_a_burst_settles_in_chunks(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    # No rounds for nothing, however long the machine takes to hear of the watermark.
+    monkeypatch.setattr(worker, "_PATIENCE_SECONDS", PATIENCE_SECONDS)
     await place(world)
     expiry = world.expiry()
     for symbol in SYMBOLS:

@@ -29,8 +29,8 @@ from veritick.trading.v1 import order_service_pb2 as orders_pb
 from veritick.trading.v1 import report_service_pb2 as reports_pb
 
 OTHER = "ETHUSD"
-# Orders are found by date through their ids, which tell the real time.
-TODAY = datetime.now(UTC).replace(microsecond=0)
+# The noon of the real day, so that no test reaches midnight before it means to.
+TODAY = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
 
 
 @pytest_asyncio.fixture

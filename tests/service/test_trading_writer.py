@@ -28,9 +28,9 @@ from services.trading.settling import Decision, SettleOrders, SettleStatus
 from services.trading.writer import _COMPANY, _ENOUGH
 from tests.service.trading_fixtures import SYMBOL, Bench, bench, desk_on, request
 from tests.stores import Postgres
+from tests.waiting import PATIENCE_SECONDS
 
 CHIPS, STAKE = 150, Money(100, "USD")
-PATIENCE_SECONDS = 20
 
 
 class Gate:
