@@ -85,6 +85,11 @@ async def _hear(socket: ClientConnection, ticket: str, heard: Heard) -> None:
     channel = f"account:{heard.trader.account_id}"
     wish = {"op": "subscribe", "channel": channel, "after": str(heard.last)}
     await socket.send(json.dumps({"op": "authenticate", "ticket": ticket}))
+    answer = json.loads(await socket.recv())
+    if answer["type"] == "error":
+        if answer["data"]["reason"] not in _PASSING:
+            heard.lost.append(str(answer["data"]))
+        return  # he comes again: nobody else's socket would tell him of his account
     await socket.send(json.dumps(wish))
     async for text in socket:
         frame = json.loads(text)

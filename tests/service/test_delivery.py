@@ -65,6 +65,8 @@ class Reader:
                 if frame["type"] == "balance.changed.v1":
                     self.heard.append(int(frame["sequence"]))
                 self.gaps += frame["type"] == "gap"
+                if frame["type"] == "error":  # not ready for him yet: he comes again
+                    return
 
 
 @dataclass
