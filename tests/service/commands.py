@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
-import structlog
+
+from tests.logs import logging_as_before
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,8 @@ def run_command(capsys: pytest.CaptureFixture[str]) -> Iterator[RunCommand]:
         said = capsys.readouterr()
         return Ended(code, said.out, said.err + last_words)
 
-    yield run
-    # A command says how it wants to log, for the whole of its process.
-    structlog.reset_defaults()
+    with logging_as_before():
+        yield run
 
 
 def _end_of(command: Callable[[], None]) -> tuple[int, str]:

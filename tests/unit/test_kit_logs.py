@@ -12,18 +12,15 @@ import structlog
 from services.kit.logs import configure_logs
 from services.kit.request_id import bind_request_id
 from services.kit.settings import LogFormat
+from tests.logs import logging_as_before
 
 pytestmark = pytest.mark.security
 
 
 @pytest.fixture(autouse=True)
 def _logging_as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:], root.level = handlers, level
-    logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
+    with logging_as_before():
+        yield
 
 
 def last_line(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
