@@ -23,7 +23,7 @@ UNCHECKED = Gauge(
 )
 AUDITED_AT = Gauge(
     "veritick_trading_audit_time_seconds",
-    "When the last audit ended, by the book's clock",
+    "When the last audit ended",
     ["book"],
 )
 ENTRIES = Counter("veritick_trading_audit_entries_total", "Entries that were audited", ["book"])

@@ -122,7 +122,7 @@ class AuditReport(_message.Message):
     entries_checked: _builtins.int
     """Entries that were checked."""
     last_entry_id: _builtins.int
-    """The newest entry of the book when it was checked."""
+    """The newest entry of the book when the audit began. What came later is for the next one."""
     @_builtins.property
     def findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Finding]:
         """What is wrong; empty for a book in order. At most 1000, `findings_count` counts all."""
@@ -133,7 +133,7 @@ class AuditReport(_message.Message):
 
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
-        """When it was checked, by the book's clock."""
+        """When the audit ended."""
 
     def __init__(
         self,
