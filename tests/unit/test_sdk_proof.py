@@ -17,6 +17,7 @@ from tests.proof import (
     NOON,
     Case,
     Item,
+    Lines,
     altered,
     at,
     changed,
@@ -115,8 +116,16 @@ def test_what_is_wrong_is_said_in_terms_of_the_rules(
 
 
 def memory_for(count: int) -> int:
-    """Return how many bytes at most a verification of so many receipts has taken at a time."""
-    file = file_of(exported(items_of([CASES[n % len(CASES)] for n in range(count)])))
+    """Return how many bytes at most a verification of so many receipts has taken at a time.
+
+    Whatever else happens in this process meanwhile adds to that, so the least of some is the truth.
+    """
+    content = exported(items_of([CASES[n % len(CASES)] for n in range(count)]))
+    return min(_memory_once(content, count) for _ in range(3))
+
+
+def _memory_once(content: Lines, count: int) -> int:
+    file = file_of(content)
     tracemalloc.start()
     try:
         assert verify(file).receipts == count
